@@ -1,0 +1,88 @@
+//! Floor 0, limits: every bound of the machine, with its reason and what happens at it.
+//!
+//! Takes nothing. Gives constants. Never holds a value that a user sets: those live in the job
+//! file and are checked against these.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Bytes of one slice of a block: what one guest call is given. Two MiB and less stay in cache
+/// on both sides of the border; a larger slice is cut.
+pub const SLICE_BYTES_MAX: usize = MIB;
+/// Rows of one slice. Keeps row numbers, offsets and selections small; a larger slice is cut.
+pub const SLICE_ROWS_MAX: usize = 64 * 1024;
+/// Bytes of one block. A fuller block is sealed before its interval ends.
+pub const BLOCK_BYTES_MAX: usize = 16 * MIB;
+/// The longest a block stays open, however long the batch (Spark's `spark.streaming.blockInterval`).
+pub const BLOCK_INTERVAL_MAX: Duration = Duration::from_millis(200);
+/// How long a batch tick waits for receivers to seal their open blocks.
+pub const SEAL_WAIT_MAX: Duration = Duration::from_millis(1);
+/// Bytes of blocks and shuffles held for all jobs of an engine unless set; at it receivers stop
+/// reading their sources.
+pub const BLOCK_BUDGET_BYTES_DEFAULT: usize = 512 * MIB;
+/// The longest line of a text source unless set; a longer one is a bad row, cut off unread.
+pub const LINE_BYTES_DEFAULT: usize = MIB;
+/// The longest line anyone may set: a row must fit a border call with room for its copies.
+pub const LINE_BYTES_MAX: usize = 16 * MIB;
+/// The shortest batch interval a job may ask for: below it the timers of the system dominate.
+pub const BATCH_INTERVAL_MIN: Duration = Duration::from_millis(1);
+/// Batches waiting to run; at it the clock merges or holds back ticks, by `catch_up`.
+pub const BATCH_QUEUE_MAX: usize = 1024;
+/// Attempts of a task before its batch fails (Spark's `spark.task.maxFailures`).
+pub const TASK_FAILURES_MAX: u32 = 4;
+/// Partitions of one shuffle: each costs a task per batch.
+pub const PARTITIONS_MAX: usize = 4096;
+/// Columns of a schema: a batch has some buffers for each.
+pub const COLUMNS_MAX: usize = 1024;
+/// Depth of nested lists at the border.
+pub const LIST_DEPTH_MAX: usize = 2;
+/// Rejected rows that one call may name; more make the call a failure.
+pub const REJECTED_ROWS_MAX: usize = 64 * 1024;
+
+/// Linear memory of one instance, all its memories together. It also bounds how late an epoch can
+/// stop a bulk operation (about half a millisecond per MiB).
+pub const INSTANCE_MEMORY_BYTES_MAX: usize = 256 * MIB;
+/// Memory of an instance kept mapped between uses; page faults cost more than the memory.
+pub const INSTANCE_RESIDENT_BYTES: usize = 8 * MIB;
+/// Pool slots per executor: instances of a task's plugins, and room for `describe` beside them.
+pub const INSTANCE_SLOTS_PER_EXECUTOR: u32 = 8;
+/// CPU time of a task: a base, and a share per row and per byte of its input.
+pub const TASK_CPU_BASE: Duration = Duration::from_secs(2);
+/// CPU time granted per input row of a task.
+pub const TASK_CPU_PER_ROW: Duration = Duration::from_micros(100);
+/// CPU time granted per input byte of a task.
+pub const TASK_CPU_PER_BYTE: Duration = Duration::from_nanos(1_000);
+/// The epoch's tick: how often a running guest is looked at.
+pub const EPOCH_TICK: Duration = Duration::from_millis(1);
+/// Bytes that one call may give back, all lists counted.
+pub const CALL_OUTPUT_BYTES_MAX: usize = 128 * MIB;
+/// Rows that one call may give back.
+pub const CALL_OUTPUT_ROWS_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of log that one task may write; the rest is dropped and counted.
+pub const TASK_LOG_BYTES_MAX: usize = 64 * KIB;
+/// Bytes of one log line, one message or one name from a guest; longer ones are cut.
+pub const GUEST_TEXT_BYTES_MAX: usize = KIB;
+/// Counters that one job's plugins may open; further names are dropped.
+pub const COUNTERS_MAX: usize = 256;
+/// Bytes of a component file. Interpreters for other languages are the largest (18 MiB).
+pub const COMPONENT_BYTES_MAX: usize = 64 * MIB;
+/// Operators of one plugin, and parameters of one operator.
+pub const OPERATORS_MAX: usize = 256;
+/// Address space of the child that compiles a component.
+pub const COMPILE_MEMORY_BYTES_MAX: usize = 4 * 1024 * MIB;
+/// CPU time of the child that compiles a component.
+pub const COMPILE_CPU_MAX: Duration = Duration::from_secs(60);
+/// Wall time of the child that compiles a component.
+pub const COMPILE_WALL_MAX: Duration = Duration::from_secs(90);
+
+const _: () = assert!(SLICE_BYTES_MAX <= BLOCK_BYTES_MAX, "a block holds at least one slice");
+const _: () = assert!(LINE_BYTES_DEFAULT <= LINE_BYTES_MAX, "the default line is allowed");
+const _: () = assert!(LINE_BYTES_MAX <= BLOCK_BYTES_MAX, "the longest line fits a block");
+const _: () = assert!(
+    LINE_BYTES_MAX * 4 <= INSTANCE_MEMORY_BYTES_MAX,
+    "the longest line and its copies fit an instance"
+);
+const _: () =
+    assert!(BLOCK_BYTES_MAX * 2 <= BLOCK_BUDGET_BYTES_DEFAULT, "two blocks fit the budget");

@@ -1,0 +1,14 @@
+//! Floor 2, model: the nouns that travel between rooms.
+//!
+//! Takes nothing but limits. Gives plain values. Never does I/O, asks the time, or knows a room.
+
+pub mod block;
+pub mod column_type;
+pub mod description;
+pub mod id;
+pub mod operator;
+pub mod parameter;
+pub mod pipeline;
+pub mod schema;
+pub mod stage;
+pub mod time;

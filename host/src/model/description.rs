@@ -1,0 +1,111 @@
+//! Model: what a plugin says of itself and of its operators.
+//!
+//! Takes a checked description from the border. Gives plain values for planning, `explain` and
+//! `plugin check`. Never holds guest code.
+
+use std::fmt;
+
+use super::parameter::Parameter;
+use super::schema::StreamSchema;
+
+/// What an operator does with rows or with the values of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OperatorKind {
+    /// One row in, one row out.
+    Map,
+    /// One row in, any number out.
+    FlatMap,
+    /// Keeps rows or drops them.
+    Filter,
+    /// A whole partition in, any number of rows out.
+    MapPartitions,
+    /// One value in, one out; the key stays.
+    MapValues,
+    /// One value in, any number out; the key stays.
+    FlatMapValues,
+    /// Two values of a key in, one out; associative and commutative.
+    Reduce,
+}
+
+impl OperatorKind {
+    /// Whether the operator is given rows through `apply`, and whole ones: it sees key and value.
+    pub fn sees_whole_rows(self) -> bool {
+        matches!(self, Self::Map | Self::FlatMap | Self::Filter | Self::MapPartitions)
+    }
+
+    /// Whether the operator is given value columns only, the host keeping the key.
+    pub fn sees_values(self) -> bool {
+        matches!(self, Self::MapValues | Self::FlatMapValues)
+    }
+
+    /// The step key under which a job file uses it.
+    pub fn step_word(self) -> &'static str {
+        match self {
+            Self::Map => "map",
+            Self::FlatMap => "flat_map",
+            Self::Filter => "filter",
+            Self::MapPartitions => "map_partitions",
+            Self::MapValues => "map_values",
+            Self::FlatMapValues => "flat_map_values",
+            Self::Reduce => "reduce",
+        }
+    }
+}
+
+impl fmt::Display for OperatorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.step_word())
+    }
+}
+
+/// How an operator's input columns are found in the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Binding {
+    /// By position; the number of columns must be equal.
+    Position,
+    /// By name; the stream may have others beside them.
+    Name,
+}
+
+/// One operator of a plugin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OperatorDescription {
+    /// Its name, unique in the plugin.
+    pub name: String,
+    /// What it does with rows.
+    pub kind: OperatorKind,
+    /// Its author's words.
+    pub doc: String,
+    /// How `input` is found in the stream.
+    pub binding: Binding,
+    /// The columns it is given. Value columns only for value kinds and `reduce`.
+    pub input: StreamSchema,
+    /// The columns it gives back. Equal to `input` for `filter`; value columns only for value
+    /// kinds and `reduce`.
+    pub output: StreamSchema,
+    /// Parameters a job may set.
+    pub parameters: Vec<Parameter>,
+}
+
+/// What a plugin says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginDescription {
+    /// Its name.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// Its author's words.
+    pub doc: String,
+    /// Whether `apply` takes more than one step.
+    pub chains: bool,
+    /// Its operators, in the order that border calls number them.
+    pub operators: Vec<OperatorDescription>,
+}
+
+impl PluginDescription {
+    /// The operator of that name with its number.
+    pub fn operator(&self, name: &str) -> Option<(u32, &OperatorDescription)> {
+        let index = self.operators.iter().position(|operator| operator.name == name)?;
+        Some((u32::try_from(index).ok()?, &self.operators[index]))
+    }
+}

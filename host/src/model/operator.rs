@@ -1,0 +1,184 @@
+//! Model: the one trait behind which guest operators, native closures and built-in folds look
+//! alike.
+//!
+//! Takes a slice of rows and the task it belongs to. Gives rows, or an error that says whose fault
+//! it is. Never knows which of the three it is.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+
+use super::time::BatchTime;
+use crate::error::{Classify, Domain, Retry};
+
+/// What an operator may know of the task it runs in. There is no attempt number: a retry must not
+/// differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskFacts {
+    /// The batch.
+    pub batch_time: BatchTime,
+    /// The partition within its stage.
+    pub partition: u32,
+    /// Chance for the operator, the same in every attempt.
+    pub seed: u64,
+    /// Rows of the task's whole input, from which its CPU time is granted.
+    pub input_rows: u64,
+    /// Bytes of the task's whole input.
+    pub input_bytes: u64,
+}
+
+/// What lives as long as one attempt of a task: the facts, and whatever operators keep from one
+/// call to the next, such as a guest's instance.
+pub struct TaskScope {
+    /// The facts.
+    pub facts: TaskFacts,
+    kept: HashMap<u64, Box<dyn Any>>,
+}
+
+impl TaskScope {
+    /// A scope with nothing kept.
+    pub fn new(facts: TaskFacts) -> Self {
+        Self { facts, kept: HashMap::new() }
+    }
+
+    /// Takes out what was kept under the key, so that it can be used beside the scope.
+    pub fn take<T: 'static>(&mut self, key: u64) -> Option<T> {
+        self.kept.remove(&key)?.downcast().ok().map(|boxed| *boxed)
+    }
+
+    /// Keeps a value under the key until the attempt ends.
+    pub fn keep<T: 'static>(&mut self, key: u64, value: T) {
+        self.kept.insert(key, Box::new(value));
+    }
+}
+
+/// Whether a fold sees raw values or what was folded before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Values as rows brought them.
+    Values,
+    /// Results of earlier folds.
+    Partials,
+}
+
+/// Rows that came out of a row operator.
+#[derive(Debug, Clone)]
+pub enum AppliedRows {
+    /// New rows, in canonical form.
+    Batch(RecordBatch),
+    /// The input rows kept, rising.
+    Selection(Vec<u32>),
+}
+
+/// One bad row of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Its index in the call's input.
+    pub row: u32,
+    /// The operator that refused it.
+    pub operator: String,
+    /// Why, in a word of the author's.
+    pub code: String,
+    /// Why, in a sentence.
+    pub message: String,
+}
+
+/// What a row operator gives back for one slice.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// The rows.
+    pub rows: AppliedRows,
+    /// The input row of each output row, when it was asked for.
+    pub origin: Option<Vec<u32>>,
+    /// Rows that were refused.
+    pub rejected: Vec<Rejection>,
+}
+
+/// Something that is done to rows or to the values of groups. Each implements what its kind needs;
+/// the rest answers that it is of another kind.
+pub trait Operator: Send + Sync + Debug {
+    /// How messages name it, such as `words.split -> words.pair`.
+    fn label(&self) -> String;
+
+    /// Runs over one slice. With `want_origin` the answer names each output row's input row.
+    ///
+    /// # Errors
+    /// When the call as a whole failed; single bad rows are in the answer.
+    fn apply(
+        &self,
+        _scope: &mut TaskScope,
+        _want_origin: bool,
+        _input: &RecordBatch,
+    ) -> Result<Applied, OperatorError> {
+        Err(OperatorError::wrong_kind(self.label(), "apply"))
+    }
+
+    /// Folds value columns to one row per group, in the order of group numbers, every one of which
+    /// occurs in `group_of_row`.
+    ///
+    /// # Errors
+    /// When the call failed.
+    fn fold(
+        &self,
+        _scope: &mut TaskScope,
+        _phase: Phase,
+        _values: &RecordBatch,
+        _group_of_row: &[u32],
+        _groups: u32,
+    ) -> Result<RecordBatch, OperatorError> {
+        Err(OperatorError::wrong_kind(self.label(), "fold"))
+    }
+
+    /// Row by row, partial results on the left with those on the right.
+    ///
+    /// # Errors
+    /// When the call failed.
+    fn merge(
+        &self,
+        _scope: &mut TaskScope,
+        _left: &RecordBatch,
+        _right: &RecordBatch,
+    ) -> Result<RecordBatch, OperatorError> {
+        Err(OperatorError::wrong_kind(self.label(), "merge"))
+    }
+}
+
+/// A failed call of an operator: what failed, in words fit for a terminal, and whose fault it is.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("operator `{operator}` failed: {message}")]
+pub struct OperatorError {
+    /// The operator, such as `words.split`.
+    pub operator: String,
+    /// A stable word for the kind of failure: `trap`, `cpu-time`, `memory`, `failure`,
+    /// `malformed`, `output-limit`, `overflow`, `panic` or `kind`.
+    pub code: &'static str,
+    /// What happened, with what was found and what is allowed; free of control characters.
+    pub message: String,
+    /// The row of the call's input it happened at, where known.
+    pub row: Option<u32>,
+    /// Whose fault it is.
+    pub domain: Domain,
+}
+
+impl OperatorError {
+    fn wrong_kind(operator: String, call: &str) -> Self {
+        let message = format!("it was called with `{call}`, which is not of its kind");
+        Self { operator, code: "kind", message, row: None, domain: Domain::Internal }
+    }
+}
+
+impl Classify for OperatorError {
+    fn domain(&self) -> Domain {
+        self.domain
+    }
+
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+}
+
+/// Operators are shared by all tasks of a job.
+pub type SharedOperator = Arc<dyn Operator>;

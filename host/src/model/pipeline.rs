@@ -1,0 +1,327 @@
+//! Model: a job as declared, by a job file or by a program.
+//!
+//! Takes what a person wrote, already of the right types. Gives it to planning. Never checks
+//! schemas: that needs the plugins' descriptions and is planning's work.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::operator::Operator;
+use super::schema::StreamSchema;
+
+/// A job as declared.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// The job's name.
+    pub name: String,
+    /// Its settings.
+    pub settings: JobSettings,
+    /// The plugins its steps name.
+    pub plugins: Vec<PluginDeclaration>,
+    /// Its sources; a source's name is also the name of its stream.
+    pub sources: Vec<SourceDeclaration>,
+    /// Its streams, in declared order (a stream may name a later one).
+    pub streams: Vec<StreamDeclaration>,
+    /// Its sinks, in declared order, which is the order outputs run in.
+    pub sinks: Vec<SinkDeclaration>,
+}
+
+/// A plugin of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginDeclaration {
+    /// Its name in the job.
+    pub name: String,
+    /// Where its code is.
+    pub code: PluginCode,
+    /// Memory of one instance in bytes; `None`: the host's limit.
+    pub memory_bytes: Option<usize>,
+    /// CPU time a task is granted beside what its input earns; `None`: the host's limit.
+    pub cpu_base: Option<Duration>,
+}
+
+/// Where a plugin's code is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PluginCode {
+    /// A component file.
+    Component(PathBuf),
+    /// A folder of source, built when the job starts.
+    Source(PathBuf),
+}
+
+/// Settings of a whole job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobSettings {
+    /// Time between batches.
+    pub batch_interval: Duration,
+    /// The longest a block stays open; `None`: as long as gives each slot a block a batch, at
+    /// most [`crate::limits::BLOCK_INTERVAL_MAX`].
+    pub block_interval: Option<Duration>,
+    /// Batches that may run at once (Spark's `spark.streaming.concurrentJobs`).
+    pub concurrent_jobs: usize,
+    /// What becomes of a job whose batch failed.
+    pub on_failure: OnFailure,
+    /// Attempts of a task before its batch fails.
+    pub max_failures: u32,
+    /// Partitions of a shuffle that says nothing itself; `None`: the number of cores.
+    pub partitions: Option<usize>,
+    /// Bytes of blocks held before receivers stop reading.
+    pub block_budget_bytes: usize,
+    /// Seed of the job's hashes and of its tasks; `None`: drawn at the first start.
+    pub seed: Option<u64>,
+}
+
+/// What becomes of a job or a sink when a batch of it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnFailure {
+    /// The job stops with the error.
+    #[default]
+    Stop,
+    /// The batch is given up and marked; the next one runs.
+    Skip,
+}
+
+/// One source.
+#[derive(Debug, Clone)]
+pub struct SourceDeclaration {
+    /// Its name.
+    pub name: String,
+    /// Where records come from.
+    pub connector: SourceConnector,
+    /// How a record becomes a row.
+    pub format: Format,
+    /// The rows' schema; one column `line` for the format `lines`.
+    pub schema: StreamSchema,
+    /// What becomes of a record that does not fit.
+    pub on_bad_row: OnBadRow,
+    /// The longest line in bytes; a longer one is a bad row.
+    pub line_bytes_max: usize,
+}
+
+/// Where records come from.
+#[derive(Debug, Clone)]
+pub enum SourceConnector {
+    /// Connects to `host:port` and reads lines; reconnects with back-off.
+    Socket {
+        /// `host:port`, resolved at each connect.
+        address: String,
+    },
+    /// Reads new files of a folder (`spark.md` 2.3).
+    Files {
+        /// The folder.
+        path: PathBuf,
+        /// Reads what is there and ends.
+        bounded: bool,
+    },
+    /// Makes text at a set rate, for demos and benches.
+    Generate {
+        /// Lines a second.
+        lines_per_second: u64,
+        /// Words a line.
+        words_per_line: usize,
+        /// Different words.
+        vocabulary: usize,
+        /// Lines in all; `None`: without end.
+        lines: Option<u64>,
+    },
+    /// Reads standard input to its end.
+    Stdin,
+}
+
+/// How a record becomes a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Each line is a row of one column.
+    Lines,
+    /// Each line is a JSON object.
+    Json,
+}
+
+/// What becomes of a record that does not fit its schema or is no valid text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum OnBadRow {
+    /// The batch fails.
+    #[default]
+    Fail,
+    /// It is counted and left out.
+    Skip,
+    /// It is appended to this file with its reason, and left out.
+    DeadLetter(PathBuf),
+}
+
+/// A named chain of steps.
+#[derive(Debug, Clone)]
+pub struct StreamDeclaration {
+    /// Its name, unique among streams and sources.
+    pub name: String,
+    /// The stream or source it starts from.
+    pub from: String,
+    /// What is done to it.
+    pub steps: Vec<StepDeclaration>,
+}
+
+/// One step of a stream.
+#[derive(Debug, Clone)]
+pub struct StepDeclaration {
+    /// What it does.
+    pub operation: Operation,
+    /// A name of its own, for messages and, later, for state.
+    pub name: Option<String>,
+    /// Parameters set for its operator.
+    pub params: Map<String, Value>,
+    /// New names for its output columns, all of them.
+    pub rename: Option<Vec<String>>,
+    /// The input columns its operator is given, by name and in this order.
+    pub columns: Option<Vec<String>>,
+    /// Whether the operator gives back only new columns, the host carrying the others.
+    pub append: bool,
+    /// Partitions of its shuffle.
+    pub partitions: Option<usize>,
+}
+
+impl StepDeclaration {
+    /// A step with nothing beside its operation.
+    pub fn new(operation: Operation) -> Self {
+        Self {
+            operation,
+            name: None,
+            params: Map::new(),
+            rename: None,
+            columns: None,
+            append: false,
+            partitions: None,
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Operation {
+    /// An operator of rows: its kind (`map`, `filter` and so on) is the step word used.
+    Apply(super::description::OperatorKind, OperatorRef),
+    /// Folds the values of each key.
+    ReduceByKey(OperatorRef),
+    /// Folds all rows of the batch to one; an empty batch gives none.
+    Reduce(OperatorRef),
+    /// Gathers the values of each key into lists.
+    GroupByKey,
+    /// The number of rows; 0 for an empty batch.
+    Count,
+    /// How often each row occurs.
+    CountByValue,
+    /// Appends the partitions of other streams of equal schema.
+    Union(Vec<String>),
+    /// Spreads rows over so many partitions.
+    Repartition(usize),
+    /// Makes these columns the key, moving them to the front.
+    KeyBy(Vec<String>),
+    /// Keeps these columns, in this order. Key columns that are kept stay key if they come first.
+    Select(Vec<String>),
+}
+
+/// Where an operator comes from.
+#[derive(Debug, Clone)]
+pub enum OperatorRef {
+    /// An operator of a plugin of the job.
+    Guest {
+        /// The plugin's name in the job.
+        plugin: String,
+        /// The operator's name in the plugin.
+        operator: String,
+    },
+    /// A fold the host brings.
+    BuiltIn(BuiltInFold),
+    /// A closure of an embedding program.
+    Native(Arc<dyn Operator>),
+}
+
+/// The folds the host brings, over each value column. Nulls are ignored; an integer sum that
+/// overflows fails the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BuiltInFold {
+    /// Adds up.
+    Sum,
+    /// Counts values that are not null, as int64.
+    Count,
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+}
+
+/// Where a stream's batches go.
+#[derive(Debug, Clone)]
+pub struct SinkDeclaration {
+    /// Its name.
+    pub name: String,
+    /// The stream it is given.
+    pub from: String,
+    /// Where rows go.
+    pub connector: SinkConnector,
+    /// What becomes of the job when publishing failed; `None`: as the job says.
+    pub on_failure: Option<OnFailure>,
+}
+
+/// Where rows go.
+#[derive(Clone)]
+pub enum SinkConnector {
+    /// Prints the first rows of each batch, as Spark's `print` does.
+    Print {
+        /// Rows at most.
+        rows: usize,
+    },
+    /// JSON lines, one folder per batch, written aside and renamed.
+    Files {
+        /// The folder's path up to the batch time: `prefix-<T ms>`.
+        prefix: PathBuf,
+        /// Whether an empty batch makes a folder.
+        empty_batches: bool,
+    },
+    /// A function of an embedding program (Spark's `foreachRDD`).
+    ForEachBatch(Arc<dyn BatchFunction>),
+}
+
+impl std::fmt::Debug for SinkConnector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Print { rows } => write!(f, "Print {{ rows: {rows} }}"),
+            Self::Files { prefix, .. } => write!(f, "Files {{ prefix: {prefix:?} }}"),
+            Self::ForEachBatch(_) => f.write_str("ForEachBatch"),
+        }
+    }
+}
+
+/// A function that an embedding program runs on each batch of a stream.
+pub trait BatchFunction: Send + Sync {
+    /// Is given the batch's partitions, each a run of slices.
+    ///
+    /// # Errors
+    /// An error fails the output as a sink's failure does.
+    fn call(
+        &self,
+        time: super::time::BatchTime,
+        partitions: &[Vec<arrow_array::RecordBatch>],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// Parses the address part of a socket source far enough to name what is wrong with it.
+///
+/// # Errors
+/// Says what was found where `host:port` was expected.
+pub fn check_socket_address(address: &str) -> Result<(), String> {
+    if address.parse::<SocketAddr>().is_ok() {
+        return Ok(());
+    }
+    match address.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0) => {
+            Ok(())
+        }
+        Some((_, port)) if port.parse::<u16>().is_err() => {
+            Err(format!("`{address}` has port `{port}`, expected 1 to 65535"))
+        }
+        _ => Err(format!("`{address}` is no address, expected `host:port`")),
+    }
+}

@@ -1,0 +1,196 @@
+//! Model: a job as planned: stages cut at shuffles, and what a task of each does.
+//!
+//! Takes a checked pipeline from planning. Gives it to scheduling and execution. Never holds a
+//! plugin's code: calls name a plugin, and a batch binds the name to a digest when it begins.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::id::{BlockId, SinkId, SourceId, StageId};
+use super::operator::SharedOperator;
+use super::pipeline::BuiltInFold;
+use super::schema::StreamSchema;
+
+/// A planned job. Parents have lower numbers, so running stages in order is always legal.
+#[derive(Debug, Clone)]
+pub struct JobPlan {
+    /// The stages, each at the index of its number.
+    pub stages: Vec<Stage>,
+    /// Which stage's dataset each sink is given, in the order outputs run in.
+    pub sinks: Vec<(SinkId, StageId)>,
+}
+
+/// A shuffle-free section of a job: one task per partition of its input.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Its number.
+    pub id: StageId,
+    /// The stream whose steps it runs, for messages.
+    pub stream: String,
+    /// Where its partitions come from.
+    pub input: StageInput,
+    /// The rows before the first step.
+    pub input_schema: StreamSchema,
+    /// What is done to each slice, in order.
+    pub steps: Vec<PlannedStep>,
+    /// What becomes of the rows after the last step.
+    pub output: StageOutput,
+}
+
+impl Stage {
+    /// The rows after the last step (before any combining for a shuffle).
+    pub fn output_schema(&self) -> &StreamSchema {
+        self.steps.last().map_or(&self.input_schema, |step| &step.output)
+    }
+
+    /// Whether slices must be joined before the first step: a whole-partition operator runs.
+    pub fn whole_partitions(&self) -> bool {
+        self.steps.iter().any(|step| step.whole_partition)
+    }
+}
+
+/// Where a stage's partitions come from.
+#[derive(Debug, Clone)]
+pub enum StageInput {
+    /// One partition per block or file range of the source in the batch.
+    Source(SourceId),
+    /// One partition per reduce partition of the parent's shuffle; `gather` says what is done with
+    /// the map outputs before the first step.
+    Shuffle {
+        /// The parent.
+        from: StageId,
+        /// Reduce partitions.
+        partitions: usize,
+        /// What is done with the map outputs.
+        gather: Gather,
+    },
+    /// The partitions of these parents' datasets, one parent after the other.
+    Datasets(Vec<StageId>),
+}
+
+/// What a reduce task does with its map outputs, taken in map partition order.
+#[derive(Debug, Clone)]
+pub enum Gather {
+    /// Nothing: their slices one after the other.
+    Append,
+    /// Groups by the key columns and folds partial results.
+    Fold(FoldPlan),
+    /// Groups by the key columns and gathers each value column into a list.
+    Group {
+        /// Key columns, from the first.
+        keys: usize,
+    },
+}
+
+/// A fold of value columns by key columns.
+#[derive(Debug, Clone)]
+pub struct FoldPlan {
+    /// The operator.
+    pub call: OperatorCall,
+    /// Key columns, from the first; with none, all rows are one group.
+    pub keys: usize,
+    /// Whether no rows at all still give one row of zeros (`count`).
+    pub zero_when_empty: bool,
+    /// Keys and folded values.
+    pub output: StreamSchema,
+}
+
+/// What becomes of a stage's rows.
+#[derive(Debug, Clone)]
+pub enum StageOutput {
+    /// Kept until the batch ends: sinks and later stages read it.
+    Dataset,
+    /// Written by partition for one later stage.
+    Shuffle {
+        /// How a row finds its partition.
+        by: Partitioner,
+        /// Reduce partitions.
+        partitions: usize,
+        /// Folded per slice or partition first.
+        combine: Option<FoldPlan>,
+    },
+}
+
+/// How a row finds its partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partitioner {
+    /// By the frozen hash of so many key columns; with none, all rows go to partition 0.
+    Hash {
+        /// Key columns, from the first.
+        keys: usize,
+    },
+    /// In turn, from a start drawn from the task's seed.
+    RoundRobin,
+}
+
+/// One narrow step.
+#[derive(Debug, Clone)]
+pub struct PlannedStep {
+    /// How messages and `explain` name it, such as `flat_map words.split -> map words.pair`.
+    pub label: String,
+    /// The input columns the operator is given, or that are kept where there is no call.
+    pub project: Vec<usize>,
+    /// What is called, if anything.
+    pub call: Option<(OperatorCall, Attach)>,
+    /// Whether the operator must be given its partition in one call.
+    pub whole_partition: bool,
+    /// The rows after the step.
+    pub output: StreamSchema,
+}
+
+/// How an operator's answer becomes the step's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attach {
+    /// It is the rows. A selection keeps rows of the step's whole input.
+    Replace,
+    /// The first so many columns of the step's input stand before it, by origin.
+    Keys(usize),
+    /// All columns of the step's input stand before it, by origin.
+    Append,
+}
+
+/// What a step or a fold calls.
+#[derive(Debug, Clone)]
+pub enum OperatorCall {
+    /// Operators of one plugin in one call.
+    Guest {
+        /// The plugin's name in the job.
+        plugin: String,
+        /// The operators, in order; a fold has exactly one.
+        chain: Vec<ChainStep>,
+    },
+    /// A fold the host brings.
+    BuiltIn(BuiltInFold),
+    /// Counts rows; as a fold of no value columns to one `int64`.
+    CountRows,
+    /// A closure of an embedding program.
+    Native(SharedOperator),
+}
+
+/// One operator of a guest chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChainStep {
+    /// Its name in the plugin.
+    pub operator: String,
+    /// Its parameters, complete.
+    pub parameters: Map<String, Value>,
+}
+
+/// One partition of a source in a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PartitionInput {
+    /// A stored block.
+    Block(BlockId),
+    /// Lines of a file that begin in the byte range.
+    FileRange {
+        /// The source.
+        source: SourceId,
+        /// The file.
+        path: PathBuf,
+        /// The first byte.
+        start: u64,
+        /// The byte after the last.
+        end: u64,
+    },
+}

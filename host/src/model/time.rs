@@ -1,0 +1,48 @@
+//! Model: batch times and their arithmetic.
+//!
+//! Takes and gives milliseconds since the epoch. Never asks what time it is.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The end instant of a batch, in milliseconds since 1970-01-01T00:00:00Z: a multiple of the
+/// batch interval (`spark.md` 1.0, the time grid).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BatchTime(pub i64);
+
+impl BatchTime {
+    /// The first multiple of the interval strictly after `now_ms`.
+    pub fn first_after(now_ms: i64, interval: Duration) -> Self {
+        let interval = interval_ms(interval);
+        Self((now_ms.div_euclid(interval) + 1) * interval)
+    }
+
+    /// The next multiple of the interval.
+    pub fn next(self, interval: Duration) -> Self {
+        Self(self.0 + interval_ms(interval))
+    }
+}
+
+impl fmt::Display for BatchTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms", self.0)
+    }
+}
+
+/// An interval in whole milliseconds, at least one.
+pub fn interval_ms(interval: Duration) -> i64 {
+    i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_batch_is_strictly_after_the_start() {
+        let interval = Duration::from_secs(1);
+        assert_eq!(BatchTime::first_after(10_000, interval), BatchTime(11_000));
+        assert_eq!(BatchTime::first_after(10_001, interval), BatchTime(11_000));
+        assert_eq!(BatchTime::first_after(-1, interval), BatchTime(0));
+    }
+}

@@ -1,0 +1,6 @@
+//! Floor 3, sys: the only wall sockets of the house: time, disk and chance.
+//!
+//! Takes nothing from other rooms. Gives traits with a real twin and one for tests. Never decides
+//! anything.
+
+pub mod clock;
