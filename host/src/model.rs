@@ -5,6 +5,7 @@
 pub mod block;
 pub mod column_type;
 pub mod description;
+pub mod finding;
 pub mod id;
 pub mod operator;
 pub mod parameter;

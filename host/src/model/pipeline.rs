@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::operator::Operator;
+use super::description::{OperatorDescription, OperatorKind};
+use super::operator::SharedOperator;
 use super::schema::StreamSchema;
 
 /// A job as declared.
@@ -201,7 +202,7 @@ impl StepDeclaration {
 #[derive(Debug, Clone)]
 pub enum Operation {
     /// An operator of rows: its kind (`map`, `filter` and so on) is the step word used.
-    Apply(super::description::OperatorKind, OperatorRef),
+    Apply(OperatorKind, OperatorRef),
     /// Folds the values of each key.
     ReduceByKey(OperatorRef),
     /// Folds all rows of the batch to one; an empty batch gives none.
@@ -235,7 +236,16 @@ pub enum OperatorRef {
     /// A fold the host brings.
     BuiltIn(BuiltInFold),
     /// A closure of an embedding program.
-    Native(Arc<dyn Operator>),
+    Native(NativeOperator),
+}
+
+/// A closure of an embedding program with what planning must know of it.
+#[derive(Debug, Clone)]
+pub struct NativeOperator {
+    /// Its kind and its columns; `name` is how messages call it.
+    pub description: OperatorDescription,
+    /// The closure.
+    pub operator: SharedOperator,
 }
 
 /// The folds the host brings, over each value column. Nulls are ignored; an integer sum that
