@@ -12,4 +12,5 @@ pub mod parameter;
 pub mod pipeline;
 pub mod schema;
 pub mod stage;
+pub mod status;
 pub mod time;

@@ -65,6 +65,8 @@ pub struct JobSettings {
     pub concurrent_jobs: usize,
     /// What becomes of a job whose batch failed.
     pub on_failure: OnFailure,
+    /// What becomes of rows that operators refuse.
+    pub on_rejected: OnBadRow,
     /// Attempts of a task before its batch fails.
     pub max_failures: u32,
     /// Partitions of a shuffle that says nothing itself; `None`: the number of cores.
