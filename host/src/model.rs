@@ -12,4 +12,6 @@ pub mod parameter;
 pub mod pipeline;
 pub mod schema;
 pub mod stage;
+pub mod step_rules;
 pub mod time;
+pub mod wiring;
