@@ -13,4 +13,6 @@ pub mod pipeline;
 pub mod schema;
 pub mod stage;
 pub mod status;
+pub mod step_rules;
 pub mod time;
+pub mod wiring;

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::limits::NAME_BYTES_MAX;
+
 /// Something of a job that a person declared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Item {
@@ -120,6 +122,10 @@ impl Finding {
 
 /// The known word nearest to a mistyped one, if it is near enough to be meant.
 pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if found.len() > 2 * NAME_BYTES_MAX {
+        // Comparing takes time in both lengths, and a word this long was no slip of the finger.
+        return None;
+    }
     let farthest = (found.chars().count() / 3).max(2);
     known
         .into_iter()

@@ -264,6 +264,26 @@ pub enum BuiltInFold {
     Max,
 }
 
+impl BuiltInFold {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Sum, Self::Count, Self::Min, Self::Max];
+
+    /// The word under which a job file names it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Count => "count",
+            Self::Min => "min",
+            Self::Max => "max",
+        }
+    }
+
+    /// The fold of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fold| fold.word() == word)
+    }
+}
+
 /// Where a stream's batches go.
 #[derive(Debug, Clone)]
 pub struct SinkDeclaration {
