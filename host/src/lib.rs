@@ -6,8 +6,11 @@
 //!
 //! Rooms in reading order; a room imports only from floors below its own (`ARCHITECTURE.md`).
 
+pub mod block;
 pub mod error;
+pub mod ingest;
 pub mod limits;
 pub mod model;
 pub mod operator;
+pub mod sink;
 pub mod sys;

@@ -1,1 +1,6 @@
 //! Placeholder.
+
+#[cfg(test)]
+mod ingest_rig;
+#[cfg(test)]
+mod ingest_socket;
