@@ -4,3 +4,9 @@
 
 #[cfg(test)]
 mod sdk_bindings;
+//! Placeholder.
+
+#[cfg(test)]
+mod ingest_rig;
+#[cfg(test)]
+mod ingest_socket;
