@@ -1,4 +1,8 @@
-//! Tests that need more than one crate, in one binary.
+//! Tests of the whole: what no single crate can show alone.
+//!
+//! Takes the crates of the workspace. Gives nothing but passed or failed. Never ships.
 
 #[cfg(test)]
 mod guest_build_toolchain;
+#[cfg(test)]
+mod sdk_bindings;
