@@ -3,6 +3,8 @@
 //! Takes the crates of the workspace. Gives nothing but passed or failed. Never ships.
 
 #[cfg(test)]
+mod guest_build_toolchain;
+#[cfg(test)]
 mod sdk_bindings;
 //! Placeholder.
 
