@@ -6,6 +6,7 @@ pub mod event;
 pub mod engine;
 pub mod plugins;
 pub mod launch;
+pub mod dead_letter;
 pub mod ticker;
 pub mod sources;
 pub mod batch_data;

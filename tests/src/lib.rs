@@ -6,7 +6,6 @@
 mod guest_build_toolchain;
 #[cfg(test)]
 mod sdk_bindings;
-//! Placeholder.
 
 #[cfg(test)]
 mod ingest_rig;
