@@ -11,3 +11,4 @@ pub mod limits;
 pub mod model;
 pub mod operator;
 pub mod sys;
+pub mod wasm;
