@@ -17,3 +17,4 @@ pub mod shuffle;
 pub mod ingest;
 pub mod sink;
 pub mod sys;
+pub mod wasm;
