@@ -10,4 +10,5 @@ pub mod error;
 pub mod limits;
 pub mod model;
 pub mod operator;
+pub mod plan;
 pub mod sys;
