@@ -16,5 +16,6 @@ pub mod sched;
 pub mod shuffle;
 pub mod ingest;
 pub mod sink;
+pub mod plan;
 pub mod sys;
 pub mod wasm;
