@@ -6,6 +6,7 @@
 //!
 //! Rooms in reading order; a room imports only from floors below its own (`ARCHITECTURE.md`).
 
+pub mod block;
 pub mod error;
 pub mod exec;
 pub mod limits;
@@ -13,4 +14,6 @@ pub mod model;
 pub mod operator;
 pub mod sched;
 pub mod shuffle;
+pub mod ingest;
+pub mod sink;
 pub mod sys;

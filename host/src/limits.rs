@@ -26,6 +26,22 @@ pub const BLOCK_BUDGET_BYTES_DEFAULT: usize = 512 * MIB;
 pub const LINE_BYTES_DEFAULT: usize = MIB;
 /// The longest line anyone may set: a row must fit a border call with room for its copies.
 pub const LINE_BYTES_MAX: usize = 16 * MIB;
+/// Bytes a receiver asks of its source at once, and must hold of the budget before it asks: few
+/// system calls at full speed, and still small beside any sensible budget.
+pub const RECEIVE_BYTES: usize = 256 * KIB;
+/// Bytes of whole lines a receiver gathers before it makes columns of them: they are then still in
+/// cache, and a tick never finds more than this to convert.
+pub const CONVERT_BYTES: usize = 256 * KIB;
+/// Bytes of a bad row that a dead-letter file keeps of it: enough to see what it was.
+pub const BAD_ROW_TEXT_BYTES_MAX: usize = 16 * KIB;
+/// How long one attempt to connect may take; then it counts as refused.
+pub const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
+/// The first wait before connecting again; each further refusal doubles it.
+pub const RECONNECT_WAIT_FIRST: Duration = Duration::from_millis(100);
+/// The longest wait before connecting again.
+pub const RECONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a stop waits for receivers to end by themselves; then they are dropped.
+pub const RECEIVER_STOP_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The shortest batch interval a job may ask for: below it the timers of the system dominate.
 pub const BATCH_INTERVAL_MIN: Duration = Duration::from_millis(1);
 /// Batches waiting to run; at it the clock merges or holds back ticks, by `catch_up`.

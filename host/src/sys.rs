@@ -4,3 +4,4 @@
 //! anything.
 
 pub mod clock;
+pub mod entropy;

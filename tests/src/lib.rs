@@ -6,3 +6,9 @@
 mod guest_build_toolchain;
 #[cfg(test)]
 mod sdk_bindings;
+//! Placeholder.
+
+#[cfg(test)]
+mod ingest_rig;
+#[cfg(test)]
+mod ingest_socket;
