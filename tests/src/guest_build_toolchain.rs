@@ -16,6 +16,7 @@ const EVERY_STEP_LEFT_OUT: Switches = Switches {
     rustup_limit: Duration::from_secs(60),
     debian: false,
     rust_home: None,
+    search_path: None,
 };
 
 fn write_crate(folder: &Path) {
@@ -46,6 +47,75 @@ fn nothing_found_names_every_step_and_the_command() {
          was left out; Debian's packages were left out); run `rustup target add \
          wasm32-unknown-unknown` by hand, then try again"
     );
+}
+
+/// A folder with a `rustc` that gets its library when `rustup` runs, and what `rustup` does first.
+fn programs(folder: &Path, rustup: &str) -> Switches {
+    let bin = folder.join("bin");
+    std::fs::create_dir(&bin).expect("made");
+    let library = folder.join("lib");
+    let rustc = format!(
+        "case $1 in --print) echo '{}';; *) echo 'rustc 1.0.0';; esac",
+        library.display()
+    );
+    let rustup =
+        format!("{rustup} && mkdir '{0}' && : >'{0}/libcore-0.rlib'", library.display());
+    for (name, script) in [("rustc", rustc), ("rustup", rustup)] {
+        let path = bin.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&path, mode).expect("made a program");
+    }
+    Switches {
+        active: true,
+        rustup: true,
+        rust_home: Some(folder.join("home")),
+        search_path: Some(bin.into_os_string()),
+        ..EVERY_STEP_LEFT_OUT
+    }
+}
+
+#[test]
+fn rustup_adds_the_target_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let switches = programs(folder.path(), "test \"$*\" = 'target add wasm32-unknown-unknown'");
+    let said = RefCell::new(Vec::new());
+    let report = |text: &str| said.borrow_mut().push(text.to_owned());
+    let found = find_toolchain(folder.path(), &switches, &report).expect("rustup helps");
+    assert_eq!((found.rustc.as_ref(), found.identity.as_str()), (None, "rustc 1.0.0\n"));
+    find_toolchain(folder.path(), &switches, &report).expect("it is there");
+    assert_eq!(
+        said.into_inner(),
+        [
+            "running `rustup target add wasm32-unknown-unknown`, for at most 60 s",
+            "rustup added wasm32-unknown-unknown",
+            "the active Rust has wasm32-unknown-unknown",
+        ]
+    );
+}
+
+#[test]
+fn rustup_that_fails_or_hangs_is_told() {
+    for (rustup, limit, expected) in [
+        ("echo 'no network' >&2; false", 60_000, "`rustup` failed: no network"),
+        ("exec sleep 600", 50, "`rustup` was stopped after 0 s"),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut switches = programs(folder.path(), rustup);
+        switches.rustup_limit = Duration::from_millis(limit);
+        let error = find_toolchain(folder.path(), &switches, &|_| ()).expect_err("nothing is left");
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(error.to_string().contains("the active Rust lacks it"), "{error}");
+    }
+}
+
+#[test]
+fn machine_without_rust_is_told_where_to_get_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let search_path = Some(folder.path().as_os_str().to_owned());
+    let switches = Switches { search_path, ..EVERY_STEP_LEFT_OUT };
+    let error = find_toolchain(folder.path(), &switches, &|_| ()).expect_err("there is no Rust");
+    assert!(error.to_string().contains("https://rustup.rs"), "{error}");
 }
 
 #[test]
