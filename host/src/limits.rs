@@ -95,8 +95,6 @@ pub const COMPILE_WALL_MAX: Duration = Duration::from_secs(90);
 
 /// Bytes of a job file; a longer one is refused unread. People write a few kilobytes.
 pub const JOB_FILE_BYTES_MAX: usize = MIB;
-/// Bytes of a name in a job: it goes into messages, file names and metrics.
-pub const NAME_BYTES_MAX: usize = 64;
 /// Plugins, sources, streams or sinks of a job, each: all are held and checked at once.
 pub const DECLARATIONS_MAX: usize = 1024;
 /// Steps of one stream.
@@ -123,7 +121,8 @@ pub const GENERATE_LINES_PER_SECOND_MAX: u64 = 1_000_000_000;
 pub const GENERATE_WORDS_MAX: usize = 1_000;
 /// Different words that may be generated: all are held in memory.
 pub const GENERATE_VOCABULARY_MAX: usize = 1_000_000;
-/// Bytes of the name of a plugin, an operator, a parameter, a column or a counter.
+/// Bytes of a name: of a job and its parts, a plugin, an operator, a parameter, a column or a
+/// counter. It goes into messages, file names and metrics.
 pub const NAME_BYTES_MAX: usize = 64;
 /// Bytes that `describe` may give back; a longer description is refused.
 pub const DESCRIPTION_BYTES_MAX: usize = MIB;

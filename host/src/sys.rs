@@ -4,5 +4,5 @@
 //! anything.
 
 pub mod clock;
-pub mod entropy;
 pub mod cpu;
+pub mod entropy;

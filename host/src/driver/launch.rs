@@ -25,14 +25,14 @@ use crate::exec::stage::{BoundStage, SharedStage};
 use crate::ingest::EventPort;
 use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
 use crate::ingest::supervisor::Supervisor;
-use crate::limits::{BLOCK_INTERVAL_MAX, RECONNECT_FIRST, RECONNECT_MAX};
+use crate::limits::{BLOCK_INTERVAL_MAX, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX};
 use crate::model::id::SourceId;
 use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::stage::JobPlan;
 use crate::plan::{PlanDefaults, plan};
 use crate::sink::SharedWriter;
 use crate::sys::clock::Clock;
-use crate::wasm::host_func::GuestPort;
+use crate::wasm::host_state::GuestPort;
 
 /// A job to start.
 pub struct JobRequest {
@@ -174,8 +174,8 @@ fn start_receivers(
     };
     let receiver_settings = ReceiverSettings {
         block_interval: block_interval(settings, engine.executors.count()),
-        reconnect_first: RECONNECT_FIRST,
-        reconnect_max: RECONNECT_MAX,
+        reconnect_first: RECONNECT_WAIT_FIRST,
+        reconnect_max: RECONNECT_WAIT_MAX,
         seed,
     };
     let sources: Vec<_> = (0..).map(SourceId).zip(pipeline.sources.iter().cloned()).collect();

@@ -99,7 +99,10 @@ impl JobSources {
                         retry: Retry::Never,
                     };
                     let block = blocks.get(id).ok_or_else(|| {
-                        error("the block was released before its batch".to_owned(), Domain::Internal)
+                        error(
+                            "the block was released before its batch".to_owned(),
+                            Domain::Internal,
+                        )
                     })?;
                     match &block.failure {
                         Some(reason) => Err(error(reason.clone(), Domain::User)),
