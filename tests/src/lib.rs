@@ -11,3 +11,7 @@ mod sdk_bindings;
 mod ingest_rig;
 #[cfg(test)]
 mod ingest_socket;
+#[cfg(test)]
+mod job_rig;
+#[cfg(test)]
+mod socket_word_count;
