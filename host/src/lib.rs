@@ -7,8 +7,11 @@
 //! Rooms in reading order; a room imports only from floors below its own (`ARCHITECTURE.md`).
 
 pub mod error;
+pub mod exec;
 pub mod limits;
 pub mod model;
 pub mod operator;
+pub mod sched;
+pub mod shuffle;
 pub mod sys;
 pub mod wasm;

@@ -5,10 +5,14 @@
 pub mod block;
 pub mod column_type;
 pub mod description;
+pub mod finding;
 pub mod id;
 pub mod operator;
 pub mod parameter;
 pub mod pipeline;
 pub mod schema;
 pub mod stage;
+pub mod status;
+pub mod step_rules;
 pub mod time;
+pub mod wiring;
