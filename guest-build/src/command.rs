@@ -3,7 +3,7 @@
 //! Takes a program and its arguments. Gives what it wrote, or an error that names it. Never leaves
 //! one running past its limit, and never hands a child the flags of the cargo that started us.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -176,8 +176,12 @@ impl Command {
 
 /// Where a program of that name stands on the search path.
 pub fn find_program(name: &str) -> Option<PathBuf> {
-    let path: OsString = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|program| program.is_file())
+    find_program_in(name, &std::env::var_os("PATH")?)
+}
+
+/// Where a program of that name stands on a search path.
+pub(crate) fn find_program_in(name: &str, path: &OsStr) -> Option<PathBuf> {
+    std::env::split_paths(path).map(|dir| dir.join(name)).find(|program| program.is_file())
 }
 
 /// The last lines of a program that failed.

@@ -20,6 +20,7 @@ mod error;
 mod freshness;
 mod lock;
 mod manifest;
+mod new_plugin;
 mod sdk;
 mod toolchain;
 
@@ -29,5 +30,6 @@ pub use command::{Command, Finished, find_program};
 pub use component::encode_component;
 pub use error::BuildError;
 pub use lock::FolderLock;
+pub use new_plugin::{NewPluginError, new_plugin};
 pub use sdk::sdk_folder;
 pub use toolchain::{TARGET, Toolchain, ToolchainError, find_toolchain, switches::Switches};

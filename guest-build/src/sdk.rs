@@ -15,6 +15,9 @@ use crate::manifest::Manifest;
 /// Every file of the SDK: its path in the folder, and its bytes.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/sdk_files.rs"));
 
+/// A lock file with what the SDK depends on.
+pub(crate) const SDK_LOCK: &str = include_str!(concat!(env!("OUT_DIR"), "/Cargo.lock"));
+
 /// The folder of the carried SDK, unpacked if need be.
 ///
 /// # Errors

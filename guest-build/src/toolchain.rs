@@ -16,7 +16,7 @@ pub mod switches;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::command::{Command, find_program};
+use crate::command::Command;
 use crate::lock::FolderLock;
 use crate::toolchain::switches::Switches;
 
@@ -74,7 +74,7 @@ pub fn find_toolchain(
     switches: &Switches,
     report: &dyn Fn(&str),
 ) -> Result<Toolchain, ToolchainError> {
-    if find_program("rustc").is_none() {
+    if switches.program("rustc").is_none() {
         return Err(ToolchainError::NoRust);
     }
     if let Some(found) = find_present(folder, switches, report) {
@@ -95,9 +95,11 @@ pub fn find_toolchain(
 
 /// Looks for what needs no making: step 1, and what step 3 has left behind earlier.
 fn find_present(folder: &Path, switches: &Switches, report: &dyn Fn(&str)) -> Option<Toolchain> {
-    if switches.active && has_target("rustc".as_ref(), folder) {
+    if switches.active
+        && let Some(found) = active(folder, switches)
+    {
         report(&format!("the active Rust has {TARGET}"));
-        return active(folder);
+        return Some(found);
     }
     let home = switches.home();
     let ready = debian_rust::ready(&home).filter(|_| switches.debian)?;
@@ -141,8 +143,10 @@ fn has_target(rustc: &OsStr, folder: &Path) -> bool {
     })
 }
 
-fn active(folder: &Path) -> Option<Toolchain> {
-    Some(Toolchain { rustc: None, linker: None, identity: identity("rustc".as_ref(), folder)? })
+fn active(folder: &Path, switches: &Switches) -> Option<Toolchain> {
+    let rustc = switches.program("rustc")?;
+    has_target(rustc.as_ref(), folder).then_some(())?;
+    Some(Toolchain { rustc: None, linker: None, identity: identity(rustc.as_ref(), folder)? })
 }
 
 fn identity(rustc: &OsStr, folder: &Path) -> Option<String> {
@@ -157,12 +161,10 @@ fn add_by_rustup(
     if !switches.rustup || !switches.active {
         return Err("rustup was left out".to_owned());
     }
-    if find_program("rustup").is_none() {
-        return Err("there is no rustup".to_owned());
-    }
+    let rustup = switches.program("rustup").ok_or("there is no rustup")?;
     let seconds = switches.rustup_limit.as_secs();
     report(&format!("running `rustup target add {TARGET}`, for at most {seconds} s"));
-    let added = Command::new("rustup")
+    let added = Command::new(rustup)
         .args(["target", "add", TARGET])
         .current_dir(folder)
         .limit(switches.rustup_limit)
@@ -171,7 +173,7 @@ fn add_by_rustup(
         report("rustup could not add the target");
         return Err(error.to_string());
     }
-    match active(folder).filter(|_| has_target("rustc".as_ref(), folder)) {
+    match active(folder, switches) {
         Some(toolchain) => {
             report(&format!("rustup added {TARGET}"));
             Ok(toolchain)

@@ -26,6 +26,22 @@ pub const BLOCK_BUDGET_BYTES_DEFAULT: usize = 512 * MIB;
 pub const LINE_BYTES_DEFAULT: usize = MIB;
 /// The longest line anyone may set: a row must fit a border call with room for its copies.
 pub const LINE_BYTES_MAX: usize = 16 * MIB;
+/// Bytes a receiver asks of its source at once, and must hold of the budget before it asks: few
+/// system calls at full speed, and still small beside any sensible budget.
+pub const RECEIVE_BYTES: usize = 256 * KIB;
+/// Bytes of whole lines a receiver gathers before it makes columns of them: they are then still in
+/// cache, and a tick never finds more than this to convert.
+pub const CONVERT_BYTES: usize = 256 * KIB;
+/// Bytes of a bad row that a dead-letter file keeps of it: enough to see what it was.
+pub const BAD_ROW_TEXT_BYTES_MAX: usize = 16 * KIB;
+/// How long one attempt to connect may take; then it counts as refused.
+pub const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
+/// The first wait before connecting again; each further refusal doubles it.
+pub const RECONNECT_WAIT_FIRST: Duration = Duration::from_millis(100);
+/// The longest wait before connecting again.
+pub const RECONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a stop waits for receivers to end by themselves; then they are dropped.
+pub const RECEIVER_STOP_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The shortest batch interval a job may ask for: below it the timers of the system dominate.
 pub const BATCH_INTERVAL_MIN: Duration = Duration::from_millis(1);
 /// Batches waiting to run; at it the clock merges or holds back ticks, by `catch_up`.
@@ -77,6 +93,37 @@ pub const COMPILE_CPU_MAX: Duration = Duration::from_secs(60);
 /// Wall time of the child that compiles a component.
 pub const COMPILE_WALL_MAX: Duration = Duration::from_secs(90);
 
+/// Bytes of a job file; a longer one is refused unread. People write a few kilobytes.
+pub const JOB_FILE_BYTES_MAX: usize = MIB;
+/// Plugins, sources, streams or sinks of a job, each: all are held and checked at once.
+pub const DECLARATIONS_MAX: usize = 1024;
+/// Steps of one stream.
+pub const STEPS_MAX: usize = 1024;
+/// What is wrong with a job, told at once; people mend a few and try again.
+pub const FINDINGS_MAX: usize = 20;
+/// The longest batch interval: beyond a day a clock of batches is the wrong tool.
+pub const BATCH_INTERVAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// The shortest block interval: the timer's own grain.
+pub const BLOCK_INTERVAL_MIN: Duration = Duration::from_millis(1);
+/// Batches of a job that may run at once: each holds its blocks and shuffles.
+pub const CONCURRENT_JOBS_MAX: usize = 64;
+/// Attempts of a task that a job may ask for.
+pub const TASK_FAILURES_ASKED_MAX: u32 = 100;
+/// The least memory of an instance that a job may set: below it no component starts.
+pub const INSTANCE_MEMORY_BYTES_MIN: usize = MIB;
+/// The most CPU time a job may grant a plugin's task beside what its input earns.
+pub const TASK_CPU_BASE_ASKED_MAX: Duration = Duration::from_secs(600);
+/// Rows of a batch that a job may have printed: a terminal is for reading.
+pub const PRINT_ROWS_MAX: usize = 10_000;
+/// Lines a second that a job may have generated: beyond it the rate is no rate.
+pub const GENERATE_LINES_PER_SECOND_MAX: u64 = 1_000_000_000;
+/// Words a generated line may have.
+pub const GENERATE_WORDS_MAX: usize = 1_000;
+/// Different words that may be generated: all are held in memory.
+pub const GENERATE_VOCABULARY_MAX: usize = 1_000_000;
+/// Bytes of a name: of a job and its parts, a plugin, an operator, a parameter, a column or a
+/// counter. It goes into messages, file names and metrics.
+pub const NAME_BYTES_MAX: usize = 64;
 /// Bytes that `describe` may give back; a longer description is refused.
 pub const DESCRIPTION_BYTES_MAX: usize = MIB;
 /// What a call may allocate in the host beyond its output limit, for list headers. Beyond it

@@ -3,6 +3,7 @@
 //! Takes nothing but limits. Gives plain values. Never does I/O, asks the time, or knows a room.
 
 pub mod block;
+pub mod block_store;
 pub mod column_type;
 pub mod description;
 pub mod finding;

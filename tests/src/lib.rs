@@ -3,4 +3,11 @@
 //! Takes the crates of the workspace. Gives nothing but passed or failed. Never ships.
 
 #[cfg(test)]
+mod guest_build_toolchain;
+#[cfg(test)]
 mod sdk_bindings;
+
+#[cfg(test)]
+mod ingest_rig;
+#[cfg(test)]
+mod ingest_socket;

@@ -10,10 +10,12 @@
 //! | `TIDEMILL_DEBIAN=no` | do not use Debian's packages | used |
 //! | `TIDEMILL_RUST_HOME` | where Debian's Rust is unpacked | `rust-wasm32` in the cache folder |
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cache_folder::cache_folder;
+use crate::command::{find_program, find_program_in};
 
 /// How long rustup may take: two seconds are usual, but where it cannot download it may hang.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(60);
@@ -31,12 +33,15 @@ pub struct Switches {
     pub debian: bool,
     /// Where Debian's Rust is unpacked; `None` means the cache folder.
     pub rust_home: Option<PathBuf>,
+    /// Where `rustc` and `rustup` are looked for; `None` means `PATH`.
+    pub search_path: Option<OsString>,
 }
 
 impl Default for Switches {
     fn default() -> Self {
         let rustup_limit = RUSTUP_LIMIT;
-        Self { active: true, rustup: true, rustup_limit, debian: true, rust_home: None }
+        let (rust_home, search_path) = (None, None);
+        Self { active: true, rustup: true, rustup_limit, debian: true, rust_home, search_path }
     }
 }
 
@@ -56,6 +61,15 @@ impl Switches {
                 .map_or(RUSTUP_LIMIT, Duration::from_secs),
             debian: wanted("TIDEMILL_DEBIAN"),
             rust_home: variable("TIDEMILL_RUST_HOME").map(PathBuf::from),
+            search_path: None,
+        }
+    }
+
+    /// The program of that name.
+    pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
+        match &self.search_path {
+            Some(path) => find_program_in(name, path),
+            None => find_program(name),
         }
     }
 
@@ -91,6 +105,7 @@ mod tests {
                 rustup_limit: Duration::from_secs(5),
                 debian: false,
                 rust_home: Some(PathBuf::from("/somewhere")),
+                search_path: None,
             }
         );
     }

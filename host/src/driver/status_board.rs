@@ -3,9 +3,11 @@
 //! Takes events and counts from the loop. Gives snapshots, and each event to the listeners. Never
 //! makes the loop wait for a reader longer than a listener takes.
 
+use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::error::DriverError;
+use crate::limits::COUNTERS_MAX;
 use crate::model::status::{BatchOutcome, JobEvent, JobState, JobStatus};
 
 /// Is told each event of a job, on the thread on which it happened. It must be quick.
@@ -30,6 +32,7 @@ impl StatusBoard {
             rows_in: 0,
             bad_rows: 0,
             held_bytes: (0, 0),
+            counters: BTreeMap::new(),
             last_batch: None,
         };
         Self { status: Mutex::new((status, None)), ended: Condvar::new(), listeners }
@@ -46,6 +49,21 @@ impl StatusBoard {
             });
         }
         self.listeners.iter().for_each(|listener| listener(event));
+    }
+
+    /// Adds to a counter of a plugin; names past the limit are dropped.
+    pub fn count(&self, plugin: &str, name: &str, delta: u64) {
+        self.change(|status| {
+            let name = format!("{plugin}.{name}");
+            let known = status.counters.len();
+            match status.counters.get_mut(&name) {
+                Some(count) => *count = count.saturating_add(delta),
+                None if known < COUNTERS_MAX => {
+                    status.counters.insert(name, delta);
+                }
+                None => {}
+            }
+        });
     }
 
     /// Changes the counts.
@@ -76,10 +94,8 @@ impl StatusBoard {
         let running = |(status, _): &mut (JobStatus, _)| {
             matches!(status.state, JobState::Running | JobState::Draining)
         };
-        let mut status = self
-            .ended
-            .wait_while(self.lock(), running)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut status =
+            self.ended.wait_while(self.lock(), running).unwrap_or_else(PoisonError::into_inner);
         status.1.take().map_or(Ok(()), Err)
     }
 

@@ -77,6 +77,23 @@ pub struct JobSettings {
     pub seed: Option<u64>,
 }
 
+impl Default for JobSettings {
+    /// One-second batches, one at a time; the first failure stops the job.
+    fn default() -> Self {
+        Self {
+            batch_interval: Duration::from_secs(1),
+            block_interval: None,
+            concurrent_jobs: 1,
+            on_failure: OnFailure::Stop,
+            on_rejected: OnBadRow::Fail,
+            max_failures: crate::limits::TASK_FAILURES_MAX,
+            partitions: None,
+            block_budget_bytes: crate::limits::BLOCK_BUDGET_BYTES_DEFAULT,
+            seed: None,
+        }
+    }
+}
+
 /// What becomes of a job or a sink when a batch of it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnFailure {

@@ -2,6 +2,7 @@
 //!
 //! Takes what the driver measured. Gives plain values. Never lets anyone change the job.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::time::BatchTime;
@@ -123,6 +124,8 @@ pub struct JobStatus {
     pub bad_rows: u64,
     /// Bytes held of the block budget, and the most that were held at once.
     pub held_bytes: (usize, usize),
+    /// Counters of plugins, as `plugin.name`.
+    pub counters: BTreeMap<String, u64>,
     /// The last batch that ended.
     pub last_batch: Option<BatchInfo>,
 }

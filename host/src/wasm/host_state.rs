@@ -25,6 +25,18 @@ pub enum GuestLogLevel {
     Debug,
 }
 
+impl GuestLogLevel {
+    /// `error`, `warn`, `info` or `debug`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
 /// Where the words of guests go. Lines and names are escaped and bounded already.
 pub trait GuestPort: Send + Sync {
     /// One log line of the job's plugin of that name.
