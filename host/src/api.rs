@@ -3,7 +3,7 @@
 //! Takes method calls. Gives a declared pipeline to the driver. Never does anything a job file
 //! could not, but run closures.
 
-pub mod graph;
-pub mod dstream;
 pub mod context;
+pub mod dstream;
+pub mod graph;
 pub mod plugin;

@@ -2,16 +2,17 @@
 //!
 //! Takes a planned job and an engine. Gives a handle. Never touches a row itself.
 
-pub mod event;
-pub mod engine;
-pub mod plugins;
-pub mod launch;
-pub mod ticker;
-pub mod sources;
 pub mod batch_data;
-pub mod running_batch;
-pub mod publisher;
-pub mod status_board;
+pub mod dead_letter;
+pub mod engine;
+pub mod error;
+pub mod event;
 pub mod event_loop;
 pub mod handle;
-pub mod error;
+pub mod launch;
+pub mod plugins;
+pub mod publisher;
+pub mod running_batch;
+pub mod sources;
+pub mod status_board;
+pub mod ticker;

@@ -54,12 +54,9 @@ fn programs(folder: &Path, rustup: &str) -> Switches {
     let bin = folder.join("bin");
     std::fs::create_dir(&bin).expect("made");
     let library = folder.join("lib");
-    let rustc = format!(
-        "case $1 in --print) echo '{}';; *) echo 'rustc 1.0.0';; esac",
-        library.display()
-    );
-    let rustup =
-        format!("{rustup} && mkdir '{0}' && : >'{0}/libcore-0.rlib'", library.display());
+    let rustc =
+        format!("case $1 in --print) echo '{}';; *) echo 'rustc 1.0.0';; esac", library.display());
+    let rustup = format!("{rustup} && mkdir '{0}' && : >'{0}/libcore-0.rlib'", library.display());
     for (name, script) in [("rustc", rustc), ("rustup", rustup)] {
         let path = bin.join(name);
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");

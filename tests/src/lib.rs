@@ -6,9 +6,12 @@
 mod guest_build_toolchain;
 #[cfg(test)]
 mod sdk_bindings;
-//! Placeholder.
 
 #[cfg(test)]
 mod ingest_rig;
 #[cfg(test)]
 mod ingest_socket;
+#[cfg(test)]
+mod job_rig;
+#[cfg(test)]
+mod socket_word_count;

@@ -145,7 +145,7 @@ impl StreamingContext {
             pipeline,
             plugins: JobPlugins::new(plugins),
             listeners,
-            output: crate::sink::SharedWriter::stdout(),
+            output: Arc::new(Mutex::new(std::io::stdout())),
         };
         self.job = Some(launch(&self.engine, request)?);
         Ok(())

@@ -52,8 +52,7 @@ impl Graph {
 
     /// Names every node that is read as a whole and gathers the steps between them.
     pub(super) fn lower(&self) -> Lowered {
-        let mut lowered =
-            Lowered { sources: Vec::new(), streams: Vec::new(), sinks: Vec::new() };
+        let mut lowered = Lowered { sources: Vec::new(), streams: Vec::new(), sinks: Vec::new() };
         let readers = self.readers();
         let mut names: BTreeMap<usize, String> = BTreeMap::new();
         for (index, node) in self.nodes.iter().enumerate() {

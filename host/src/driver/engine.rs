@@ -12,7 +12,7 @@ use crate::exec::executor::Executors;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::entropy::{Entropy, SystemEntropy};
 use crate::wasm::compile::Compiler;
-use crate::wasm::plugin::{Sandbox, SandboxConfig};
+use crate::wasm::sandbox::{Sandbox, SandboxConfig};
 
 /// Threads of the receivers' runtime. Receivers wait for most of their time; one thread moves
 /// some hundred MB a second, and a second one keeps a slow source from delaying the others.

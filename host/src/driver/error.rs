@@ -36,8 +36,8 @@ pub enum DriverError {
         source: tidemill_guest_build::BuildError,
     },
     /// The job does not fit together.
-    #[error("the job does not fit together:\n{}", lines(.0))]
-    Plan(Vec<crate::plan::PlanError>),
+    #[error("the job does not fit together:\n{0}")]
+    Plan(#[from] crate::plan::PlanErrors),
     /// A source cannot be read.
     #[error(transparent)]
     Source(#[from] IngestError),
@@ -60,10 +60,6 @@ pub enum DriverError {
         /// What happened.
         message: String,
     },
-}
-
-fn lines(errors: &[crate::plan::PlanError]) -> String {
-    errors.iter().map(|error| format!("  {error}")).collect::<Vec<_>>().join("\n")
 }
 
 impl Classify for DriverError {

@@ -20,7 +20,7 @@ use crate::model::status::JobEvent;
 use crate::operator::fold::CountRows;
 use crate::plan::PluginCatalogue;
 use crate::wasm::WasmError;
-use crate::wasm::host_func::{GuestPort, LogLevel};
+use crate::wasm::host_state::{GuestLogLevel, GuestPort};
 use crate::wasm::operator::GuestOperator;
 use crate::wasm::plugin::{Plugin, PluginLimits};
 
@@ -110,6 +110,7 @@ pub fn load_component(
     let limits = PluginLimits {
         memory_bytes: memory_bytes.unwrap_or(INSTANCE_MEMORY_BYTES_MAX),
         cpu_base: cpu_base.unwrap_or(TASK_CPU_BASE),
+        ..PluginLimits::default()
     };
     engine.sandbox.load_file(path, limits).map_err(plugin_error(name))
 }
@@ -136,7 +137,7 @@ fn build(
 pub struct GuestVoice(pub Arc<StatusBoard>);
 
 impl GuestPort for GuestVoice {
-    fn log(&self, plugin: &str, level: LogLevel, message: &str) {
+    fn log(&self, plugin: &str, level: GuestLogLevel, message: &str) {
         self.0.tell(&JobEvent::GuestLog {
             plugin: plugin.to_owned(),
             level: level.word(),

@@ -37,10 +37,8 @@ impl QueuedBatch {
         files: BatchInputs,
     ) -> Self {
         let all = || blocks.values().flatten();
-        let size = (
-            all().map(|block| block.rows).sum(),
-            all().map(|block| block.bytes as u64).sum(),
-        );
+        let size =
+            (all().map(|block| block.rows).sum(), all().map(|block| block.bytes as u64).sum());
         let mut inputs = files;
         for (source, blocks) in blocks {
             let partitions = blocks.into_iter().map(|block| PartitionInput::Block(block.id));

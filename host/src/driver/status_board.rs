@@ -94,10 +94,8 @@ impl StatusBoard {
         let running = |(status, _): &mut (JobStatus, _)| {
             matches!(status.state, JobState::Running | JobState::Draining)
         };
-        let mut status = self
-            .ended
-            .wait_while(self.lock(), running)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut status =
+            self.ended.wait_while(self.lock(), running).unwrap_or_else(PoisonError::into_inner);
         status.1.take().map_or(Ok(()), Err)
     }
 

@@ -129,4 +129,3 @@ pub struct JobStatus {
     /// The last batch that ended.
     pub last_batch: Option<BatchInfo>,
 }
-

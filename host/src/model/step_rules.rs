@@ -44,6 +44,11 @@ impl Operation {
         }
     }
 
+    /// Whether `as` may stand beside it.
+    pub fn takes_rename(&self) -> bool {
+        self.takes().rename
+    }
+
     fn takes(&self) -> Takes {
         let none = Takes {
             params: false,

@@ -67,16 +67,6 @@ impl Operator for BuiltInFold {
 }
 
 impl BuiltInFold {
-    /// The word of the fold in job files.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Sum => "sum",
-            Self::Count => "count",
-            Self::Min => "min",
-            Self::Max => "max",
-        }
-    }
-
     fn fold_column(
         self,
         phase: Phase,
