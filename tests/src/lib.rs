@@ -6,6 +6,8 @@
 mod guest_build_toolchain;
 #[cfg(test)]
 mod sdk_bindings;
+#[cfg(test)]
+mod sdk_wrong_use;
 
 #[cfg(test)]
 mod ingest_rig;
