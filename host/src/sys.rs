@@ -5,3 +5,5 @@
 
 pub mod clock;
 pub mod entropy;
+pub mod storage;
+pub mod storage_memory;
