@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod c_plugin;
 #[cfg(test)]
+mod guest_build;
+#[cfg(test)]
 mod guest_build_toolchain;
 #[cfg(test)]
 mod sdk_bindings;
