@@ -20,20 +20,22 @@ fn shared_target() -> PathBuf {
     plugins().join("target/tidemill-guests")
 }
 
-/// A new plugin in a temporary folder.
+/// A new plugin in a temporary folder. Each has a name of its own: in a target folder that they
+/// share, cargo cannot tell two of one name apart.
 struct Fresh {
     folder: TempDir,
+    name: &'static str,
 }
 
 impl Fresh {
-    fn new() -> Self {
+    fn new(name: &'static str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        new_plugin(&folder.path().join("words")).expect("it is made");
-        Self { folder }
+        new_plugin(&folder.path().join(name)).expect("it is made");
+        Self { folder, name }
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.path().join("words")
+        self.folder.path().join(self.name)
     }
 
     fn build(&self) -> Result<Built, BuildError> {
@@ -63,7 +65,7 @@ fn plugin_of_the_checkout_is_built_once() {
 
 #[test]
 fn new_plugin_builds_and_tests_far_from_a_checkout() {
-    let plugin = Fresh::new();
+    let plugin = Fresh::new("far_away");
     let built = plugin.build().expect("it builds");
     assert!(!built.cached);
     assert!(built.component.starts_with(shared_target()), "{built:?}");
@@ -78,13 +80,13 @@ fn new_plugin_builds_and_tests_far_from_a_checkout() {
     assert!(tests.stdout.contains("test result: ok. 1 passed"), "{}", tests.stdout);
 
     let lock = fs::read_to_string(plugin.path().join("Cargo.lock")).expect("it is there");
-    assert!(lock.contains("name = \"words\"") && lock.contains("name = \"tidemill-sdk\""));
+    assert!(lock.contains("name = \"far_away\"") && lock.contains("name = \"tidemill-sdk\""));
     assert!(plugin.build().expect("it is kept").cached);
 }
 
 #[test]
 fn component_follows_its_sources() {
-    let plugin = Fresh::new();
+    let plugin = Fresh::new("followed");
     let first = plugin.build().expect("it builds");
     plugin.edit("src/lib.rs", |text| text.replace("Splits a line", "Cuts a line"));
     let second = plugin.build().expect("it builds");
@@ -104,7 +106,7 @@ fn component_follows_its_sources() {
 
 #[test]
 fn build_script_leaves_freshness_to_cargo() {
-    let plugin = Fresh::new();
+    let plugin = Fresh::new("scripted");
     fs::write(plugin.path().join("build.rs"), "fn main() {}\n").expect("written");
     plugin.build().expect("it builds");
     assert!(!plugin.build().expect("it builds").cached);
@@ -112,10 +114,10 @@ fn build_script_leaves_freshness_to_cargo() {
 
 #[test]
 fn compile_errors_are_shown_as_rustc_renders_them() {
-    let plugin = Fresh::new();
+    let plugin = Fresh::new("broken");
     plugin.edit("src/lib.rs", |text| text.replace("line.split_ascii_whitespace()", "lime"));
     let error = plugin.build().expect_err("it does not compile");
-    assert_eq!(error.to_string(), "plugin `words` does not compile");
+    assert_eq!(error.to_string(), "plugin `broken` does not compile");
     let shown = error.diagnostics().expect("rustc said why");
     assert!(shown.contains("error[E0425]") && shown.contains("src/lib.rs:8"), "{shown}");
     assert!(!shown.contains('\x1b'), "{shown}");
@@ -127,7 +129,7 @@ fn compile_errors_are_shown_as_rustc_renders_them() {
 
 #[test]
 fn warnings_are_handed_on() {
-    let plugin = Fresh::new();
+    let plugin = Fresh::new("warned");
     plugin.edit("src/lib.rs", |text| format!("{text}\nfn never_called() {{}}\n"));
     let heard = RefCell::new(String::new());
     let warnings = |text: &str| heard.borrow_mut().push_str(text);
@@ -139,15 +141,15 @@ fn warnings_are_handed_on() {
 
 #[test]
 fn plugin_without_operators_is_told_so() {
-    let plugin = Fresh::new();
+    let plugin = Fresh::new("silent");
     plugin.edit("src/lib.rs", |text| text.replace("plugin!(split);", ""));
     let error = plugin.build().expect_err("it exports nothing").to_string();
-    assert!(error.starts_with("plugin `words` exports no operators"), "{error}");
+    assert!(error.starts_with("plugin `silent` exports no operators"), "{error}");
 }
 
 #[test]
 fn import_of_the_system_is_refused() {
-    let plugin = Fresh::new();
+    let plugin = Fresh::new("asking");
     plugin.edit("src/lib.rs", |text| {
         let import = "#[link(wasm_import_module = \"wasi_snapshot_preview1\")]\n\
                       unsafe extern \"C\" { fn sched_yield() -> i32; }\n";
@@ -160,7 +162,7 @@ fn import_of_the_system_is_refused() {
 
 #[test]
 fn lost_sdk_is_brought_back_or_named() {
-    let plugin = Fresh::new();
+    let plugin = Fresh::new("homeless");
     let elsewhere = plugin.folder.path().join("cleaned/sdk/0123456789abcdef");
     let sdk = fs::read_to_string(plugin.path().join("Cargo.toml")).expect("it is there");
     let sdk: toml::Table = sdk.parse().expect("it is TOML");
@@ -172,11 +174,11 @@ fn lost_sdk_is_brought_back_or_named() {
 
 #[test]
 fn dependency_that_cannot_be_had_is_cargos_to_explain() {
-    let plugin = Fresh::new();
+    let plugin = Fresh::new("longing");
     plugin.edit("Cargo.toml", |text| {
         text.replace("[profile", "not-here = { path = \"../not-here\" }\n\n[profile")
     });
     let error = plugin.build().expect_err("it cannot be resolved").to_string();
-    assert!(error.starts_with("cargo could not build plugin `words`"), "{error}");
+    assert!(error.starts_with("cargo could not build plugin `longing`"), "{error}");
     assert!(error.contains("not-here"), "{error}");
 }
