@@ -6,6 +6,7 @@
 //!
 //! Rooms in reading order; a room imports only from floors below its own (`ARCHITECTURE.md`).
 
+pub mod config;
 pub mod error;
 pub mod limits;
 pub mod model;
