@@ -4,9 +4,11 @@
 //! knows how a job is run, only how to ask for it.
 
 pub mod args;
+pub mod demo;
 pub mod display;
 pub mod exit;
 pub mod host;
+pub mod run;
 pub mod signals;
 pub mod status_line;
 
@@ -25,7 +27,8 @@ pub fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     let done = match &arguments.command {
-        Command::Run(_) | Command::Demo(_) => Ok(exit::ENDED),
+        Command::Run(run) => run::run(run),
+        Command::Demo(demo) => demo::demo(demo),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(*shell, &mut command, "tidemill", &mut std::io::stdout());

@@ -21,3 +21,6 @@ mod job_rig;
 mod set_up;
 #[cfg(test)]
 mod socket_word_count;
+
+#[cfg(test)]
+mod job_file;

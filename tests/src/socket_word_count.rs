@@ -27,7 +27,6 @@ fn words_of_a_socket_are_counted_by_a_component() {
     let operator = |name| words.operator(name).expect("the plugin has it");
     let feeder = Feeder::new();
     let mut context = StreamingContext::new(&engine(), Duration::from_millis(20));
-    context.register(&words);
     let pairs = context
         .socket_text_stream(&feeder.address())
         .flat_map(operator("split"))

@@ -66,7 +66,9 @@ pub fn demo(args: &DemoArgs) -> anyhow::Result<u8> {
         grouped(sent.context("failed to feed the socket")?),
         seconds(duration)
     );
-    println!("Write a plugin of your own: `tidemill plugin new NAME`; then run it: `tidemill run JOB.toml`.");
+    println!(
+        "Write a plugin of your own: `tidemill plugin new NAME`; then run it: `tidemill run JOB.toml`."
+    );
     Ok(ENDED)
 }
 

@@ -101,9 +101,8 @@ pub fn start(
             Ok(handle)
         }
         Err(DriverError::Plan(errors)) => {
-            for error in &errors.0 {
-                eprintln!("{:?}", job.locate(&error.finding()));
-            }
+            let findings = errors.0.iter().map(tidemill::plan::PlanError::finding);
+            eprintln!("{:?}", miette::Report::new(job.locate(findings)));
             Err(Shown(REFUSED).into())
         }
         Err(error) => Err(error.into()),

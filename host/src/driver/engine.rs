@@ -2,8 +2,9 @@
 //!
 //! Takes how large it is to be. Gives what jobs share. Never knows a job.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Runtime;
 
@@ -12,6 +13,7 @@ use crate::exec::executor::Executors;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::entropy::{Entropy, SystemEntropy};
 use crate::wasm::compile::Compiler;
+use crate::wasm::plugin::Plugin;
 use crate::wasm::sandbox::{Sandbox, SandboxConfig};
 
 /// Threads of the receivers' runtime. Receivers wait for most of their time; one thread moves
@@ -57,6 +59,8 @@ pub struct Engine {
     pub sandbox: Arc<Sandbox>,
     /// The receivers' runtime.
     pub runtime: Runtime,
+    /// Plugins that programs have loaded, by the names their jobs know them by.
+    pub loaded: Mutex<BTreeMap<String, Arc<Plugin>>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -85,6 +89,12 @@ impl Engine {
             .enable_all()
             .build()
             .map_err(system("the receivers' runtime"))?;
-        Ok(Arc::new(Self { config, executors: Arc::new(executors), sandbox, runtime }))
+        Ok(Arc::new(Self {
+            config,
+            executors: Arc::new(executors),
+            sandbox,
+            runtime,
+            loaded: Mutex::default(),
+        }))
     }
 }
