@@ -3,6 +3,7 @@
 //! Takes nothing but limits. Gives plain values. Never does I/O, asks the time, or knows a room.
 
 pub mod block;
+pub mod block_store;
 pub mod column_type;
 pub mod description;
 pub mod finding;
@@ -12,6 +13,7 @@ pub mod parameter;
 pub mod pipeline;
 pub mod schema;
 pub mod stage;
+pub mod status;
 pub mod step_rules;
 pub mod time;
 pub mod wiring;

@@ -4,3 +4,5 @@
 //! anything.
 
 pub mod clock;
+pub mod cpu;
+pub mod entropy;

@@ -15,6 +15,8 @@ pub struct BlockInfo {
     pub rows: u64,
     /// Its bytes in memory, all buffers of all slices together.
     pub bytes: usize,
+    /// Records that did not fit and are not among its rows.
+    pub bad_rows: u64,
 }
 
 /// A sealed run of record batches: one partition of the batch it is allocated to.
@@ -25,4 +27,7 @@ pub struct Block {
     /// The slices, each in canonical form and within the limits of a guest call. Their cuts are
     /// fixed here, so that a replay makes the same calls.
     pub slices: Vec<RecordBatch>,
+    /// Why the batch it is allocated to must fail: its first bad row, where the source says that
+    /// a bad row fails the batch.
+    pub failure: Option<String>,
 }

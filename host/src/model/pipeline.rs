@@ -65,6 +65,8 @@ pub struct JobSettings {
     pub concurrent_jobs: usize,
     /// What becomes of a job whose batch failed.
     pub on_failure: OnFailure,
+    /// What becomes of rows that operators refuse.
+    pub on_rejected: OnBadRow,
     /// Attempts of a task before its batch fails.
     pub max_failures: u32,
     /// Partitions of a shuffle that says nothing itself; `None`: the number of cores.
@@ -73,6 +75,23 @@ pub struct JobSettings {
     pub block_budget_bytes: usize,
     /// Seed of the job's hashes and of its tasks; `None`: drawn at the first start.
     pub seed: Option<u64>,
+}
+
+impl Default for JobSettings {
+    /// One-second batches, one at a time; the first failure stops the job.
+    fn default() -> Self {
+        Self {
+            batch_interval: Duration::from_secs(1),
+            block_interval: None,
+            concurrent_jobs: 1,
+            on_failure: OnFailure::Stop,
+            on_rejected: OnBadRow::Fail,
+            max_failures: crate::limits::TASK_FAILURES_MAX,
+            partitions: None,
+            block_budget_bytes: crate::limits::BLOCK_BUDGET_BYTES_DEFAULT,
+            seed: None,
+        }
+    }
 }
 
 /// What becomes of a job or a sink when a batch of it failed.

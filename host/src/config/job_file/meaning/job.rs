@@ -47,6 +47,7 @@ impl Meaning<'_> {
             block_interval,
             concurrent_jobs: concurrent.unwrap_or(1),
             on_failure: job.on_failure.as_ref().map(|at| at.value.0).unwrap_or_default(),
+            on_rejected: self.on_bad_row(job.on_rejected.as_ref()).unwrap_or_default(),
             max_failures: failures.unwrap_or(TASK_FAILURES_MAX),
             partitions: self.number("partitions", job.partitions.as_ref(), 1..=PARTITIONS_MAX),
             block_budget_bytes: budget.unwrap_or(BLOCK_BUDGET_BYTES_DEFAULT),

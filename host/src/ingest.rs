@@ -1,0 +1,100 @@
+//! Floor 6, ingest: receivers in, sealed blocks out; and which files a batch reads.
+//!
+//! Takes declared sources and the bytes they bring. Gives blocks of columns to the block store's
+//! port, and events to the driver's. Never knows batches, or what becomes of a block.
+
+pub mod bad_row;
+pub mod block_generator;
+pub mod decoder;
+pub mod generate_receiver;
+pub mod intake;
+pub mod line_buffer;
+pub mod line_column;
+pub mod receiver;
+pub mod reconnect;
+pub mod socket_receiver;
+pub mod stdin_receiver;
+pub mod supervisor;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Classify, Domain, Retry};
+use crate::model::block::BlockInfo;
+use crate::model::id::SourceId;
+
+/// What happens at a receiver, in the order in which it happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiverEvent {
+    /// It reaches its source.
+    Connected {
+        /// Where to, such as `127.0.0.1:9999`.
+        peer: String,
+    },
+    /// A block is kept and can be allocated to a batch.
+    Stored(BlockInfo),
+    /// Records did not fit.
+    BadRows {
+        /// How many since the last such event.
+        count: u64,
+        /// The first of them: what was wrong, and the beginning of it.
+        first: String,
+    },
+    /// A line whose end never came was dropped.
+    PartialLineDropped {
+        /// Its bytes.
+        bytes: usize,
+    },
+    /// The source ended the connection as it should; it is connected to again.
+    Closed {
+        /// What happened.
+        message: String,
+        /// How long until the next attempt.
+        retry_in: Duration,
+    },
+    /// The source refused or broke the connection; it is tried again.
+    Failed {
+        /// What happened, naming the source.
+        message: String,
+        /// How long until the next attempt.
+        retry_in: Duration,
+    },
+    /// There is nothing more to come; everything received is stored.
+    Ended,
+    /// The receiver cannot go on, and its source gives nothing more.
+    Broken {
+        /// What happened, naming the source.
+        message: String,
+    },
+}
+
+/// Where events go. It is called on receivers' threads while they hold their open block, and on
+/// the thread that seals: it must neither wait nor call back into the supervisor.
+pub type EventPort = Arc<dyn Fn(SourceId, ReceiverEvent) + Send + Sync>;
+
+/// Why a source cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IngestError {
+    /// A receiver is declared in a way it cannot work.
+    #[error("source `{name}` cannot be read: {problem}")]
+    Declaration {
+        /// The source.
+        name: String,
+        /// What is wrong, and what is allowed.
+        problem: String,
+    },
+}
+
+impl Classify for IngestError {
+    fn domain(&self) -> Domain {
+        match self {
+            Self::Declaration { .. } => Domain::User,
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Declaration { .. } => Retry::Never,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Ingest: records that do not fit, gathered until somebody asks.
+//!
+//! Takes reasons and the bytes they are about. Gives a count, the first of them in words and,
+//! where they are kept, all of them. Never decides what becomes of them.
+
+use crate::limits::BAD_ROW_TEXT_BYTES_MAX;
+
+/// Characters of a bad row that a message shows.
+const SHOWN_CHARACTERS: usize = 80;
+
+/// A record that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRow {
+    /// What is wrong with it.
+    pub reason: String,
+    /// Its bytes, from the first, as many as are kept.
+    pub text: Vec<u8>,
+    /// Whether it had more.
+    pub cut: bool,
+}
+
+/// Bad rows since the last time they were taken.
+#[derive(Debug, Clone, Default)]
+pub struct BadRows {
+    /// How many.
+    pub count: u64,
+    /// The first, for a message.
+    pub first: Option<String>,
+    /// All of them, where they are kept.
+    pub rows: Vec<BadRow>,
+    keep: bool,
+}
+
+impl BadRows {
+    /// Counts bad rows and remembers what was wrong with the first.
+    pub fn counted() -> Self {
+        Self::default()
+    }
+
+    /// Keeps every bad row as well.
+    pub fn kept() -> Self {
+        Self { keep: true, ..Self::default() }
+    }
+
+    /// Adds one.
+    pub fn add(&mut self, reason: impl FnOnce() -> String, text: &[u8]) {
+        self.count += 1;
+        if self.first.is_some() && !self.keep {
+            return;
+        }
+        let reason = reason();
+        self.first.get_or_insert_with(|| format!("{reason}: `{}`", shown(text)));
+        if self.keep {
+            let kept = &text[..text.len().min(BAD_ROW_TEXT_BYTES_MAX)];
+            let cut = kept.len() < text.len();
+            self.rows.push(BadRow { reason, text: kept.to_vec(), cut });
+        }
+    }
+
+    /// Adds those of another.
+    pub fn append(&mut self, mut other: Self) {
+        self.count += other.count;
+        self.first = self.first.take().or(other.first);
+        self.rows.append(&mut other.rows);
+    }
+
+    /// Gives what was gathered and begins anew.
+    pub fn take(&mut self) -> Self {
+        let keep = self.keep;
+        std::mem::replace(self, Self { keep, ..Self::default() })
+    }
+}
+
+/// The beginning of a record as a message may show it: one line, no control characters.
+pub fn shown(text: &[u8]) -> String {
+    let head = &text[..text.len().min(4 * SHOWN_CHARACTERS)];
+    let head = String::from_utf8_lossy(head);
+    let mut characters = head.chars();
+    let mut shown: String = characters
+        .by_ref()
+        .take(SHOWN_CHARACTERS)
+        .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
+        .collect();
+    if characters.next().is_some() || text.len() > 4 * SHOWN_CHARACTERS {
+        shown.push_str("...");
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bad_row_is_told_and_all_are_counted() {
+        let mut bad = BadRows::counted();
+        bad.add(|| "not text".to_owned(), b"a\x1b[2J\xff");
+        bad.add(|| unreachable!("nobody asks for the second reason"), b"b");
+        let taken = bad.take();
+        assert_eq!(taken.count, 2);
+        assert_eq!(taken.first.as_deref(), Some("not text: `a\u{fffd}[2J\u{fffd}`"));
+        assert!(taken.rows.is_empty());
+        assert_eq!(bad.count, 0);
+    }
+
+    #[test]
+    fn kept_rows_are_cut_to_their_bound() {
+        let mut bad = BadRows::kept();
+        bad.add(|| "long".to_owned(), &vec![b'x'; BAD_ROW_TEXT_BYTES_MAX + 1]);
+        bad.take();
+        bad.add(|| "long".to_owned(), &vec![b'x'; BAD_ROW_TEXT_BYTES_MAX + 1]);
+        let row = &bad.rows[0];
+        assert_eq!((row.text.len(), row.cut), (BAD_ROW_TEXT_BYTES_MAX, true));
+        assert_eq!(shown(&row.text), format!("{}...", "x".repeat(80)));
+    }
+}

@@ -1,0 +1,60 @@
+//! Ingest: the trait behind which the formats look alike.
+//!
+//! Takes runs of whole lines. Gives slices in canonical form, and the lines that did not fit.
+//! Never sees part of a line.
+
+use arrow_array::RecordBatch;
+
+use super::bad_row::BadRows;
+use super::line_column::LineColumn;
+use crate::model::pipeline::{Format, OnBadRow, SourceDeclaration};
+
+/// What came of lines.
+#[derive(Debug)]
+pub struct Decoded {
+    /// Slices, each within the limits of a guest call.
+    pub slices: Vec<RecordBatch>,
+    /// Lines that did not fit.
+    pub bad: BadRows,
+}
+
+impl Decoded {
+    /// Nothing yet, for a source that treats bad rows so.
+    pub fn new(on_bad_row: &OnBadRow) -> Self {
+        let bad = match on_bad_row {
+            OnBadRow::DeadLetter(_) => BadRows::kept(),
+            OnBadRow::Fail | OnBadRow::Skip => BadRows::counted(),
+        };
+        Self { slices: Vec::new(), bad }
+    }
+}
+
+/// Makes rows of lines.
+pub trait Decoder: Send {
+    /// Takes whole lines, each with its end. What fills a slice is given; the rest is kept open.
+    fn decode(&mut self, lines: &[u8], decoded: &mut Decoded);
+
+    /// Gives the open slice, if it has rows.
+    fn finish(&mut self, decoded: &mut Decoded);
+
+    /// Bytes of the open slice.
+    fn open_bytes(&self) -> usize;
+}
+
+/// The decoder of a source's format.
+pub fn for_source(source: &SourceDeclaration) -> Box<dyn Decoder> {
+    match source.format {
+        Format::Lines | Format::Json => {
+            Box::new(LineColumn::new(source.schema.to_arrow(), source.line_bytes_max))
+        }
+    }
+}
+
+/// Whole lines without their ends.
+pub fn each_line(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    memchr::memchr_iter(b'\n', lines).map(move |end| {
+        let line = &lines[std::mem::replace(&mut start, end + 1)..end];
+        line.strip_suffix(b"\r").unwrap_or(line)
+    })
+}

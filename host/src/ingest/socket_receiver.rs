@@ -1,0 +1,112 @@
+//! Ingest: the receiver that connects to a socket and reads lines.
+//!
+//! Takes an address. Gives bytes to the intake as fast as the budget takes them, and connects
+//! again whenever the connection ends. Never reads what it has no room for: the kernel's buffers
+//! fill then, and the sender is slowed.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use super::ReceiverEvent;
+use super::intake::Intake;
+use super::receiver::Stop;
+use super::reconnect::Reconnect;
+use crate::limits::CONNECT_WAIT_MAX;
+
+enum End {
+    Stopped,
+    Closed,
+    Broken(io::Error),
+}
+
+/// Receives until it is stopped.
+pub(super) async fn run(address: &str, intake: &Intake, mut reconnect: Reconnect, mut stop: Stop) {
+    loop {
+        let wait = tokio::select! {
+            biased;
+            () = stop.asked() => break,
+            connected = connect(address) => match connected {
+                Ok(stream) => {
+                    intake.tell(ReceiverEvent::Connected { peer: address.to_owned() });
+                    match read(&stream, intake, &mut reconnect, &mut stop).await {
+                        End::Stopped => break,
+                        end => ended(end, address, intake, &mut reconnect),
+                    }
+                }
+                Err(error) => {
+                    let message = format!("cannot connect to `{address}`: {error}");
+                    tell_failed(message, intake, &mut reconnect)
+                }
+            },
+        };
+        if !stop.sleep(wait).await {
+            break;
+        }
+    }
+    // What was read of a line whose rest is not waited for is no record.
+    intake.broken();
+    intake.seal();
+}
+
+async fn connect(address: &str) -> io::Result<TcpStream> {
+    match tokio::time::timeout(CONNECT_WAIT_MAX, TcpStream::connect(address)).await {
+        Ok(connected) => connected,
+        Err(_) => {
+            let waited = CONNECT_WAIT_MAX.as_secs();
+            Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {waited} s")))
+        }
+    }
+}
+
+async fn read(
+    stream: &TcpStream,
+    intake: &Intake,
+    reconnect: &mut Reconnect,
+    stop: &mut Stop,
+) -> End {
+    loop {
+        let reserved = tokio::select! {
+            biased;
+            () = stop.asked() => return End::Stopped,
+            reserved = async { stream.readable().await.map(|()| intake.reserve()) } => reserved,
+        };
+        let reserved = match reserved {
+            Err(error) => return End::Broken(error),
+            Ok(reserved) => tokio::select! {
+                biased;
+                () = stop.asked() => return End::Stopped,
+                reserved = reserved => reserved,
+            },
+        };
+        match intake.fill(reserved, |room| stream.try_read_buf(room)) {
+            Ok(0) => return End::Closed,
+            Ok(_) => reconnect.worked(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return End::Broken(error),
+        }
+    }
+}
+
+fn ended(end: End, address: &str, intake: &Intake, reconnect: &mut Reconnect) -> Duration {
+    match end {
+        End::Broken(error) => {
+            intake.broken();
+            tell_failed(format!("lost the connection to `{address}`: {error}"), intake, reconnect)
+        }
+        End::Closed | End::Stopped => {
+            intake.ended();
+            let message = format!("`{address}` closed the connection");
+            let retry_in = reconnect.next_wait();
+            intake.tell(ReceiverEvent::Closed { message, retry_in });
+            retry_in
+        }
+    }
+}
+
+fn tell_failed(message: String, intake: &Intake, reconnect: &mut Reconnect) -> Duration {
+    let retry_in = reconnect.next_wait();
+    intake.tell(ReceiverEvent::Failed { message, retry_in });
+    retry_in
+}

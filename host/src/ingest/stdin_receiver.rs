@@ -1,0 +1,86 @@
+//! Ingest: the receiver that reads standard input to its end.
+//!
+//! Takes anything that can be read, on a thread of its own, since such a read cannot be given up.
+//! Gives its bytes to the intake. Never reads further than one buffer ahead of the budget.
+
+use std::io::{self, Read};
+
+use tokio::sync::mpsc;
+
+use super::ReceiverEvent;
+use super::intake::Intake;
+use super::receiver::Stop;
+use crate::limits::RECEIVE_BYTES;
+
+/// Receives until the input ends, or until it is stopped.
+pub(super) async fn run(input: impl Read + Send + 'static, intake: &Intake, mut stop: Stop) {
+    let (buffers, asked) = mpsc::channel(1);
+    let (answers, mut filled) = mpsc::channel(1);
+    let reader = std::thread::Builder::new().name("stdin".to_owned());
+    if let Err(error) = reader.spawn(move || read_as_asked(input, asked, &answers)) {
+        let message = format!("cannot start a thread for standard input: {error}");
+        return intake.tell(ReceiverEvent::Broken { message });
+    }
+    intake.tell(ReceiverEvent::Connected { peer: "standard input".to_owned() });
+    let mut buffer = Some(vec![0; RECEIVE_BYTES]);
+    loop {
+        if let Some(buffer) = buffer.take() {
+            // It fails only when the thread is gone; then there is no answer either.
+            let _ = buffers.send(buffer).await;
+        }
+        let answer = tokio::select! {
+            biased;
+            () = stop.asked() => break,
+            answer = filled.recv() => answer,
+        };
+        match answer {
+            Some(Ok((bytes, read))) if read > 0 => {
+                let reserved = tokio::select! {
+                    biased;
+                    () = stop.asked() => break,
+                    reserved = intake.reserve() => reserved,
+                };
+                let filled = intake.fill(reserved, |room| {
+                    room.extend_from_slice(&bytes[..read]);
+                    Ok(read)
+                });
+                debug_assert!(filled.is_ok(), "copying cannot fail");
+                buffer = Some(bytes);
+            }
+            Some(Err(error)) => {
+                intake.broken();
+                intake.seal();
+                let message = format!("cannot read standard input: {error}");
+                return intake.tell(ReceiverEvent::Broken { message });
+            }
+            Some(Ok(_)) | None => {
+                intake.ended();
+                intake.seal();
+                return intake.tell(ReceiverEvent::Ended);
+            }
+        }
+    }
+    intake.broken();
+    intake.seal();
+}
+
+/// Fills each buffer it is given. Ends when nobody asks, or at the input's end.
+fn read_as_asked(
+    mut input: impl Read,
+    mut asked: mpsc::Receiver<Vec<u8>>,
+    answers: &mpsc::Sender<io::Result<(Vec<u8>, usize)>>,
+) {
+    while let Some(mut buffer) = asked.blocking_recv() {
+        let read = loop {
+            match input.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        let ended = !matches!(read, Ok(1..));
+        let gone = answers.blocking_send(read.map(|read| (buffer, read))).is_err();
+        if ended || gone {
+            return;
+        }
+    }
+}

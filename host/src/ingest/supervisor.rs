@@ -1,0 +1,120 @@
+//! Ingest: the receiver supervisor, which starts receivers, seals their blocks and stops them.
+//!
+//! Takes the sources of a job. Gives their blocks, by way of the ports. Never lets a receiver end
+//! unnoticed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle};
+
+use super::block_generator::BlockGenerator;
+use super::intake::Intake;
+use super::receiver::{self, ReceiverPorts, ReceiverSettings, Stop};
+use super::{IngestError, ReceiverEvent};
+use crate::limits::{RECEIVER_STOP_WAIT_MAX, SEAL_WAIT_MAX};
+use crate::model::id::SourceId;
+use crate::model::pipeline::{SourceConnector, SourceDeclaration, check_socket_address};
+use crate::sys::clock::Clock;
+
+/// The receivers of a job. Dropping it stops them without waiting.
+pub struct Supervisor {
+    intakes: Vec<Arc<Intake>>,
+    clock: Arc<dyn Clock>,
+    stop: watch::Sender<bool>,
+    receivers: Vec<AbortHandle>,
+    /// Disconnected when every receiver has ended.
+    ended: Receiver<()>,
+}
+
+impl Supervisor {
+    /// Starts a receiver for each source that needs one, on the runtime.
+    ///
+    /// # Errors
+    /// Names the first source that cannot be read as it is declared; nothing is started then.
+    pub fn start(
+        sources: &[(SourceId, SourceDeclaration)],
+        ports: &ReceiverPorts,
+        settings: ReceiverSettings,
+        runtime: &Handle,
+    ) -> Result<Self, IngestError> {
+        sources.iter().try_for_each(|(_, source)| check(source))?;
+        let (stop, stopped) = Stop::new();
+        let (running, ended) = bounded(0);
+        let (mut intakes, mut receivers) = (Vec::new(), Vec::new());
+        for (id, source) in sources {
+            if matches!(source.connector, SourceConnector::Files { .. }) {
+                continue;
+            }
+            let generator = BlockGenerator::new(*id, source, settings.block_interval);
+            let intake = Arc::new(Intake::new(*id, generator, ports));
+            intakes.push(Arc::clone(&intake));
+            let (source, ports) = (source.clone(), ports.clone());
+            let receiver =
+                receiver::run(source, Arc::clone(&intake), ports, settings, stopped.clone());
+            let receiver = runtime.spawn(receiver);
+            receivers.push(receiver.abort_handle());
+            runtime.spawn(watch_over(receiver, intake, running.clone()));
+        }
+        Ok(Self { intakes, clock: Arc::clone(&ports.clock), stop, receivers, ended })
+    }
+
+    /// Cuts off what was received until now, so that it is stored and told before this returns.
+    /// Waits for a receiver that is just adding to its block, but not long: one that takes longer
+    /// seals by itself, too late for this tick. Gives how many did.
+    pub fn seal(&self) -> usize {
+        let mut open: Vec<&Arc<Intake>> = self.intakes.iter().collect();
+        let until_us = self.clock.monotonic_us().saturating_add(micros(SEAL_WAIT_MAX));
+        loop {
+            open.retain(|intake| !intake.try_seal());
+            if open.is_empty() || self.clock.monotonic_us() >= until_us {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        open.iter().for_each(|intake| intake.wish_seal());
+        open.len()
+    }
+
+    /// Whether every receiver has ended.
+    pub fn all_ended(&self) -> bool {
+        self.receivers.iter().all(AbortHandle::is_finished)
+    }
+
+    /// Has the receivers stop reading and seal what they have, and waits for that. Everything
+    /// received is stored and told when this returns. It must not be called on the runtime.
+    pub fn stop(self) {
+        // It fails only when no receiver listens any more.
+        let _ = self.stop.send(true);
+        // Nobody ever sends: the wait ends when all receivers have, or after its time.
+        let _ = self.ended.recv_timeout(RECEIVER_STOP_WAIT_MAX);
+        self.receivers.iter().for_each(AbortHandle::abort);
+        self.intakes.iter().for_each(|intake| intake.seal());
+    }
+}
+
+/// Waits for a receiver's end and tells of one that panicked.
+async fn watch_over(receiver: JoinHandle<()>, intake: Arc<Intake>, running: Sender<()>) {
+    if let Err(error) = receiver.await
+        && error.is_panic()
+    {
+        let message = "the receiver panicked, which is a bug of Tidemill".to_owned();
+        intake.tell(ReceiverEvent::Broken { message });
+    }
+    drop(running);
+}
+
+fn check(source: &SourceDeclaration) -> Result<(), IngestError> {
+    match &source.connector {
+        SourceConnector::Socket { address } => check_socket_address(address)
+            .map_err(|problem| IngestError::Declaration { name: source.name.clone(), problem }),
+        _ => Ok(()),
+    }
+}
+
+fn micros(wait: Duration) -> u64 {
+    u64::try_from(wait.as_micros()).unwrap_or(u64::MAX)
+}
