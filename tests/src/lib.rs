@@ -9,6 +9,8 @@ mod guest_build;
 #[cfg(test)]
 mod guest_build_toolchain;
 #[cfg(test)]
+mod job_file;
+#[cfg(test)]
 mod sdk_bindings;
 
 #[cfg(test)]
@@ -21,6 +23,3 @@ mod job_rig;
 mod set_up;
 #[cfg(test)]
 mod socket_word_count;
-
-#[cfg(test)]
-mod job_file;

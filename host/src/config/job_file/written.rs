@@ -29,8 +29,7 @@ pub(super) struct JobText {
     pub(super) concurrent_jobs: Option<At<Whole>>,
     /// What becomes of the job when a batch failed. Default: "stop".
     pub(super) on_failure: Option<At<Word<OnFailure>>>,
-    /// What becomes of rows that operators refuse: "fail", "skip", "dead-letter", or a table with
-    /// `dead_letter`, the file they are appended to. Default: "fail".
+    /// What becomes of rows that operators refuse. Default: "fail".
     pub(super) on_rejected: Option<At<OnBadRowText>>,
     /// Attempts of a task before its batch fails. Default: 4.
     pub(super) max_failures: Option<At<Whole>>,

@@ -172,6 +172,7 @@ impl Meaning<'_> {
         (self.complaints.len() == before).then(|| StreamSchema::new(columns))
     }
 
+    /// What a word or a table says becomes of bad rows; failing where nothing is written.
     pub(super) fn on_bad_row(&mut self, written: Option<&At<OnBadRowText>>) -> Option<OnBadRow> {
         Some(match written.map(|at| &at.value) {
             None | Some(OnBadRowText::Word(BadRowWord::Fail)) => OnBadRow::Fail,
