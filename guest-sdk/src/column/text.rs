@@ -2,43 +2,35 @@
 //!
 //! Takes offsets that rise from 0. Gives such. Never copies a value it reads.
 
-use super::{RUN, Scalar, reserve_bytes};
+use super::{Scalar, reserve};
 use crate::batch::{Batch, Cursor, Failure};
 
 /// Bytes of values one after the other, and where each ends.
 #[derive(Debug)]
 pub struct TextBuilder {
-    offsets: Vec<u8>,
+    offsets: Vec<[u8; 4]>,
     bytes: Vec<u8>,
 }
 
 impl Default for TextBuilder {
     fn default() -> Self {
-        Self { offsets: vec![0; 4], bytes: Vec::new() }
+        Self { offsets: vec![[0; 4]], bytes: Vec::new() }
     }
 }
 
 impl TextBuilder {
     #[inline]
     fn append<'a>(&mut self, values: impl Iterator<Item = &'a [u8]>) {
-        let mut ends = [0_u32; RUN];
-        let mut filled = 0;
-        for value in values {
-            if filled == RUN {
-                self.offsets.extend_from_slice(bytemuck::cast_slice(&ends));
-                filled = 0;
-            }
+        self.offsets.extend(values.map(|value| {
             append_bytes(&mut self.bytes, value);
             // Too many bytes are noticed in `finish`, before anyone reads a wrapped offset.
-            ends[filled] = self.bytes.len() as u32;
-            filled += 1;
-        }
-        self.offsets.extend_from_slice(bytemuck::cast_slice(&ends[..filled]));
+            (self.bytes.len() as u32).to_ne_bytes()
+        }));
     }
 
     fn reserve(&mut self, done: usize, total: usize) {
-        reserve_bytes(&mut self.offsets, done, total);
-        reserve_bytes(&mut self.bytes, done, total);
+        reserve(&mut self.offsets, done, total);
+        reserve(&mut self.bytes, done, total);
     }
 
     fn finish(self, batch: &mut Batch) -> Result<(), Failure> {
@@ -49,7 +41,7 @@ impl TextBuilder {
                 i32::MAX
             )));
         }
-        batch.buffers.extend([self.offsets, self.bytes]);
+        batch.buffers.extend([self.offsets.into_flattened(), self.bytes]);
         Ok(())
     }
 }
