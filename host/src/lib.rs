@@ -6,11 +6,20 @@
 //!
 //! Rooms in reading order; a room imports only from floors below its own (`ARCHITECTURE.md`).
 
+pub mod api;
+pub mod batch;
 pub mod block;
+pub mod config;
+pub mod driver;
 pub mod error;
+pub mod exec;
 pub mod ingest;
 pub mod limits;
 pub mod model;
 pub mod operator;
+pub mod plan;
+pub mod sched;
+pub mod shuffle;
 pub mod sink;
 pub mod sys;
+pub mod wasm;

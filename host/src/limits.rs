@@ -101,6 +101,78 @@ pub const COMPILE_CPU_MAX: Duration = Duration::from_secs(60);
 /// Wall time of the child that compiles a component.
 pub const COMPILE_WALL_MAX: Duration = Duration::from_secs(90);
 
+/// Bytes of a job file; a longer one is refused unread. People write a few kilobytes.
+pub const JOB_FILE_BYTES_MAX: usize = MIB;
+/// Plugins, sources, streams or sinks of a job, each: all are held and checked at once.
+pub const DECLARATIONS_MAX: usize = 1024;
+/// Steps of one stream.
+pub const STEPS_MAX: usize = 1024;
+/// What is wrong with a job, told at once; people mend a few and try again.
+pub const FINDINGS_MAX: usize = 20;
+/// The longest batch interval: beyond a day a clock of batches is the wrong tool.
+pub const BATCH_INTERVAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// The shortest block interval: the timer's own grain.
+pub const BLOCK_INTERVAL_MIN: Duration = Duration::from_millis(1);
+/// Batches of a job that may run at once: each holds its blocks and shuffles.
+pub const CONCURRENT_JOBS_MAX: usize = 64;
+/// Attempts of a task that a job may ask for.
+pub const TASK_FAILURES_ASKED_MAX: u32 = 100;
+/// The least memory of an instance that a job may set: below it no component starts.
+pub const INSTANCE_MEMORY_BYTES_MIN: usize = MIB;
+/// The most CPU time a job may grant a plugin's task beside what its input earns.
+pub const TASK_CPU_BASE_ASKED_MAX: Duration = Duration::from_secs(600);
+/// Rows of a batch that a job may have printed: a terminal is for reading.
+pub const PRINT_ROWS_MAX: usize = 10_000;
+/// Lines a second that a job may have generated: beyond it the rate is no rate.
+pub const GENERATE_LINES_PER_SECOND_MAX: u64 = 1_000_000_000;
+/// Words a generated line may have.
+pub const GENERATE_WORDS_MAX: usize = 1_000;
+/// Different words that may be generated: all are held in memory.
+pub const GENERATE_VOCABULARY_MAX: usize = 1_000_000;
+/// Bytes of a name: of a job and its parts, a plugin, an operator, a parameter, a column or a
+/// counter. It goes into messages, file names and metrics.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Bytes that `describe` may give back; a longer description is refused.
+pub const DESCRIPTION_BYTES_MAX: usize = MIB;
+/// What a call may allocate in the host beyond its output limit, for list headers. Beyond it
+/// wasmtime stops the call, before our own check could name what was too much.
+pub const CALL_OUTPUT_SLACK_BYTES: usize = 16 * MIB;
+/// What a log line is charged at least: without it empty lines would be free.
+pub const LOG_LINE_BYTES_MIN: usize = 16;
+/// Stack of a guest; half a MiB more is left to the host functions it calls.
+pub const GUEST_STACK_BYTES: usize = 512 * KIB;
+/// Elements of a guest's function table. Interpreters have some ten thousand functions.
+pub const TABLE_ELEMENTS_MAX: usize = 100_000;
+/// Memories of one component: its own, and one of an adapter.
+pub const COMPONENT_MEMORIES_MAX: u32 = 2;
+/// Tables of one component: its functions', and those that bind imports.
+pub const COMPONENT_TABLES_MAX: u32 = 8;
+/// Core instances of one component: shared libraries of an interpreter are one each.
+pub const COMPONENT_CORE_INSTANCES_MAX: u32 = 32;
+/// Core modules in one component.
+pub const COMPONENT_MODULES_MAX: usize = 64;
+/// Functions in one component. An interpreter has some ten thousand.
+pub const COMPONENT_FUNCTIONS_MAX: usize = 100_000;
+/// Bytes of one function's body: the compiler's time grows with more than the first power of it.
+pub const FUNCTION_BYTES_MAX: usize = 512 * KIB;
+/// Locals of one function.
+pub const FUNCTION_LOCALS_MAX: u32 = 10_000;
+/// Blocks within blocks of one function: with epochs on, compiling takes the square of it.
+pub const FUNCTION_NESTING_MAX: u32 = 2_000;
+/// Imports, and exports, of one component or module.
+pub const COMPONENT_NAMES_MAX: u32 = 16 * 1024;
+/// Sealed artefacts kept in their folder; the oldest is removed for a new one.
+pub const ARTEFACTS_MAX: usize = 256;
+/// Stack of the thread that compiles: the compiler recurses as deep as what it compiles.
+pub const COMPILE_STACK_BYTES: usize = 64 * MIB;
+/// Bytes of a compiled artefact: machine code is some ten times its wasm.
+pub const ARTEFACT_BYTES_MAX: usize = 1024 * MIB;
+
+const _: () =
+    assert!(BLOCK_BYTES_MAX * 2 <= BLOCK_BUDGET_BYTES_DEFAULT, "two blocks fit the budget");
+const _: () =
+    assert!(CALL_OUTPUT_ROWS_MAX <= i32::MAX as usize, "rows of an answer have 32-bit offsets");
+
 const _: () = assert!(SLICE_BYTES_MAX <= BLOCK_BYTES_MAX, "a block holds at least one slice");
 const _: () = assert!(LINE_BYTES_DEFAULT <= LINE_BYTES_MAX, "the default line is allowed");
 const _: () = assert!(LINE_BYTES_MAX <= BLOCK_BYTES_MAX, "the longest line fits a block");
@@ -108,5 +180,7 @@ const _: () = assert!(
     LINE_BYTES_MAX * 4 <= INSTANCE_MEMORY_BYTES_MAX,
     "the longest line and its copies fit an instance"
 );
-const _: () =
-    assert!(BLOCK_BYTES_MAX * 2 <= BLOCK_BUDGET_BYTES_DEFAULT, "two blocks fit the budget");
+const _: () = assert!(
+    CALL_OUTPUT_BYTES_MAX <= INSTANCE_MEMORY_BYTES_MAX,
+    "what a call gives back fits the instance that made it"
+);

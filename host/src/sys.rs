@@ -4,6 +4,7 @@
 //! anything.
 
 pub mod clock;
+pub mod cpu;
 pub mod entropy;
 pub mod storage;
 pub mod storage_memory;

@@ -1,6 +1,25 @@
-//! Placeholder.
+//! Tests of the whole: what no single crate can show alone.
+//!
+//! Takes the crates of the workspace. Gives nothing but passed or failed. Never ships.
+
+#[cfg(test)]
+mod c_plugin;
+#[cfg(test)]
+mod guest_build;
+#[cfg(test)]
+mod guest_build_toolchain;
+#[cfg(test)]
+mod job_file;
+#[cfg(test)]
+mod sdk_bindings;
 
 #[cfg(test)]
 mod ingest_rig;
 #[cfg(test)]
 mod ingest_socket;
+#[cfg(test)]
+mod job_rig;
+#[cfg(test)]
+mod set_up;
+#[cfg(test)]
+mod socket_word_count;

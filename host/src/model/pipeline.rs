@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::operator::Operator;
+use super::description::{OperatorDescription, OperatorKind};
+use super::operator::SharedOperator;
 use super::schema::StreamSchema;
 
 /// A job as declared.
@@ -64,6 +65,8 @@ pub struct JobSettings {
     pub concurrent_jobs: usize,
     /// What becomes of a job whose batch failed.
     pub on_failure: OnFailure,
+    /// What becomes of rows that operators refuse.
+    pub on_rejected: OnBadRow,
     /// Attempts of a task before its batch fails.
     pub max_failures: u32,
     /// Partitions of a shuffle that says nothing itself; `None`: the number of cores.
@@ -72,6 +75,23 @@ pub struct JobSettings {
     pub block_budget_bytes: usize,
     /// Seed of the job's hashes and of its tasks; `None`: drawn at the first start.
     pub seed: Option<u64>,
+}
+
+impl Default for JobSettings {
+    /// One-second batches, one at a time; the first failure stops the job.
+    fn default() -> Self {
+        Self {
+            batch_interval: Duration::from_secs(1),
+            block_interval: None,
+            concurrent_jobs: 1,
+            on_failure: OnFailure::Stop,
+            on_rejected: OnBadRow::Fail,
+            max_failures: crate::limits::TASK_FAILURES_MAX,
+            partitions: None,
+            block_budget_bytes: crate::limits::BLOCK_BUDGET_BYTES_DEFAULT,
+            seed: None,
+        }
+    }
 }
 
 /// What becomes of a job or a sink when a batch of it failed.
@@ -201,7 +221,7 @@ impl StepDeclaration {
 #[derive(Debug, Clone)]
 pub enum Operation {
     /// An operator of rows: its kind (`map`, `filter` and so on) is the step word used.
-    Apply(super::description::OperatorKind, OperatorRef),
+    Apply(OperatorKind, OperatorRef),
     /// Folds the values of each key.
     ReduceByKey(OperatorRef),
     /// Folds all rows of the batch to one; an empty batch gives none.
@@ -235,7 +255,16 @@ pub enum OperatorRef {
     /// A fold the host brings.
     BuiltIn(BuiltInFold),
     /// A closure of an embedding program.
-    Native(Arc<dyn Operator>),
+    Native(NativeOperator),
+}
+
+/// A closure of an embedding program with what planning must know of it.
+#[derive(Debug, Clone)]
+pub struct NativeOperator {
+    /// Its kind and its columns; `name` is how messages call it.
+    pub description: OperatorDescription,
+    /// The closure.
+    pub operator: SharedOperator,
 }
 
 /// The folds the host brings, over each value column. Nulls are ignored; an integer sum that
@@ -250,6 +279,26 @@ pub enum BuiltInFold {
     Min,
     /// The greatest.
     Max,
+}
+
+impl BuiltInFold {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Sum, Self::Count, Self::Min, Self::Max];
+
+    /// The word under which a job file names it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Count => "count",
+            Self::Min => "min",
+            Self::Max => "max",
+        }
+    }
+
+    /// The fold of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fold| fold.word() == word)
+    }
 }
 
 /// Where a stream's batches go.

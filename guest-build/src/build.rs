@@ -1,0 +1,100 @@
+//! The whole way from a folder to a component.
+//!
+//! Takes a folder and options. Gives the component's path and digest, from the cache when nothing
+//! has changed. Never lets two builds of one target folder run at once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use crate::component::encode_component;
+use crate::error::BuildError;
+use crate::freshness::{Freshness, inputs_of};
+use crate::lock::FolderLock;
+use crate::manifest::Manifest;
+use crate::toolchain::find_toolchain;
+use crate::toolchain::switches::Switches;
+use crate::{cargo, sdk};
+
+/// How a plugin is built.
+pub struct Options<'a> {
+    /// Which steps lead to a toolchain.
+    pub switches: Switches,
+    /// Where cargo and components are put. Unless set: `target/tidemill-guests` in the plugin's
+    /// workspace, shared by all its plugins and never by a cargo run by hand. Where several
+    /// workspaces share one, no two crates in them may have one name: cargo takes them for one.
+    pub target_dir: Option<PathBuf>,
+    /// Whether diagnostics carry terminal colours.
+    pub colour: bool,
+    /// Hears what is being done, a line at a time.
+    pub report: &'a dyn Fn(&str),
+    /// Hears rustc's warnings as it renders them.
+    pub warnings: &'a dyn Fn(&str),
+}
+
+impl Default for Options<'_> {
+    /// Silent, with the environment's switches.
+    fn default() -> Self {
+        Self {
+            switches: Switches::from_environment(),
+            target_dir: None,
+            colour: false,
+            report: &|_| (),
+            warnings: &|_| (),
+        }
+    }
+}
+
+/// A component that keeps the treaty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Built {
+    /// The crate's name.
+    pub package: String,
+    /// The component's file. Its name changes with its sources, so a newer build leaves it alone.
+    pub component: PathBuf,
+    /// BLAKE3 of the component, in hex.
+    pub digest: String,
+    /// Whether it had been built before.
+    pub cached: bool,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Builds the plugin in the folder.
+///
+/// # Errors
+/// When the folder holds no plugin, no toolchain can be found, or the plugin does not compile or
+/// keep the treaty.
+pub fn build(folder: &Path, options: &Options<'_>) -> Result<Built, BuildError> {
+    let begun = Instant::now();
+    let manifest = Manifest::read(folder)?;
+    sdk::restore(&manifest)?;
+    let toolchain = find_toolchain(&manifest.folder, &options.switches, options.report)?;
+    let target_dir = match &options.target_dir {
+        Some(dir) => std::path::absolute(dir).map_err(BuildError::io("use", dir))?,
+        None => manifest.workspace.join("target/tidemill-guests"),
+    };
+    let _lock = FolderLock::take(&target_dir, options.report)
+        .map_err(BuildError::io("lock", &target_dir))?;
+    let freshness = Freshness::of(&manifest, &target_dir);
+    let (component, cached) = match freshness.cached(&toolchain.identity) {
+        Some(component) => (component, true),
+        None => {
+            (options.report)(&format!("building plugin `{}`", manifest.package));
+            let started = SystemTime::now();
+            let module = cargo::compile(&manifest, &toolchain, &target_dir, options)?;
+            let bytes = fs::read(&module).map_err(BuildError::io("read", &module))?;
+            let bytes = encode_component(&manifest.package, &bytes)?;
+            let inputs = inputs_of(&module, &manifest);
+            (freshness.keep(&bytes, &toolchain.identity, inputs, started)?, false)
+        }
+    };
+    let bytes = fs::read(&component).map_err(BuildError::io("read", &component))?;
+    Ok(Built {
+        package: manifest.package,
+        component,
+        digest: blake3::hash(&bytes).to_hex().to_string(),
+        cached,
+        seconds: begun.elapsed().as_secs_f64(),
+    })
+}

@@ -1,0 +1,135 @@
+//! Runs cargo for a plugin and reads what it says.
+//!
+//! Takes a manifest, a toolchain and a target folder. Gives the path of the module, or rustc's own
+//! diagnostics. Never guesses where cargo puts things.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::build::Options;
+use crate::command::{Command, CommandError, Finished, Line, last_words};
+use crate::error::BuildError;
+use crate::manifest::Manifest;
+use crate::toolchain::{TARGET, Toolchain};
+
+/// A cold build of the SDK takes some ten seconds; downloads may take minutes.
+const BUILD_LIMIT: Duration = Duration::from_secs(1800);
+/// Bytes of diagnostics kept; a plugin with more errors has the first ones to mend.
+const RENDERED_BYTES_MAX: usize = 256 * 1024;
+/// Words that cargo begins a line with when it does something worth telling.
+const TOLD: [&str; 6] = ["Compiling", "Downloading", "Updating", "Locking", "Adding", "Blocking"];
+/// Words of cargo's that mean the registry could not be reached.
+const UNREACHABLE: [&str; 5] = [
+    "spurious network error",
+    "Could not resolve host",
+    "failed to download",
+    "download of config.json failed",
+    "failed to query replaced source",
+];
+
+/// What one run of cargo came to.
+#[derive(Debug, Default)]
+struct Outcome {
+    module: Option<PathBuf>,
+    errors: String,
+}
+
+/// Compiles the plugin; gives the path of its core module.
+pub fn compile(
+    manifest: &Manifest,
+    toolchain: &Toolchain,
+    target_dir: &Path,
+    options: &Options<'_>,
+) -> Result<PathBuf, BuildError> {
+    let (mut finished, mut outcome) = run(manifest, toolchain, target_dir, options, &[])?;
+    let unreachable = UNREACHABLE.iter().any(|words| finished.stderr.contains(words));
+    if !finished.success && unreachable && outcome.errors.is_empty() {
+        (options.report)("the registry cannot be reached: trying with what is here");
+        (finished, outcome) = run(manifest, toolchain, target_dir, options, &["--offline"])?;
+    }
+    let package = manifest.package.clone();
+    match outcome.module {
+        Some(module) if finished.success => Ok(module),
+        _ if !outcome.errors.is_empty() => {
+            Err(BuildError::Compile { package, rendered: outcome.errors })
+        }
+        _ if finished.success => {
+            let message = "it built no module for the sandbox".to_owned();
+            Err(BuildError::Cargo { package, message })
+        }
+        _ => Err(BuildError::Cargo { package, message: last_words(&finished.stderr) }),
+    }
+}
+
+fn run(
+    manifest: &Manifest,
+    toolchain: &Toolchain,
+    target_dir: &Path,
+    options: &Options<'_>,
+    more: &[&str],
+) -> Result<(Finished, Outcome), BuildError> {
+    let format = if options.colour { "json-diagnostic-rendered-ansi" } else { "json" };
+    let command = Command::new("cargo")
+        .args(["build", "--lib", "--release", "--target", TARGET, "--target-dir"])
+        .arg(target_dir)
+        .args(["--message-format", format])
+        .args(more)
+        .env("CARGO_TERM_COLOR", "never")
+        // The plugin's own `.cargo/config.toml` counts only in its folder.
+        .current_dir(&manifest.folder)
+        .limit(BUILD_LIMIT);
+    let mut outcome = Outcome::default();
+    let ran = toolchain.apply(command).hear(&mut |line| match line {
+        Line::Out(text) => outcome.take_message(text, manifest, options),
+        Line::Err(text) => {
+            let text = text.trim();
+            if TOLD.iter().any(|word| text.starts_with(word)) {
+                (options.report)(text);
+            }
+        }
+    });
+    match ran {
+        Ok(finished) => Ok((finished, outcome)),
+        Err(CommandError::Missing { .. }) => Err(BuildError::CargoMissing),
+        Err(error) => {
+            Err(BuildError::Cargo { package: manifest.package.clone(), message: error.to_string() })
+        }
+    }
+}
+
+impl Outcome {
+    fn take_message(&mut self, text: &str, manifest: &Manifest, options: &Options<'_>) {
+        let Ok(message) = serde_json::from_str::<Value>(text) else { return };
+        match message["reason"].as_str() {
+            Some("compiler-artifact") if is_plugin(&message, manifest) => {
+                let files = message["filenames"].as_array().into_iter().flatten();
+                let mut modules = files.filter_map(Value::as_str);
+                self.module = modules.find(|file| file.ends_with(".wasm")).map(PathBuf::from);
+            }
+            Some("compiler-message") => {
+                let message = &message["message"];
+                let rendered = message["rendered"].as_str().unwrap_or_default();
+                if message["level"].as_str().is_some_and(|level| level.starts_with("error")) {
+                    self.take_error(rendered);
+                } else {
+                    (options.warnings)(rendered);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn take_error(&mut self, rendered: &str) {
+        if self.errors.len() + rendered.len() <= RENDERED_BYTES_MAX {
+            self.errors.push_str(rendered);
+        }
+    }
+}
+
+fn is_plugin(message: &Value, manifest: &Manifest) -> bool {
+    let kinds = message["target"]["kind"].as_array().into_iter().flatten();
+    let path = message["manifest_path"].as_str().map(Path::new);
+    path == Some(&manifest.path()) && kinds.filter_map(Value::as_str).any(|kind| kind == "cdylib")
+}

@@ -1,0 +1,234 @@
+//! What a function's signature says: columns, parameters, context, documentation.
+//!
+//! Takes the author's function. Gives its parts, and the function without what only attributes
+//! understand. Never accepts what the host could not call.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, Error, Expr, ExprLit, FnArg, GenericParam, ItemFn, Lit, Meta, Pat, PatType, Result,
+    ReturnType, Token, Type, UnOp,
+};
+
+use crate::types::{is_named, plain_name};
+
+/// One argument that is filled from columns.
+pub(crate) struct ColumnArgument {
+    pub(crate) name: Option<String>,
+    pub(crate) written: Type,
+}
+
+/// One argument that a job may set.
+pub(crate) struct ParameterArgument {
+    pub(crate) name: String,
+    pub(crate) written: Type,
+    pub(crate) default: Option<Expr>,
+    pub(crate) doc: String,
+}
+
+/// Where an argument of a call comes from.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    Column(usize),
+    Parameter(usize),
+    Context,
+}
+
+/// A function's parts.
+pub(crate) struct Signature {
+    pub(crate) columns: Vec<ColumnArgument>,
+    pub(crate) parameters: Vec<ParameterArgument>,
+    pub(crate) places: Vec<Place>,
+    pub(crate) returned: Option<Type>,
+    pub(crate) doc: String,
+}
+
+/// The text of doc comments.
+pub(crate) fn doc_of(attributes: &[Attribute]) -> String {
+    let mut lines = Vec::new();
+    for attribute in attributes {
+        if let Meta::NameValue(pair) = &attribute.meta
+            && pair.path.is_ident("doc")
+            && let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = &pair.value
+        {
+            let line = line.value();
+            lines.push(line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned());
+        }
+    }
+    lines.join("\n").trim().to_owned()
+}
+
+/// Reads a function, and strips attributes of arguments off it.
+pub(crate) fn read(function: &mut ItemFn) -> Result<Signature> {
+    refuse_what_cannot_be_called(function)?;
+    let mut signature = Signature {
+        columns: Vec::new(),
+        parameters: Vec::new(),
+        places: Vec::new(),
+        returned: match &function.sig.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, written) => Some((**written).clone()),
+        },
+        doc: doc_of(&function.attrs),
+    };
+    for argument in &mut function.sig.inputs {
+        match argument {
+            FnArg::Receiver(receiver) => {
+                return Err(Error::new(receiver.span(), "an operator is a free function"));
+            }
+            FnArg::Typed(argument) => signature.add(argument)?,
+        }
+    }
+    Ok(signature)
+}
+
+fn refuse_what_cannot_be_called(function: &ItemFn) -> Result<()> {
+    let signature = &function.sig;
+    if let Some(found) = &signature.asyncness {
+        let message = "an operator cannot be async: it is a plain function of its rows";
+        return Err(Error::new(found.span(), message));
+    }
+    if let Some(found) = &signature.unsafety {
+        return Err(Error::new(found.span(), "an operator cannot be unsafe"));
+    }
+    for generic in &signature.generics.params {
+        if !matches!(generic, GenericParam::Lifetime(_)) {
+            let message = "an operator cannot be generic: the host must know its columns";
+            return Err(Error::new(generic.span(), message));
+        }
+    }
+    Ok(())
+}
+
+impl Signature {
+    fn add(&mut self, argument: &mut PatType) -> Result<()> {
+        let is_parameter = |attribute: &Attribute| attribute.path().is_ident("param");
+        if let Some(attribute) = argument.attrs.iter().find(|one| is_parameter(one)) {
+            let parameter = read_parameter(attribute, argument)?;
+            self.places.push(Place::Parameter(self.parameters.len()));
+            self.parameters.push(parameter);
+        } else if is_context(&argument.ty) {
+            self.places.push(Place::Context);
+        } else {
+            refuse_mutable(&argument.ty)?;
+            self.places.push(Place::Column(self.columns.len()));
+            let name = name_of(argument).map(plain_name).filter(|name| !name.is_empty());
+            self.columns.push(ColumnArgument { name, written: (*argument.ty).clone() });
+        }
+        argument.attrs.retain(|one| !is_parameter(one) && !one.path().is_ident("doc"));
+        Ok(())
+    }
+}
+
+fn is_context(written: &Type) -> bool {
+    matches!(written, Type::Reference(reference) if is_named(&reference.elem, "Context"))
+}
+
+fn refuse_mutable(written: &Type) -> Result<()> {
+    match written {
+        Type::Reference(reference) if reference.mutability.is_some() => {
+            Err(Error::new(written.span(), "rows cannot be changed: take them by value or `&`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn name_of(argument: &PatType) -> Option<&Ident> {
+    match &*argument.pat {
+        Pat::Ident(pattern) => Some(&pattern.ident),
+        _ => None,
+    }
+}
+
+fn read_parameter(attribute: &Attribute, argument: &PatType) -> Result<ParameterArgument> {
+    let Some(name) = name_of(argument) else {
+        return Err(Error::new(argument.pat.span(), "a parameter needs a plain name"));
+    };
+    let mut default = None;
+    if !matches!(attribute.meta, Meta::Path(_)) {
+        attribute.parse_nested_meta(|meta| {
+            if !meta.path.is_ident("default") {
+                return Err(meta.error("a parameter takes nothing but `default = literal`"));
+            }
+            default = Some(literal(meta.value()?.parse()?)?);
+            Ok(())
+        })?;
+    }
+    Ok(ParameterArgument {
+        name: plain_name(name),
+        written: (*argument.ty).clone(),
+        default,
+        doc: doc_of(&argument.attrs),
+    })
+}
+
+/// A literal, with or without a sign before it.
+fn literal(written: Expr) -> Result<Expr> {
+    let plain = match &written {
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => &*unary.expr,
+        other => other,
+    };
+    if matches!(plain, Expr::Lit(_)) {
+        return Ok(written);
+    }
+    let message = "the default of a parameter is a literal, such as '#', 3, 0.5, true or \"text\"";
+    Err(Error::new(written.span(), message))
+}
+
+/// The type a parameter is kept as, its default, and how it is handed to the function.
+impl ParameterArgument {
+    pub(crate) fn kept_type(&self) -> TokenStream {
+        if self.is_text() {
+            return quote!(::std::string::String);
+        }
+        self.written.to_token_stream()
+    }
+
+    pub(crate) fn default_value(&self) -> TokenStream {
+        match &self.default {
+            None => quote!(::core::option::Option::None),
+            Some(default) if self.is_text() => {
+                quote!(::core::option::Option::Some(::std::string::String::from(#default)))
+            }
+            Some(default) => quote!(::core::option::Option::Some(#default)),
+        }
+    }
+
+    pub(crate) fn handed(&self, kept: &TokenStream) -> TokenStream {
+        match &self.written {
+            Type::Reference(_) => quote!(#kept.as_str()),
+            _ if self.is_text() => quote!(::std::string::String::clone(&#kept)),
+            _ => kept.clone(),
+        }
+    }
+
+    fn is_text(&self) -> bool {
+        match &self.written {
+            Type::Reference(reference) => is_named(&reference.elem, "str"),
+            written => is_named(written, "String"),
+        }
+    }
+}
+
+/// What stands between the parentheses of an attribute: nothing, or `keys = n` where allowed.
+pub(crate) fn read_keys(arguments: TokenStream, allowed: bool) -> Result<u32> {
+    if arguments.is_empty() {
+        return Ok(0);
+    }
+    let found = arguments.span();
+    let parse = |input: syn::parse::ParseStream<'_>| {
+        let name: Ident = input.parse()?;
+        input.parse::<Token![=]>()?;
+        let number: syn::LitInt = input.parse()?;
+        if name != "keys" {
+            return Err(Error::new(name.span(), "only `keys = n` may stand here"));
+        }
+        number.base10_parse::<u32>()
+    };
+    if !allowed {
+        return Err(Error::new(found, "this attribute takes no arguments: the host keeps the key"));
+    }
+    syn::parse::Parser::parse2(parse, arguments)
+        .map_err(|error| Error::new(error.span(), "expected `keys = n`, such as `keys = 1`"))
+}

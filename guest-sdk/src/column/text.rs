@@ -1,0 +1,159 @@
+//! Columns of text and of bytes: offsets and one run of bytes.
+//!
+//! Takes offsets that rise from 0. Gives such. Never copies a value it reads.
+
+use super::{Scalar, reserve};
+use crate::batch::{Batch, Cursor, Failure};
+
+/// Bytes of values one after the other, and where each ends.
+#[derive(Debug)]
+pub struct TextBuilder {
+    offsets: Vec<[u8; 4]>,
+    bytes: Vec<u8>,
+}
+
+impl Default for TextBuilder {
+    fn default() -> Self {
+        Self { offsets: vec![[0; 4]], bytes: Vec::new() }
+    }
+}
+
+impl TextBuilder {
+    #[inline]
+    fn append<'a>(&mut self, values: impl Iterator<Item = &'a [u8]>) {
+        self.offsets.extend(values.map(|value| {
+            append_bytes(&mut self.bytes, value);
+            // Too many bytes are noticed in `finish`, before anyone reads a wrapped offset.
+            (self.bytes.len() as u32).to_ne_bytes()
+        }));
+    }
+
+    fn reserve(&mut self, done: usize, total: usize) {
+        reserve(&mut self.offsets, done, total);
+        reserve(&mut self.bytes, done, total);
+    }
+
+    fn finish(self, batch: &mut Batch) -> Result<(), Failure> {
+        if i32::try_from(self.bytes.len()).is_err() {
+            let found = self.bytes.len();
+            return Err(Failure::new(format!(
+                "a text column came to {found} bytes, limit is {}",
+                i32::MAX
+            )));
+        }
+        batch.buffers.extend([self.offsets.into_flattened(), self.bytes]);
+        Ok(())
+    }
+}
+
+/// Appends a value. Short ones, which most words are, go by two overlapping copies of a fixed
+/// size: in a sandbox a copy of a size known only at run time is a call out of the guest's code.
+#[inline]
+fn append_bytes(bytes: &mut Vec<u8>, value: &[u8]) {
+    match value.len() {
+        8..=16 => append_ends::<8>(bytes, value),
+        4..=7 => append_ends::<4>(bytes, value),
+        0..=3 => bytes.extend(value.iter().copied()),
+        _ => bytes.extend_from_slice(value),
+    }
+}
+
+#[inline]
+fn append_ends<const N: usize>(bytes: &mut Vec<u8>, value: &[u8]) {
+    if let (Some(head), Some(tail)) = (value.first_chunk::<N>(), value.last_chunk::<N>()) {
+        let end = bytes.len() + value.len() - N;
+        bytes.extend_from_slice(head);
+        bytes.truncate(end);
+        bytes.extend_from_slice(tail);
+    }
+}
+
+/// Where a value lies in the bytes.
+#[inline]
+fn span(offsets: &[[u8; 4]], row: usize) -> std::ops::Range<usize> {
+    let at = |index: usize| u32::from_ne_bytes(offsets[index]) as usize;
+    at(row)..at(row + 1)
+}
+
+impl Scalar for &'static str {
+    type Of<'a> = &'a str;
+    type Reader<'a> = (&'a [[u8; 4]], &'a str);
+    type Builder = TextBuilder;
+
+    fn data_type() -> String {
+        "utf8".to_owned()
+    }
+
+    fn open<'a>(cursor: &mut Cursor<'a>, length: usize) -> Result<Self::Reader<'a>, Failure> {
+        let offsets = cursor.offsets(length)?;
+        let text = std::str::from_utf8(cursor.buffer(0)?)
+            .map_err(|error| Failure::new(format!("a text column is not UTF-8: {error}")))?;
+        Ok((offsets, text))
+    }
+
+    #[inline]
+    fn get<'a>((offsets, text): Self::Reader<'a>, row: usize) -> Self::Of<'a> {
+        text.get(span(offsets, row)).unwrap_or_default()
+    }
+
+    fn shorten<'b, 'a: 'b>(value: Self::Of<'a>) -> Self::Of<'b> {
+        value
+    }
+
+    fn blank<'a>() -> Self::Of<'a> {
+        ""
+    }
+
+    #[inline]
+    fn append<'a>(builder: &mut TextBuilder, values: impl Iterator<Item = Self::Of<'a>> + Clone) {
+        builder.append(values.map(str::as_bytes));
+    }
+
+    fn reserve(builder: &mut TextBuilder, done: usize, total: usize) {
+        builder.reserve(done, total);
+    }
+
+    fn finish(builder: TextBuilder, batch: &mut Batch) -> Result<(), Failure> {
+        builder.finish(batch)
+    }
+}
+
+impl Scalar for &'static [u8] {
+    type Of<'a> = &'a [u8];
+    type Reader<'a> = (&'a [[u8; 4]], &'a [u8]);
+    type Builder = TextBuilder;
+
+    fn data_type() -> String {
+        "binary".to_owned()
+    }
+
+    fn open<'a>(cursor: &mut Cursor<'a>, length: usize) -> Result<Self::Reader<'a>, Failure> {
+        Ok((cursor.offsets(length)?, cursor.buffer(0)?))
+    }
+
+    #[inline]
+    fn get<'a>((offsets, bytes): Self::Reader<'a>, row: usize) -> Self::Of<'a> {
+        bytes.get(span(offsets, row)).unwrap_or_default()
+    }
+
+    fn shorten<'b, 'a: 'b>(value: Self::Of<'a>) -> Self::Of<'b> {
+        value
+    }
+
+    fn blank<'a>() -> Self::Of<'a> {
+        &[]
+    }
+
+    #[inline]
+    fn append<'a>(builder: &mut TextBuilder, values: impl Iterator<Item = Self::Of<'a>> + Clone) {
+        builder.append(values);
+    }
+
+    fn reserve(builder: &mut TextBuilder, done: usize, total: usize) {
+        builder.reserve(done, total);
+    }
+
+    fn finish(builder: TextBuilder, batch: &mut Batch) -> Result<(), Failure> {
+        builder.finish(batch)
+    }
+}

@@ -1,0 +1,180 @@
+//! The exports of a plugin: the treaty's types on the outside, [`Table`] on the inside.
+//!
+//! Takes calls of the host. Gives answers. Never decides anything.
+
+use std::sync::Once;
+
+use crate::batch;
+use crate::bindings::exports::tidemill::plugin::{folds, operators};
+use crate::bindings::tidemill::plugin::{host, types};
+use crate::context;
+use crate::description as own;
+use crate::native::{Applied, Step, Table};
+use crate::position;
+use crate::reject;
+
+/// What `plugin!` implements.
+pub trait Plugin {
+    /// The plugin's operators.
+    fn table() -> &'static Table;
+}
+
+/// Before a panic traps, the host is told what is known.
+fn report_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        std::panic::set_hook(Box::new(|panic| {
+            let (step, row) = position::current();
+            let said = panic.payload_as_str().unwrap_or("no message");
+            match panic.location() {
+                Some(place) => host::panicked(&format!("{said} ({place})"), step, row),
+                None => host::panicked(said, step, row),
+            }
+        }));
+    });
+}
+
+impl<T: Plugin> operators::Guest for T {
+    fn describe() -> types::Description {
+        report_panics();
+        describe(T::table().describe())
+    }
+
+    fn apply(
+        chain: Vec<types::Step>,
+        task: types::Task,
+        want_origin: bool,
+        input: types::Batch,
+    ) -> Result<types::Output, types::Failure> {
+        report_panics();
+        let steps: Vec<Step<'_>> = chain.iter().map(step_of).collect();
+        let applied =
+            with_batch(&input, |input| T::table().apply(&steps, task_of(task), want_origin, input));
+        applied.map(output).map_err(failure)
+    }
+}
+
+impl<T: Plugin> folds::Guest for T {
+    fn fold(
+        step: types::Step,
+        task: types::Task,
+        _phase: types::Phase,
+        values: types::Batch,
+        group_of_row: Vec<u32>,
+        groups: u32,
+    ) -> Result<types::Batch, types::Failure> {
+        report_panics();
+        let folded = with_batch(&values, |values| {
+            T::table().fold(step_of(&step), task_of(task), values, &group_of_row, groups)
+        });
+        folded.map(batch).map_err(failure)
+    }
+
+    fn merge(
+        step: types::Step,
+        task: types::Task,
+        left: types::Batch,
+        right: types::Batch,
+    ) -> Result<types::Batch, types::Failure> {
+        report_panics();
+        let merged = with_batch(&left, |left| {
+            with_batch(&right, |right| T::table().merge(step_of(&step), task_of(task), left, right))
+        });
+        merged.map(batch).map_err(failure)
+    }
+}
+
+fn with_batch<R>(held: &types::Batch, run: impl FnOnce(batch::BatchRef<'_>) -> R) -> R {
+    let node = |node: &types::Node| batch::Node { length: node.length, nulls: node.nulls };
+    let nodes: Vec<batch::Node> = held.nodes.iter().map(node).collect();
+    let buffers: Vec<&[u8]> = held.buffers.iter().map(Vec::as_slice).collect();
+    run(batch::BatchRef { rows: held.rows, nodes: &nodes, buffers: &buffers })
+}
+
+fn step_of(step: &types::Step) -> Step<'_> {
+    Step { operator: step.operator, parameters: &step.parameters }
+}
+
+fn task_of(task: types::Task) -> context::Task {
+    let types::Task { batch_time_ms, partition, seed } = task;
+    context::Task { batch_time_ms, partition, seed }
+}
+
+fn batch(batch: batch::Batch) -> types::Batch {
+    let node = |node: batch::Node| types::Node { length: node.length, nulls: node.nulls };
+    let nodes = batch.nodes.into_iter().map(node).collect();
+    types::Batch { rows: batch.rows, nodes, buffers: batch.buffers }
+}
+
+fn output(applied: Applied) -> types::Output {
+    types::Output {
+        batch: batch(applied.batch),
+        selection: applied.selection,
+        origin: applied.origin,
+        rejected: applied.rejected.into_iter().map(rejection).collect(),
+    }
+}
+
+fn rejection(rejection: reject::Rejection) -> types::Rejection {
+    let reject::Rejection { row, step, code, message } = rejection;
+    types::Rejection { row, step, code, message }
+}
+
+fn failure(failure: batch::Failure) -> types::Failure {
+    types::Failure { message: failure.message, row: failure.row }
+}
+
+fn describe(description: &own::Description) -> types::Description {
+    types::Description {
+        name: description.name.clone(),
+        version: description.version.clone(),
+        doc: description.doc.clone(),
+        chains: description.chains,
+        operators: description.operators.iter().map(operator).collect(),
+    }
+}
+
+fn operator(operator: &own::OperatorDescription) -> types::Operator {
+    types::Operator {
+        name: operator.name.clone(),
+        kind: kind(operator.kind),
+        doc: operator.doc.clone(),
+        binding: match operator.binding {
+            own::Binding::Position => types::Binding::Position,
+            own::Binding::Name => types::Binding::Name,
+        },
+        input: schema(&operator.input),
+        output: schema(&operator.output),
+        parameters: operator.parameters.iter().map(parameter).collect(),
+    }
+}
+
+fn kind(kind: own::Kind) -> types::Kind {
+    match kind {
+        own::Kind::Map => types::Kind::Map,
+        own::Kind::FlatMap => types::Kind::FlatMap,
+        own::Kind::Filter => types::Kind::Filter,
+        own::Kind::MapPartitions => types::Kind::MapPartitions,
+        own::Kind::MapValues => types::Kind::MapValues,
+        own::Kind::FlatMapValues => types::Kind::FlatMapValues,
+        own::Kind::Reduce => types::Kind::Reduce,
+    }
+}
+
+fn schema(schema: &own::Schema) -> types::Schema {
+    let field = |field: &own::Field| types::Field {
+        name: field.name.clone(),
+        data_type: field.data_type.clone(),
+        nullable: field.nullable,
+    };
+    types::Schema { fields: schema.fields.iter().map(field).collect(), keys: schema.keys }
+}
+
+fn parameter(parameter: &own::Parameter) -> types::Parameter {
+    types::Parameter {
+        name: parameter.name.clone(),
+        data_type: parameter.data_type.clone(),
+        default: parameter.default.clone(),
+        doc: parameter.doc.clone(),
+    }
+}

@@ -1,0 +1,262 @@
+//! Operators: a function of rows or of values, with what the host is told of it.
+//!
+//! Takes functions. Gives objects that chains and folds are made of. Never runs on its own.
+
+mod emit;
+mod filter;
+mod flat_map;
+mod map;
+mod partitions;
+mod reduce;
+
+use std::any::TypeId;
+use std::marker::PhantomData;
+
+pub use emit::Emit;
+pub use partitions::Rows;
+
+use crate::batch::{Batch, BatchRef, Failure};
+use crate::call::Call;
+use crate::context::Context;
+use crate::description::{Binding, Field, Kind, OperatorDescription, Parameter, Schema};
+use crate::output::Output;
+use crate::parameter::Parameters;
+use crate::reject::Reject;
+use crate::row::Columns;
+use crate::sink::{Built, Sink};
+use crate::source::{Source, push_rows};
+
+/// What an attribute collected of a function.
+#[derive(Debug, Default)]
+pub struct Declaration {
+    /// The function's name.
+    pub name: &'static str,
+    /// Its doc comment.
+    pub doc: &'static str,
+    /// How many columns of the result are the key.
+    pub keys: u32,
+    /// Names of the input columns where they are found by position; empty: as the row names them.
+    pub columns: &'static [&'static str],
+    /// Its parameters.
+    pub parameters: Vec<Parameter>,
+}
+
+impl Declaration {
+    /// A function with nothing but a name.
+    pub fn named(name: &'static str) -> Self {
+        Self { name, ..Self::default() }
+    }
+
+    fn describe<In: Columns>(self, kind: Kind, output: Vec<Field>) -> OperatorDescription {
+        let mut input = In::fields();
+        if !In::BY_NAME && self.columns.len() == input.len() {
+            for (field, name) in input.iter_mut().zip(self.columns) {
+                field.name = (*name).to_owned();
+            }
+        }
+        let by_name = In::BY_NAME && kind != Kind::Reduce;
+        let output = if kind == Kind::Filter { input.clone() } else { output };
+        OperatorDescription {
+            name: self.name.to_owned(),
+            kind,
+            doc: self.doc.to_owned(),
+            binding: if by_name { Binding::Name } else { Binding::Position },
+            input: Schema { fields: input, keys: 0 },
+            output: Schema { fields: output, keys: self.keys },
+            parameters: self.parameters,
+        }
+    }
+}
+
+/// Names the lifetime that rows are lent for, so that a function may return what borrows from them.
+#[derive(Debug, Clone, Copy)]
+pub struct Lent<'a>(PhantomData<&'a ()>);
+
+/// A function of rows or of values, with what the host is told of it.
+pub struct Operator {
+    pub(crate) description: OperatorDescription,
+    pub(crate) body: Body,
+}
+
+impl std::fmt::Debug for Operator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Operator").field(&self.description).finish()
+    }
+}
+
+/// A function that stands behind one of the attributes: what `plugin!` asks for.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no operator",
+    label = "not an operator",
+    note = "operators are functions with `#[map]`, `#[flat_map]`, `#[filter]`, \
+            `#[map_partitions]`, `#[map_values]`, `#[flat_map_values]` or `#[reduce]`"
+)]
+pub trait Declared {
+    /// The operator.
+    fn operator() -> Operator;
+}
+
+pub(crate) enum Body {
+    Rows(Box<dyn RowsBody>),
+    Fold(Box<dyn FoldBody>),
+}
+
+/// One step of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StepCall<'c> {
+    pub(crate) index: u32,
+    pub(crate) parameters: &'c Parameters,
+}
+
+/// A function of rows, its types erased.
+pub(crate) trait RowsBody: Send + Sync {
+    /// The rows it takes.
+    fn input(&self) -> TypeId;
+    /// The rows that the next operator sees.
+    fn output(&self) -> TypeId;
+    /// A sink that does the step for each run.
+    ///
+    /// # Errors
+    /// When it needs all rows at once, or a parameter is wrong.
+    fn start<'c>(
+        &'c self,
+        call: &'c Call,
+        step: StepCall<'c>,
+        next: Box<dyn Sink + 'c>,
+    ) -> Result<Box<dyn Sink + 'c>, Failure>;
+    /// Whether [`RowsBody::start`] gives a sink.
+    fn takes_runs(&self) -> bool {
+        true
+    }
+    /// Reads rows, does the step, and gives what the sinks after it built.
+    fn run<'c>(
+        &'c self,
+        call: &'c Call,
+        step: StepCall<'c>,
+        source: Source<'c>,
+        next: Box<dyn Sink + 'c>,
+    ) -> Result<Built, Failure>;
+    /// A sink that gathers what comes out.
+    fn gather<'c>(&'c self, call: &'c Call, want_origin: bool) -> Box<dyn Sink + 'c>;
+}
+
+/// A function of two values, its types erased.
+pub(crate) trait FoldBody: Send + Sync {
+    /// One value per group.
+    fn fold(
+        &self,
+        call: &Call,
+        parameters: &Parameters,
+        values: BatchRef<'_>,
+        group_of_row: &[u32],
+        groups: u32,
+    ) -> Result<Batch, Failure>;
+    /// Row by row, left with right.
+    fn merge(
+        &self,
+        call: &Call,
+        parameters: &Parameters,
+        left: BatchRef<'_>,
+        right: BatchRef<'_>,
+    ) -> Result<Batch, Failure>;
+}
+
+/// Reads an operator's parameters once per call.
+pub type Load<P> = fn(&Parameters) -> Result<P, Failure>;
+
+/// What the attributes expand to.
+impl Operator {
+    /// An operator of kind `map` or `map_values`.
+    pub fn map<In, Out, P, F>(kind: Kind, declared: Declaration, load: Load<P>, run: F) -> Self
+    where
+        In: Columns,
+        Out: Output,
+        P: 'static,
+        F: for<'b, 'a> Fn(&P, &Context, Lent<'a>, &'b In::Of<'a>) -> Result<Out::Held<'a>, Reject>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let description = declared.describe::<In>(kind, Out::returned_fields());
+        let body = Body::Rows(Box::new(map::MapBody::<In, Out, P, F>::new(load, run)));
+        Self { description, body }
+    }
+
+    /// An operator of kind `flat_map` or `flat_map_values`.
+    pub fn flat_map<In, Out, P, F>(kind: Kind, declared: Declaration, load: Load<P>, run: F) -> Self
+    where
+        In: Columns,
+        Out: Output,
+        P: 'static,
+        F: for<'b, 'a, 'e> Fn(
+                &P,
+                &Context,
+                &'b In::Of<'a>,
+                &mut Emit<'e, 'a, Out>,
+            ) -> Result<(), Reject>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let description = declared.describe::<In>(kind, Out::returned_fields());
+        let body = Body::Rows(Box::new(flat_map::FlatMapBody::<In, Out, P, F>::new(load, run)));
+        Self { description, body }
+    }
+
+    /// An operator of kind `filter`.
+    pub fn filter<In, P, F>(declared: Declaration, load: Load<P>, run: F) -> Self
+    where
+        In: Columns,
+        P: 'static,
+        F: for<'b, 'a> Fn(&P, &Context, &'b In::Of<'a>) -> Result<bool, Reject>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let description = declared.describe::<In>(Kind::Filter, In::fields());
+        let body = Body::Rows(Box::new(filter::FilterBody::<In, P, F>::new(load, run)));
+        Self { description, body }
+    }
+
+    /// An operator of kind `map_partitions`.
+    pub fn map_partitions<In, Out, P, F>(declared: Declaration, load: Load<P>, run: F) -> Self
+    where
+        In: Columns,
+        Out: Output,
+        P: 'static,
+        F: for<'a, 'e> Fn(&P, &Context, Rows<'a, In>, &mut Emit<'e, 'a, Out>)
+            + Send
+            + Sync
+            + 'static,
+    {
+        let description = declared.describe::<In>(Kind::MapPartitions, Out::returned_fields());
+        let body = partitions::PartitionsBody::<In, Out, P, F>::new(load, run);
+        Self { description, body: Body::Rows(Box::new(body)) }
+    }
+
+    /// An operator of kind `reduce`.
+    pub fn reduce<In, P, F>(declared: Declaration, load: Load<P>, run: F) -> Self
+    where
+        In: Columns,
+        P: 'static,
+        F: for<'a> Fn(&P, &Context, Lent<'a>, In::Of<'a>, In::Of<'a>) -> In::Of<'a>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let description = declared.describe::<In>(Kind::Reduce, In::fields());
+        let body = Body::Fold(Box::new(reduce::ReduceBody::<In, P, F>::new(load, run)));
+        Self { description, body }
+    }
+}
+
+/// Runs a step that takes runs as the first of a chain.
+fn run_from_start<'c, In: Columns>(
+    body: &'c dyn RowsBody,
+    call: &'c Call,
+    step: StepCall<'c>,
+    source: Source<'c>,
+    next: Box<dyn Sink + 'c>,
+) -> Result<Built, Failure> {
+    push_rows::<In>(call, source, body.start(call, step, next)?)
+}

@@ -1,0 +1,9 @@
+//! Floor 9, api: jobs as Rust programs, with Spark's verbs.
+//!
+//! Takes method calls. Gives a declared pipeline to the driver. Never does anything a job file
+//! could not, but run closures.
+
+pub mod context;
+pub mod dstream;
+pub mod graph;
+pub mod plugin;

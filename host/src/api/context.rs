@@ -1,0 +1,186 @@
+//! Api: the streaming context: sources in, one start, one end.
+//!
+//! Takes an engine and a batch interval. Gives streams to build on, and runs what was built. Never
+//! takes further streams once it was started (`spark.md` 1.0, closed after start).
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::dstream::DStream;
+use super::graph::{Graph, Node};
+use crate::driver::engine::Engine;
+use crate::driver::error::DriverError;
+use crate::driver::handle::{JobControl, JobHandle};
+use crate::driver::launch::{JobRequest, launch};
+use crate::driver::plugins::JobPlugins;
+use crate::driver::status_board::Listener;
+use crate::limits::LINE_BYTES_DEFAULT;
+use crate::model::column_type::ColumnType;
+use crate::model::pipeline::{
+    Format, JobSettings, OnBadRow, Pipeline, PluginCode, PluginDeclaration, SourceConnector,
+    SourceDeclaration,
+};
+use crate::model::schema::{Column, StreamSchema};
+use crate::model::status::JobStatus;
+
+/// A job being built, then running.
+#[derive(Debug)]
+pub struct StreamingContext {
+    engine: Arc<Engine>,
+    settings: JobSettings,
+    name: String,
+    graph: Arc<Mutex<Graph>>,
+    job: Option<JobHandle>,
+}
+
+/// A call that does not fit the context's state.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    /// It was started before.
+    #[error("the context was started before: a context starts once")]
+    StartedBefore,
+    /// It has not been started.
+    #[error("the context has not been started")]
+    NotStarted,
+    /// Nothing would be run.
+    #[error("no output operations registered, so nothing to execute")]
+    NoOutputs,
+    /// The job could not be started, or failed.
+    #[error(transparent)]
+    Job(#[from] DriverError),
+}
+
+impl StreamingContext {
+    /// A job of that batch interval with the default settings.
+    pub fn new(engine: &Arc<Engine>, batch_interval: Duration) -> Self {
+        Self {
+            engine: Arc::clone(engine),
+            settings: JobSettings { batch_interval, ..JobSettings::default() },
+            name: "program".to_owned(),
+            graph: Arc::default(),
+            job: None,
+        }
+    }
+
+    /// The settings, to be changed before the start.
+    pub fn settings(&mut self) -> &mut JobSettings {
+        &mut self.settings
+    }
+
+    /// Connects to `host:port` and reads lines; reconnects with back-off.
+    pub fn socket_text_stream(&self, address: &str) -> DStream {
+        self.lines(SourceConnector::Socket { address: address.to_owned() })
+    }
+
+    /// Reads the lines of new files of a folder.
+    pub fn text_file_stream(&self, folder: impl Into<PathBuf>) -> DStream {
+        self.lines(SourceConnector::Files { path: folder.into(), bounded: false })
+    }
+
+    /// Lines from any source the host knows.
+    pub fn lines(&self, connector: SourceConnector) -> DStream {
+        let number = self.graph.lock().unwrap_or_else(PoisonError::into_inner).sources();
+        self.source(SourceDeclaration {
+            name: format!("source-{number}"),
+            connector,
+            format: Format::Lines,
+            schema: StreamSchema::new(vec![Column::new("line", ColumnType::Utf8)]),
+            on_bad_row: OnBadRow::default(),
+            line_bytes_max: LINE_BYTES_DEFAULT,
+        })
+    }
+
+    /// Rows from any source, as a job file would declare it.
+    pub fn source(&self, declaration: SourceDeclaration) -> DStream {
+        let mut graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
+        let node = graph.add(Node::Source(declaration));
+        DStream { graph: Arc::clone(&self.graph), node }
+    }
+
+    /// Starts the job.
+    ///
+    /// # Errors
+    /// When it was started before, has no output, or does not fit together.
+    pub fn start(&mut self) -> Result<(), ContextError> {
+        self.start_with(Vec::new())
+    }
+
+    /// Starts the job, telling the listeners what happens.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(&mut self, listeners: Vec<Listener>) -> Result<(), ContextError> {
+        if self.job.is_some() {
+            return Err(ContextError::StartedBefore);
+        }
+        let graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !graph.has_outputs() {
+            return Err(ContextError::NoOutputs);
+        }
+        let lowered = graph.lower();
+        let plugins = self.engine.loaded.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let pipeline = Pipeline {
+            name: self.name.clone(),
+            settings: self.settings.clone(),
+            plugins: plugins.keys().map(|name| declaration(name)).collect(),
+            sources: lowered.sources,
+            streams: lowered.streams,
+            sinks: lowered.sinks,
+        };
+        let request = JobRequest {
+            pipeline,
+            plugins: JobPlugins::new(plugins),
+            listeners,
+            output: Arc::new(Mutex::new(std::io::stdout())),
+        };
+        self.job = Some(launch(&self.engine, request)?);
+        Ok(())
+    }
+
+    /// Waits until the job has ended.
+    ///
+    /// # Errors
+    /// When it was not started, or what it failed of.
+    pub fn await_termination(&self) -> Result<(), ContextError> {
+        Ok(self.job()?.wait()?)
+    }
+
+    /// Takes no more input, works off what was received, and waits for the end.
+    ///
+    /// # Errors
+    /// As [`Self::await_termination`].
+    pub fn stop_gracefully(&self) -> Result<(), ContextError> {
+        Ok(self.job()?.drain()?)
+    }
+
+    /// What stops the job from another thread.
+    ///
+    /// # Errors
+    /// When it was not started.
+    pub fn control(&self) -> Result<JobControl, ContextError> {
+        Ok(self.job()?.control())
+    }
+
+    /// How the job stands.
+    ///
+    /// # Errors
+    /// When it was not started.
+    pub fn status(&self) -> Result<JobStatus, ContextError> {
+        Ok(self.job()?.status())
+    }
+
+    fn job(&self) -> Result<&JobHandle, ContextError> {
+        self.job.as_ref().ok_or(ContextError::NotStarted)
+    }
+}
+
+/// A program's plugins are loaded before they are declared: where they came from is not asked again.
+fn declaration(name: &str) -> PluginDeclaration {
+    PluginDeclaration {
+        name: name.to_owned(),
+        code: PluginCode::Component(PathBuf::from(name)),
+        memory_bytes: None,
+        cpu_base: None,
+    }
+}

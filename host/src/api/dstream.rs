@@ -1,0 +1,173 @@
+//! Api: a stream of batches and what can be done to it.
+//!
+//! Takes operators of plugins, built-in folds and closures. Gives further streams. Never computes
+//! anything: a stream without an output is never run (`spark.md` 1.0, laziness).
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow_array::RecordBatch;
+
+use super::graph::{Graph, Node};
+use crate::model::description::OperatorKind;
+use crate::model::pipeline::{
+    BatchFunction, BuiltInFold, NativeOperator, Operation, OperatorRef, SinkConnector,
+    StepDeclaration,
+};
+use crate::model::time::BatchTime;
+
+/// An error of a program's own batch function.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A stream of batches. Clones are the same stream: what they share is computed once a batch.
+#[derive(Debug, Clone)]
+pub struct DStream {
+    pub(super) graph: Arc<Mutex<Graph>>,
+    pub(super) node: usize,
+}
+
+impl From<BuiltInFold> for OperatorRef {
+    fn from(fold: BuiltInFold) -> Self {
+        Self::BuiltIn(fold)
+    }
+}
+
+impl From<NativeOperator> for OperatorRef {
+    fn from(operator: NativeOperator) -> Self {
+        Self::Native(operator)
+    }
+}
+
+impl DStream {
+    /// One row out for each row in.
+    pub fn map(&self, operator: impl Into<OperatorRef>) -> Self {
+        self.apply(OperatorKind::Map, operator)
+    }
+
+    /// Any number of rows out for each row in.
+    pub fn flat_map(&self, operator: impl Into<OperatorRef>) -> Self {
+        self.apply(OperatorKind::FlatMap, operator)
+    }
+
+    /// Keeps the rows the operator says yes to.
+    pub fn filter(&self, operator: impl Into<OperatorRef>) -> Self {
+        self.apply(OperatorKind::Filter, operator)
+    }
+
+    /// The operator sees each partition whole, empty ones too.
+    pub fn map_partitions(&self, operator: impl Into<OperatorRef>) -> Self {
+        self.apply(OperatorKind::MapPartitions, operator)
+    }
+
+    /// One value out for each value in; keys stay.
+    pub fn map_values(&self, operator: impl Into<OperatorRef>) -> Self {
+        self.apply(OperatorKind::MapValues, operator)
+    }
+
+    /// Any number of values out for each value in; keys stay.
+    pub fn flat_map_values(&self, operator: impl Into<OperatorRef>) -> Self {
+        self.apply(OperatorKind::FlatMapValues, operator)
+    }
+
+    /// Folds the values of each key.
+    pub fn reduce_by_key(&self, operator: impl Into<OperatorRef>) -> Self {
+        self.step(StepDeclaration::new(Operation::ReduceByKey(operator.into())))
+    }
+
+    /// Gathers the values of each key into lists.
+    pub fn group_by_key(&self) -> Self {
+        self.step(StepDeclaration::new(Operation::GroupByKey))
+    }
+
+    /// Folds all rows of a batch to one; an empty batch gives none.
+    pub fn reduce(&self, operator: impl Into<OperatorRef>) -> Self {
+        self.step(StepDeclaration::new(Operation::Reduce(operator.into())))
+    }
+
+    /// The number of rows of each batch; 0 for an empty one.
+    pub fn count(&self) -> Self {
+        self.step(StepDeclaration::new(Operation::Count))
+    }
+
+    /// How often each row occurs in a batch.
+    pub fn count_by_value(&self) -> Self {
+        self.step(StepDeclaration::new(Operation::CountByValue))
+    }
+
+    /// The partitions of this stream, then those of the other, whose schema must be equal.
+    pub fn union(&self, other: &Self) -> Self {
+        let step = StepDeclaration::new(Operation::Union(Vec::new()));
+        let node = Node::Step { parent: self.node, step, union: vec![other.node] };
+        self.after(node)
+    }
+
+    /// Spreads rows over exactly so many partitions.
+    pub fn repartition(&self, partitions: usize) -> Self {
+        self.step(StepDeclaration::new(Operation::Repartition(partitions)))
+    }
+
+    /// Makes the columns the key and moves them to the front.
+    pub fn key_by(&self, columns: &[&str]) -> Self {
+        self.step(StepDeclaration::new(Operation::KeyBy(owned(columns))))
+    }
+
+    /// Keeps the columns, in this order.
+    pub fn select(&self, columns: &[&str]) -> Self {
+        self.step(StepDeclaration::new(Operation::Select(owned(columns))))
+    }
+
+    /// Appends any step, with whatever may stand beside its operation in a job file.
+    pub fn step(&self, step: StepDeclaration) -> Self {
+        self.after(Node::Step { parent: self.node, step, union: Vec::new() })
+    }
+
+    /// Prints the first rows of each batch on standard output.
+    pub fn print(&self, rows: usize) {
+        self.output(SinkConnector::Print { rows });
+    }
+
+    /// Writes each batch as JSON lines into a folder `prefix-<T ms>`; none for an empty batch.
+    pub fn save_as_json_files(&self, prefix: impl Into<PathBuf>) {
+        self.output(SinkConnector::Files { prefix: prefix.into(), empty_batches: false });
+    }
+
+    /// Runs the function on each batch's partitions (Spark's `foreachRDD`).
+    pub fn for_each_batch<F>(&self, function: F)
+    where
+        F: Fn(BatchTime, &[Vec<RecordBatch>]) -> Result<(), BoxError> + Send + Sync + 'static,
+    {
+        self.output(SinkConnector::ForEachBatch(Arc::new(Closure(function))));
+    }
+
+    fn apply(&self, kind: OperatorKind, operator: impl Into<OperatorRef>) -> Self {
+        self.step(StepDeclaration::new(Operation::Apply(kind, operator.into())))
+    }
+
+    fn after(&self, node: Node) -> Self {
+        let node = self.lock().add(node);
+        Self { graph: Arc::clone(&self.graph), node }
+    }
+
+    fn output(&self, connector: SinkConnector) {
+        self.lock().output(self.node, connector);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Graph> {
+        self.graph.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn owned(columns: &[&str]) -> Vec<String> {
+    columns.iter().map(|&column| column.to_owned()).collect()
+}
+
+struct Closure<F>(F);
+
+impl<F> BatchFunction for Closure<F>
+where
+    F: Fn(BatchTime, &[Vec<RecordBatch>]) -> Result<(), BoxError> + Send + Sync,
+{
+    fn call(&self, time: BatchTime, partitions: &[Vec<RecordBatch>]) -> Result<(), BoxError> {
+        (self.0)(time, partitions)
+    }
+}

@@ -1,0 +1,133 @@
+//! Api: the graph that method calls build, and the pipeline it stands for.
+//!
+//! Takes nodes, each one step after another node. Gives streams: runs of steps, cut where a node
+//! has more than one reader, so that what is shared is computed once.
+
+use std::collections::BTreeMap;
+
+use crate::model::pipeline::{
+    Operation, SinkConnector, SinkDeclaration, SourceDeclaration, StepDeclaration,
+    StreamDeclaration,
+};
+
+/// A node: a source, or a step after another node.
+#[derive(Debug, Clone)]
+pub(super) enum Node {
+    Source(SourceDeclaration),
+    Step { parent: usize, step: StepDeclaration, union: Vec<usize> },
+}
+
+/// What method calls have built so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Graph {
+    nodes: Vec<Node>,
+    outputs: Vec<(usize, SinkConnector)>,
+}
+
+/// Sources, streams and sinks as a job file would name them.
+#[derive(Debug)]
+pub(super) struct Lowered {
+    pub sources: Vec<SourceDeclaration>,
+    pub streams: Vec<StreamDeclaration>,
+    pub sinks: Vec<SinkDeclaration>,
+}
+
+impl Graph {
+    pub(super) fn add(&mut self, node: Node) -> usize {
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
+    pub(super) fn sources(&self) -> usize {
+        self.nodes.iter().filter(|node| matches!(node, Node::Source(_))).count()
+    }
+
+    pub(super) fn output(&mut self, node: usize, connector: SinkConnector) {
+        self.outputs.push((node, connector));
+    }
+
+    pub(super) fn has_outputs(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
+    /// Names every node that is read as a whole and gathers the steps between them.
+    pub(super) fn lower(&self) -> Lowered {
+        let mut lowered = Lowered { sources: Vec::new(), streams: Vec::new(), sinks: Vec::new() };
+        let readers = self.readers();
+        let mut names: BTreeMap<usize, String> = BTreeMap::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            match node {
+                Node::Source(source) => {
+                    names.insert(index, source.name.clone());
+                    lowered.sources.push(source.clone());
+                }
+                Node::Step { .. } if readers[index] == Readers::OneStep => {}
+                Node::Step { .. } => {
+                    let stream = self.stream_ending_at(index, &names);
+                    names.insert(index, stream.name.clone());
+                    lowered.streams.push(stream);
+                }
+            }
+        }
+        for (number, (node, connector)) in self.outputs.iter().enumerate() {
+            lowered.sinks.push(SinkDeclaration {
+                name: format!("output-{number}"),
+                from: names[node].clone(),
+                connector: connector.clone(),
+                on_failure: None,
+            });
+        }
+        lowered
+    }
+
+    /// The steps from the nearest named node before `end` up to it.
+    fn stream_ending_at(&self, end: usize, names: &BTreeMap<usize, String>) -> StreamDeclaration {
+        let mut steps = Vec::new();
+        let mut at = end;
+        while let Node::Step { parent, step, union } = &self.nodes[at] {
+            if at != end && names.contains_key(&at) {
+                break;
+            }
+            let mut step = step.clone();
+            if !union.is_empty() {
+                let others = union.iter().map(|other| names[other].clone()).collect();
+                step.operation = Operation::Union(others);
+            }
+            steps.push(step);
+            at = *parent;
+        }
+        steps.reverse();
+        StreamDeclaration { name: format!("stream-{end}"), from: names[&at].clone(), steps }
+    }
+
+    fn readers(&self) -> Vec<Readers> {
+        let mut readers = vec![Readers::None; self.nodes.len()];
+        for node in &self.nodes {
+            if let Node::Step { parent, union, .. } = node {
+                readers[*parent] = readers[*parent].and_a_step();
+                union.iter().for_each(|&other| readers[other] = Readers::Whole);
+            }
+        }
+        self.outputs.iter().for_each(|&(node, _)| readers[node] = Readers::Whole);
+        readers
+    }
+}
+
+/// Who reads a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readers {
+    None,
+    /// One step only, which can run on without a stream of its own.
+    OneStep,
+    /// A sink, a union, or several steps.
+    Whole,
+}
+
+impl Readers {
+    fn and_a_step(self) -> Self {
+        match self {
+            Self::None => Self::OneStep,
+            Self::OneStep | Self::Whole => Self::Whole,
+        }
+    }
+}

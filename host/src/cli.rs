@@ -1,0 +1,42 @@
+//! Floor 10, cli: what a person can type.
+//!
+//! Takes arguments, a job file and signals. Gives words on a terminal and an exit code. Never
+//! knows how a job is run, only how to ask for it.
+
+pub mod args;
+pub mod demo;
+pub mod display;
+pub mod exit;
+pub mod host;
+pub mod run;
+pub mod signals;
+pub mod status_line;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Arguments, Command};
+use tidemill::wasm::compile::{COMPILE_SUBCOMMAND, child_main};
+
+/// Parses the arguments and runs the command.
+pub fn main() -> ExitCode {
+    // The child that compiles a component must limit itself before it does anything else.
+    if std::env::args_os().nth(1).is_some_and(|first| first == COMPILE_SUBCOMMAND) {
+        return child_main();
+    }
+    let arguments = Arguments::parse();
+    let done = match &arguments.command {
+        Command::Run(run) => run::run(run),
+        Command::Demo(demo) => demo::demo(demo),
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(*shell, &mut command, "tidemill", &mut std::io::stdout());
+            Ok(exit::ENDED)
+        }
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => exit::report(&error),
+    }
+}

@@ -1,0 +1,65 @@
+//! Cli: the arguments exactly as they can be typed; their help is the documentation.
+//!
+//! Takes nothing. Gives types for clap. Never checks what only the machine can know.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Streams through sandboxed components, batch by batch.
+#[derive(Debug, Parser)]
+#[command(name = "tidemill", version, about, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 the job ended as asked, or its sources did; 1 it failed \
+while running; 2 nothing ran, because arguments, job file or a plugin are wrong; 130 a second \
+signal ended it at once.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a job until its sources end or a signal comes.
+    ///
+    /// SIGINT or SIGTERM stops reading, works off what was received and ends; a second one ends
+    /// at once and drops it.
+    Run(RunArgs),
+    /// Count the words of a text that comes over a socket, through a component built from source.
+    Demo(DemoArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The job file.
+    pub job: PathBuf,
+    /// Executor threads; one per core unless given.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub executors: Option<u16>,
+    /// Where compiled plugins are kept; the user's cache folder unless given.
+    #[arg(long)]
+    pub artefacts: Option<PathBuf>,
+    /// Log lines instead of a status line, also on a terminal.
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// How long to stream.
+    #[arg(long, default_value = "5s", value_parser = humantime::parse_duration)]
+    pub duration: std::time::Duration,
+    /// Lines a second.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub rate: u32,
+}

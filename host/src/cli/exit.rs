@@ -1,0 +1,38 @@
+//! Cli: exit codes, and how an error is shown.
+//!
+//! Takes an error. Gives words on standard error and a code. Never shows a backtrace to a person
+//! who cannot use one.
+
+use std::process::ExitCode;
+
+use tidemill::driver::error::DriverError;
+
+/// The job ended as it was asked to, or its sources did.
+pub const ENDED: u8 = 0;
+/// The job ran and failed.
+pub const FAILED: u8 = 1;
+/// Nothing ran: arguments, job file or a plugin are wrong. Also clap's own code.
+pub const REFUSED: u8 = 2;
+/// A second signal ended the program at once.
+pub const KILLED: u8 = 130;
+
+/// An error that was shown already, with the code to end with.
+#[derive(Debug, thiserror::Error)]
+#[error("shown above")]
+pub struct Shown(pub u8);
+
+/// Shows the error and gives the code that goes with it.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    if let Some(Shown(code)) = error.downcast_ref() {
+        return ExitCode::from(*code);
+    }
+    eprintln!("error: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  because: {cause}");
+    }
+    let ran = matches!(
+        error.downcast_ref::<DriverError>(),
+        Some(DriverError::Batch { .. } | DriverError::Broken { .. })
+    );
+    ExitCode::from(if ran { FAILED } else { REFUSED })
+}

@@ -1,0 +1,132 @@
+//! Cli: a batch in one line, and what a person might do about it.
+//!
+//! Takes the facts of a batch and the job's standing. Gives text. Never writes it anywhere.
+
+use std::time::Duration;
+
+use tidemill::model::status::{BatchInfo, BatchOutcome, JobStatus};
+
+/// What the hints depend on beside the batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine {
+    /// Time between batches.
+    pub batch_interval: Duration,
+    /// Executor threads.
+    pub executors: usize,
+}
+
+/// The batch in one line.
+pub fn status_line(batch: &BatchInfo, status: &JobStatus, machine: Machine) -> String {
+    let interval = machine.batch_interval;
+    let per_second = batch.rows_in as f64 / interval.as_secs_f64();
+    let mut line = format!(
+        "batch {} | {} rows | {} rows/s | processing {} of {} | total delay {} | backlog {} rows",
+        clock_time(batch.time.0),
+        grouped(batch.rows_in),
+        grouped(per_second as u64),
+        millis(batch.processing_delay),
+        millis(interval),
+        millis(batch.total_delay),
+        grouped(status.backlog_rows),
+    );
+    if status.queued_batches > 0 {
+        line.push_str(&format!(" in {} batches", status.queued_batches));
+    }
+    if let BatchOutcome::Failed { .. } = batch.outcome {
+        line.push_str(" | FAILED");
+    }
+    if let Some(hint) = hint(batch, machine) {
+        line.push_str(" | ");
+        line.push_str(&hint);
+    }
+    line
+}
+
+/// What a person might do, where there is something.
+pub fn hint(batch: &BatchInfo, machine: Machine) -> Option<String> {
+    if batch.processing_delay > machine.batch_interval {
+        return Some("processing takes longer than the interval: batches pile up".to_owned());
+    }
+    let (tasks, cores) = (batch.source_tasks, machine.executors);
+    // A batch that is done in a fraction of its interval needs no more cores.
+    let busy = batch.processing_delay * 2 > machine.batch_interval;
+    (busy && tasks > 0 && tasks < cores)
+        .then(|| format!("{tasks} tasks on {cores} cores: a shorter block_interval makes more"))
+}
+
+/// UTC time of day, to the millisecond where the batch is not on a second.
+fn clock_time(ms: i64) -> String {
+    let (seconds, ms) = (ms.div_euclid(1000).rem_euclid(86_400), ms.rem_euclid(1000));
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if ms == 0 {
+        format!("{hours:02}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{hours:02}:{minutes:02}:{seconds:02}.{ms:03}")
+    }
+}
+
+fn millis(time: Duration) -> String {
+    if time < Duration::from_secs(10) {
+        format!("{:.1} ms", time.as_secs_f64() * 1e3)
+    } else {
+        format!("{:.1} s", time.as_secs_f64())
+    }
+}
+
+/// Digits in groups of three.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill::model::time::BatchTime;
+
+    use super::*;
+
+    fn batch(processing_ms: u64, source_tasks: usize) -> BatchInfo {
+        BatchInfo {
+            time: BatchTime(3_723_000),
+            rows_in: 1_234_567,
+            bytes_in: 0,
+            tasks: 4,
+            source_tasks,
+            scheduling_delay: Duration::ZERO,
+            processing_delay: Duration::from_millis(processing_ms),
+            total_delay: Duration::from_millis(processing_ms),
+            cpu: Duration::ZERO,
+            shuffled: (0, 0),
+            rejected: 0,
+            retries: 0,
+            outcome: BatchOutcome::Completed,
+        }
+    }
+
+    fn hint_of(processing_ms: u64, source_tasks: usize) -> Option<String> {
+        let machine = Machine { batch_interval: Duration::from_secs(1), executors: 2 };
+        hint(&batch(processing_ms, source_tasks), machine)
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_times_are_of_the_day() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!((grouped(12), grouped(123)), ("12".to_owned(), "123".to_owned()));
+        assert_eq!(clock_time(86_400_000 + 3_723_005), "01:02:03.005");
+    }
+
+    #[test]
+    fn hints_come_where_something_can_be_done() {
+        assert!(hint_of(1_500, 2).is_some_and(|hint| hint.contains("pile up")));
+        assert!(hint_of(600, 1).is_some_and(|hint| hint.contains("block_interval")));
+        assert_eq!(hint_of(600, 2), None);
+        assert_eq!(hint_of(10, 1), None);
+    }
+}

@@ -1,0 +1,18 @@
+//! Floor 8, driver: the only room that knows all others, and carries values between them.
+//!
+//! Takes a planned job and an engine. Gives a handle. Never touches a row itself.
+
+pub mod batch_data;
+pub mod dead_letter;
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod event_loop;
+pub mod handle;
+pub mod launch;
+pub mod plugins;
+pub mod publisher;
+pub mod running_batch;
+pub mod sources;
+pub mod status_board;
+pub mod ticker;

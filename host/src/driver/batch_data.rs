@@ -1,0 +1,91 @@
+//! Driver: what the stages of one running batch have made so far.
+//!
+//! Takes outputs of tasks. Gives tasks of later stages their input. Never outlives its batch.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+
+use crate::exec::attempt::TaskOutput;
+use crate::model::id::StageId;
+use crate::model::stage::{JobPlan, StageInput, StageOutput};
+use crate::shuffle::map_output::MapOutputs;
+
+/// A partition of a dataset; several stages and sinks may read it.
+pub type DatasetPartition = Arc<Vec<RecordBatch>>;
+
+/// The outputs of a batch's stages.
+#[derive(Debug)]
+pub struct BatchData {
+    stages: Vec<StageData>,
+}
+
+#[derive(Debug)]
+enum StageData {
+    Dataset(Vec<DatasetPartition>),
+    Shuffle(MapOutputs),
+}
+
+impl BatchData {
+    /// Nothing made yet.
+    pub fn new(plan: &JobPlan) -> Self {
+        let stages = plan.stages.iter().map(|stage| match stage.output {
+            StageOutput::Dataset => StageData::Dataset(Vec::new()),
+            StageOutput::Shuffle { .. } => StageData::Shuffle(MapOutputs::default()),
+        });
+        Self { stages: stages.collect() }
+    }
+
+    /// Makes room for a stage's partitions, which are known now.
+    pub fn open(&mut self, stage: StageId, partitions: usize) {
+        match &mut self.stages[stage.0] {
+            StageData::Dataset(parts) => parts.resize(partitions, Arc::default()),
+            StageData::Shuffle(outputs) => *outputs = MapOutputs::new(partitions),
+        }
+    }
+
+    /// Keeps what a task made.
+    pub fn store(&mut self, stage: StageId, partition: usize, output: TaskOutput) {
+        match (&mut self.stages[stage.0], output) {
+            (StageData::Dataset(parts), TaskOutput::Dataset(slices)) => {
+                parts[partition] = Arc::new(slices);
+            }
+            (StageData::Shuffle(outputs), TaskOutput::MapOutput(written)) => {
+                outputs.store(partition, written);
+            }
+            // A bound stage writes what its plan says; both come from one `StageOutput`.
+            (data, output) => unreachable!("stage {stage:?} keeps {data:?}, was given {output:?}"),
+        }
+    }
+
+    /// The input of a task whose stage does not read a source.
+    pub fn input(&self, input: &StageInput, partition: usize) -> Vec<RecordBatch> {
+        match input {
+            StageInput::Source(_) => Vec::new(),
+            StageInput::Shuffle { from, .. } => match &self.stages[from.0] {
+                StageData::Shuffle(outputs) => outputs.read(partition),
+                StageData::Dataset(_) => Vec::new(),
+            },
+            StageInput::Datasets(parents) => {
+                let mut partitions = parents.iter().flat_map(|parent| self.dataset(*parent));
+                partitions.nth(partition).map(|slices| slices.to_vec()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// The partitions of a stage's dataset.
+    pub fn dataset(&self, stage: StageId) -> &[DatasetPartition] {
+        match &self.stages[stage.0] {
+            StageData::Dataset(partitions) => partitions,
+            StageData::Shuffle(_) => &[],
+        }
+    }
+
+    /// Rows and bytes that all shuffles carried.
+    pub fn shuffled(&self) -> (u64, u64) {
+        self.stages.iter().fold((0, 0), |(rows, bytes), stage| match stage {
+            StageData::Shuffle(outputs) => (rows + outputs.rows(), bytes + outputs.bytes() as u64),
+            StageData::Dataset(_) => (rows, bytes),
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! Driver: the file that refused rows are appended to.
+//!
+//! Takes rows with the reason they were refused for. Gives one JSON object a line. Never loses a
+//! row silently: a file that cannot be written fails the batch.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use arrow_array::RecordBatch;
+use serde_json::{Map, Value, json};
+
+use crate::exec::attempt::RejectedRow;
+use crate::model::time::BatchTime;
+
+/// Appends the rows.
+///
+/// # Errors
+/// Says which file could not be written, and why.
+pub fn append(path: &Path, time: BatchTime, rows: &[RejectedRow]) -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| {
+        format!("failed to write dead letters to `{}`: {error}", path.display())
+    };
+    let mut lines = Vec::new();
+    for rejected in rows {
+        let rejection = &rejected.rejection;
+        let line = json!({
+            "batch_time": time.0,
+            "operator": rejection.operator,
+            "code": rejection.code,
+            "reason": rejection.message,
+            "row": row_object(&rejected.row).map_err(|error| failed(&error))?,
+        });
+        lines.extend_from_slice(line.to_string().as_bytes());
+        lines.push(b'\n');
+    }
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|mut file| file.write_all(&lines)).map_err(|error| failed(&error))
+}
+
+fn row_object(row: &RecordBatch) -> Result<Value, arrow_schema::ArrowError> {
+    let mut writer = arrow_json::ArrayWriter::new(Vec::new());
+    writer.write(row)?;
+    writer.finish()?;
+    let rows: Vec<Map<String, Value>> =
+        serde_json::from_slice(&writer.into_inner()).unwrap_or_default();
+    Ok(rows.into_iter().next().map_or(Value::Null, Value::Object))
+}

@@ -1,0 +1,100 @@
+//! Driver: the engine: executors, sandbox and I/O, which outlive the jobs that use them.
+//!
+//! Takes how large it is to be. Gives what jobs share. Never knows a job.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use tokio::runtime::Runtime;
+
+use super::error::DriverError;
+use crate::exec::executor::Executors;
+use crate::sys::clock::{Clock, SystemClock};
+use crate::sys::entropy::{Entropy, SystemEntropy};
+use crate::wasm::compile::Compiler;
+use crate::wasm::plugin::Plugin;
+use crate::wasm::sandbox::{Sandbox, SandboxConfig};
+
+/// Threads of the receivers' runtime. Receivers wait for most of their time; one thread moves
+/// some hundred MB a second, and a second one keeps a slow source from delaying the others.
+const IO_THREADS: usize = 2;
+
+/// How an engine is set up.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Executor threads; one per core.
+    pub executors: usize,
+    /// Where compiled plugins are kept.
+    pub artefact_dir: PathBuf,
+    /// What compiles plugins.
+    pub compiler: Compiler,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl EngineConfig {
+    /// One executor per core, the system's clock and chance, and the given place and compiler for
+    /// plugins.
+    pub fn new(artefact_dir: PathBuf, compiler: Compiler) -> Self {
+        Self {
+            executors: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            artefact_dir,
+            compiler,
+            clock: Arc::new(SystemClock::new()),
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+}
+
+/// What jobs share.
+pub struct Engine {
+    /// How it was set up.
+    pub config: EngineConfig,
+    /// The executor threads.
+    pub executors: Arc<Executors>,
+    /// Where plugins are loaded and run.
+    pub sandbox: Arc<Sandbox>,
+    /// The receivers' runtime.
+    pub runtime: Runtime,
+    /// Plugins that programs have loaded, by the names their jobs know them by.
+    pub loaded: Mutex<BTreeMap<String, Arc<Plugin>>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Starts executors, sandbox and runtime.
+    ///
+    /// # Errors
+    /// When the system gives no threads, or the sandbox cannot be set up.
+    pub fn start(config: EngineConfig) -> Result<Arc<Self>, DriverError> {
+        let system = |what| move |source| DriverError::System { what, source };
+        let executors = Executors::start(config.executors).map_err(system("the executors"))?;
+        let sandbox = Sandbox::new(SandboxConfig {
+            executors: u32::try_from(config.executors).unwrap_or(u32::MAX),
+            artefact_dir: config.artefact_dir.clone(),
+            compiler: config.compiler.clone(),
+        })
+        .map_err(|source| DriverError::Plugin { plugin: "any".to_owned(), source })?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(IO_THREADS)
+            .thread_name("receivers")
+            .enable_all()
+            .build()
+            .map_err(system("the receivers' runtime"))?;
+        Ok(Arc::new(Self {
+            config,
+            executors: Arc::new(executors),
+            sandbox,
+            runtime,
+            loaded: Mutex::default(),
+        }))
+    }
+}

@@ -1,0 +1,81 @@
+//! Driver: why a job could not be started, or ended.
+//!
+//! Takes the errors of the rooms below. Gives one type. Never hides whose fault it was.
+
+use crate::error::{Classify, Domain, Retry};
+use crate::ingest::IngestError;
+use crate::model::time::BatchTime;
+use crate::sink::SinkError;
+use crate::wasm::WasmError;
+
+/// Why a job or its engine failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The system gave no thread or runtime.
+    #[error("failed to start {what}: {source}")]
+    System {
+        /// What was to be started.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A plugin could not be loaded.
+    #[error("plugin `{plugin}` cannot be used: {source}")]
+    Plugin {
+        /// The plugin's name in the job.
+        plugin: String,
+        /// Why.
+        source: WasmError,
+    },
+    /// A plugin could not be built from its source.
+    #[error("plugin `{plugin}` cannot be built: {source}")]
+    Build {
+        /// The plugin's name in the job.
+        plugin: String,
+        /// Why.
+        source: tidemill_guest_build::BuildError,
+    },
+    /// The job does not fit together.
+    #[error("the job does not fit together:\n{0}")]
+    Plan(#[from] crate::plan::PlanErrors),
+    /// A source cannot be read.
+    #[error(transparent)]
+    Source(#[from] IngestError),
+    /// A sink cannot be opened.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// A batch failed and the job's policy is to stop.
+    #[error("batch {time} failed: {message}")]
+    Batch {
+        /// The batch.
+        time: BatchTime,
+        /// What failed.
+        message: String,
+    },
+    /// A source broke for good.
+    #[error("source `{name}` broke: {message}")]
+    Broken {
+        /// The source.
+        name: String,
+        /// What happened.
+        message: String,
+    },
+}
+
+impl Classify for DriverError {
+    fn domain(&self) -> Domain {
+        match self {
+            Self::System { .. } => Domain::External,
+            Self::Plugin { source, .. } => source.domain(),
+            Self::Build { .. } | Self::Plan(_) => Domain::User,
+            Self::Source(error) => error.domain(),
+            Self::Sink(error) => error.domain(),
+            Self::Batch { .. } => Domain::Plugin,
+            Self::Broken { .. } => Domain::External,
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+}

@@ -1,0 +1,43 @@
+//! Driver: everything that can happen to a job, in one closed list.
+//!
+//! Takes nothing. Gives the events of the job's loop. Never carries anything shared.
+
+use crate::exec::executor::TaskResult;
+use crate::ingest::ReceiverEvent;
+use crate::model::id::SourceId;
+use crate::model::time::BatchTime;
+
+/// What the loop of a job hears.
+#[derive(Debug)]
+pub enum Event {
+    /// A batch is due; what was received before it has been stored and told.
+    Tick(BatchTime),
+    /// Something happened at a receiver.
+    Receiver(SourceId, ReceiverEvent),
+    /// A task has ended.
+    Task(TaskResult),
+    /// The publisher is through with a batch.
+    Published {
+        /// The batch's run.
+        run: u64,
+        /// The first failure of a sink whose policy is to stop.
+        fatal: Option<String>,
+    },
+    /// Somebody asks for something.
+    Command(Command),
+    /// The receivers have stopped; everything they had is stored and told. `next` is the time of
+    /// the batch that takes what is left.
+    Drained {
+        /// The batch time that would have been next.
+        next: BatchTime,
+    },
+}
+
+/// What may be asked of a running job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Take no more input, work off what was received, then end.
+    Drain,
+    /// End now; what was received and not published is dropped.
+    Stop,
+}

@@ -1,0 +1,327 @@
+//! Driver: the loop of a job, sole owner of what changes while it runs.
+//!
+//! Takes events, one at a time. Gives tasks to executors, batches to the publisher, facts to the
+//! status board. Never waits for anything but the next event.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+
+use super::error::DriverError;
+use super::event::{Command, Event};
+use super::launch::JobParts;
+use super::publisher::Publication;
+use super::running_batch::{QueuedBatch, RunningBatch};
+use crate::block::tracker::Tracker;
+use crate::error::Classify;
+use crate::exec::executor::{Task, TaskKey, TaskResult};
+use crate::ingest::ReceiverEvent;
+use crate::limits::BATCH_QUEUE_MAX;
+use crate::model::id::SourceId;
+use crate::model::operator::TaskFacts;
+use crate::model::pipeline::{OnBadRow, OnFailure};
+use crate::model::stage::StageInput;
+use crate::model::status::{JobEvent, JobState};
+use crate::model::time::BatchTime;
+use crate::sched::batch_run::{ReadyTask, Verdict};
+
+/// The loop of one job.
+pub struct EventLoop {
+    parts: JobParts,
+    tracker: Tracker,
+    queue: VecDeque<QueuedBatch>,
+    running: BTreeMap<u64, RunningBatch>,
+    next_run: u64,
+    draining: bool,
+    /// No more input comes: what is queued and running is the rest.
+    last_batch_made: bool,
+    failure: Option<DriverError>,
+}
+
+impl EventLoop {
+    /// A loop over the parts of a started job.
+    pub fn new(parts: JobParts) -> Self {
+        Self {
+            parts,
+            tracker: Tracker::new(),
+            queue: VecDeque::new(),
+            running: BTreeMap::new(),
+            next_run: 0,
+            draining: false,
+            last_batch_made: false,
+            failure: None,
+        }
+    }
+
+    /// Runs until the job has ended, and notes how on the status board.
+    pub fn run(mut self, events: &Receiver<Event>) {
+        self.parts.board.tell(&JobEvent::Started);
+        // The senders live in the parts, so the channel outlasts the loop.
+        while let Ok(event) = events.recv() {
+            if matches!(event, Event::Command(Command::Stop)) {
+                break;
+            }
+            self.hear(event);
+            self.begin_batches();
+            self.publish_in_order();
+            if self.is_over() {
+                break;
+            }
+            self.note_status();
+        }
+        self.end();
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Tick(time) => self.tick(time),
+            Event::Receiver(source, event) => self.receiver(source, event),
+            Event::Task(result) => self.task_ended(result),
+            Event::Published { run, fatal } => self.published(run, fatal),
+            Event::Command(Command::Drain | Command::Stop) => self.drain(),
+            Event::Drained { next } => {
+                self.make_batch(next, true);
+                self.last_batch_made = true;
+            }
+        }
+    }
+
+    fn tick(&mut self, time: BatchTime) {
+        // A full queue holds ticks back: their blocks go to a later batch, nothing is lost.
+        if !self.draining && self.queue.len() < BATCH_QUEUE_MAX {
+            self.make_batch(time, false);
+        }
+        if self.parts.sources.all_ended() && !self.draining {
+            self.drain();
+        }
+    }
+
+    fn make_batch(&mut self, time: BatchTime, last: bool) {
+        let files = self.parts.sources.select_files(time, &self.parts.board);
+        let blocks = self.tracker.allocate(time);
+        if last && blocks.is_empty() && files.values().all(Vec::is_empty) {
+            return;
+        }
+        self.queue.push_back(QueuedBatch::new(time, blocks, files));
+    }
+
+    fn receiver(&mut self, source: SourceId, event: ReceiverEvent) {
+        if let ReceiverEvent::Stored(info) = event {
+            self.tracker.reported(info);
+            return;
+        }
+        if let ReceiverEvent::Broken { message } = &event
+            && self.failure.is_none()
+        {
+            let name = self.parts.sources.name(source).to_owned();
+            self.failure = Some(DriverError::Broken { name, message: message.clone() });
+        }
+        self.parts.sources.heard(source, &event, &self.parts.board);
+        if self.parts.sources.all_ended() {
+            self.drain();
+        }
+    }
+
+    fn drain(&mut self) {
+        if !self.draining {
+            self.draining = true;
+            self.parts.board.change(|status| status.state = JobState::Draining);
+            self.parts.board.tell(&JobEvent::Draining);
+            self.parts.ticker.drain();
+        }
+    }
+
+    /// Starts waiting batches, oldest first, as many at once as the job allows.
+    fn begin_batches(&mut self) {
+        while self.failure.is_none() && self.running.len() < self.parts.settings.concurrent_jobs {
+            let Some(batch) = self.queue.pop_front() else { return };
+            let run = self.next_run;
+            self.next_run += 1;
+            self.parts.board.tell(&JobEvent::BatchStarted(batch.time));
+            let now_us = self.parts.clock.now_us();
+            let failures_max = self.parts.settings.max_failures;
+            let running = RunningBatch::begin(&self.parts.plan, batch, failures_max, now_us);
+            self.running.insert(run, running);
+            self.submit_ready(run);
+        }
+    }
+
+    fn submit_ready(&mut self, run: u64) {
+        let Some(batch) = self.running.get_mut(&run) else { return };
+        let tasks = batch.ready(&self.parts.plan);
+        tasks.into_iter().for_each(|task| self.submit(run, task));
+    }
+
+    fn submit(&mut self, run: u64, task: ReadyTask) {
+        let Some(batch) = self.running.get(&run) else { return };
+        let ReadyTask { stage, partition } = task;
+        let input = &self.parts.plan.stages[stage.0].input;
+        let read = match input {
+            StageInput::Source(source) => {
+                let partition = batch.batch.inputs[source][partition].clone();
+                self.parts.sources.reader(&partition)
+            }
+            _ => {
+                let slices = batch.data.input(input, partition);
+                Box::new(move || Ok(slices))
+            }
+        };
+        let time = batch.batch.time;
+        let facts = TaskFacts {
+            batch_time: time,
+            partition: u32::try_from(partition).unwrap_or(u32::MAX),
+            seed: task_seed(self.parts.seed, time, task),
+            input_rows: 0,
+            input_bytes: 0,
+        };
+        self.parts.executors.submit(Task {
+            key: TaskKey { run, stage, partition },
+            stage: Arc::clone(&self.parts.stages[stage.0]),
+            facts,
+            read,
+            answer: Arc::clone(&self.parts.answer),
+        });
+    }
+
+    fn task_ended(&mut self, result: TaskResult) {
+        let TaskResult { key, outcome, cpu, rows_in } = result;
+        let Some(batch) = self.running.get_mut(&key.run) else { return };
+        let reads_files = self.parts.sources.is_file_stage(&self.parts.plan, key.stage);
+        batch.charge(cpu, if reads_files && outcome.is_ok() { rows_in } else { 0 });
+        let task = ReadyTask { stage: key.stage, partition: key.partition };
+        match outcome {
+            Ok(attempted) => {
+                batch.data.store(key.stage, key.partition, attempted.output);
+                batch.rejected.extend(attempted.rejected);
+                if batch.schedule().finished(task) && batch.failure.is_none() {
+                    self.submit_ready(key.run);
+                }
+            }
+            Err(error) => match batch.schedule().failed(task, error.retry()) {
+                Verdict::Again(task) if batch.failure.is_none() => {
+                    batch.again();
+                    self.submit(key.run, task);
+                }
+                _ => {
+                    let stream = &self.parts.plan.stages[key.stage.0].stream;
+                    let message = format!(
+                        "stream `{stream}`, stage {}, partition {}: {error}",
+                        key.stage.0, key.partition
+                    );
+                    batch.failure.get_or_insert(message);
+                }
+            },
+        }
+    }
+
+    /// Hands the oldest batch to the publisher when it is through; a younger one waits for it.
+    fn publish_in_order(&mut self) {
+        while let Some((&run, batch)) = self.running.first_key_value() {
+            if batch.publishing || !batch.is_through() {
+                return;
+            }
+            self.refuse_rejected(run);
+            let Some(batch) = self.running.get_mut(&run) else { return };
+            if batch.failure.is_some() {
+                self.batch_ended(run);
+                continue;
+            }
+            batch.publishing = true;
+            let sinks = &self.parts.plan.sinks;
+            let datasets =
+                sinks.iter().map(|(_, stage)| batch.data.dataset(*stage).to_vec()).collect();
+            let time = batch.batch.time;
+            self.parts.publisher.publish(Publication { run, time, datasets });
+            return;
+        }
+    }
+
+    /// Fails a batch of which operators refused rows, or writes those down, as the job says.
+    fn refuse_rejected(&mut self, run: u64) {
+        let Some(batch) = self.running.get_mut(&run) else { return };
+        let Some(first) = batch.rejected.first().filter(|_| batch.failure.is_none()) else {
+            return;
+        };
+        match &self.parts.settings.on_rejected {
+            OnBadRow::Fail => {
+                let rejection = &first.rejection;
+                batch.failure = Some(format!(
+                    "operator `{}` rejected {} rows, the first with `{}`: {}",
+                    rejection.operator,
+                    batch.rejected.len(),
+                    rejection.code,
+                    rejection.message
+                ));
+            }
+            OnBadRow::Skip => {}
+            OnBadRow::DeadLetter(path) => {
+                if let Err(error) =
+                    super::dead_letter::append(path, batch.batch.time, &batch.rejected)
+                {
+                    batch.failure = Some(error);
+                }
+            }
+        }
+    }
+
+    fn published(&mut self, run: u64, fatal: Option<String>) {
+        if let Some(batch) = self.running.get_mut(&run) {
+            batch.failure = fatal;
+            self.batch_ended(run);
+        }
+    }
+
+    fn batch_ended(&mut self, run: u64) {
+        let Some(batch) = self.running.remove(&run) else { return };
+        let time = batch.batch.time;
+        for block in self.tracker.finished(time) {
+            self.parts.blocks.remove(block.id);
+        }
+        self.parts.board.tell(&JobEvent::BatchEnded(batch.info(self.parts.clock.now_us())));
+        if let Some(message) = batch.failure
+            && self.parts.settings.on_failure == OnFailure::Stop
+            && self.failure.is_none()
+        {
+            self.failure = Some(DriverError::Batch { time, message });
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        if self.failure.is_some() {
+            // Running batches are given up: nothing after the failed one is to be published.
+            return true;
+        }
+        self.last_batch_made && self.queue.is_empty() && self.running.is_empty()
+    }
+
+    fn note_status(&self) {
+        let (waiting_rows, _) = self.tracker.unallocated_size();
+        let queued_rows: u64 = self.queue.iter().map(|batch| batch.size.0).sum();
+        let gauges = self.parts.blocks.gauges();
+        let queued = self.queue.len();
+        self.parts.board.change(|status| {
+            status.queued_batches = queued;
+            status.backlog_rows = waiting_rows + queued_rows;
+            status.held_bytes = (gauges.held_bytes, gauges.held_bytes_max);
+        });
+    }
+
+    /// Lets go of receivers, clock and publisher, in this order, and notes the end.
+    fn end(self) {
+        let Self { parts, failure, .. } = self;
+        let board = Arc::clone(&parts.board);
+        drop(parts);
+        board.end(failure);
+    }
+}
+
+/// The same chance in every attempt and every replay of a task.
+fn task_seed(job_seed: u64, time: BatchTime, task: ReadyTask) -> u64 {
+    let mut hasher = siphasher::sip::SipHasher13::new_with_keys(job_seed, 1);
+    hasher.write(&time.0.to_le_bytes());
+    hasher.write(&(task.stage.0 as u64).to_le_bytes());
+    hasher.write(&(task.partition as u64).to_le_bytes());
+    hasher.finish()
+}

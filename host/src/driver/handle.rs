@@ -1,0 +1,92 @@
+//! Driver: the outside's hold on a running job.
+//!
+//! Takes commands. Gives snapshots of the status and, at the end, how the job ended. Never blocks
+//! the loop.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::Sender;
+
+use super::error::DriverError;
+use super::event::{Command, Event};
+use super::status_board::StatusBoard;
+use crate::model::status::JobStatus;
+
+/// A running job. Dropping it stops the job at once.
+#[derive(Debug)]
+pub struct JobHandle {
+    events: Sender<Event>,
+    board: Arc<StatusBoard>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Commands a job from another thread, such as a signal's. It does not keep the job alive.
+#[derive(Debug, Clone)]
+pub struct JobControl {
+    events: Sender<Event>,
+}
+
+impl JobControl {
+    /// Takes no more input, works off what was received, then ends.
+    pub fn drain(&self) {
+        // A job that has ended hears nothing, and need not.
+        let _sent = self.events.send(Event::Command(Command::Drain));
+    }
+
+    /// Ends at once; what was received and not published is dropped.
+    pub fn stop(&self) {
+        let _sent = self.events.send(Event::Command(Command::Stop));
+    }
+}
+
+impl JobHandle {
+    pub(super) fn new(
+        events: Sender<Event>,
+        board: Arc<StatusBoard>,
+        thread: JoinHandle<()>,
+    ) -> Self {
+        Self { events, board, thread: Some(thread) }
+    }
+
+    /// What commands the job from elsewhere.
+    pub fn control(&self) -> JobControl {
+        JobControl { events: self.events.clone() }
+    }
+
+    /// Where the job's standing is written, for whoever shows it.
+    pub fn board(&self) -> &Arc<StatusBoard> {
+        &self.board
+    }
+
+    /// How the job stands.
+    pub fn status(&self) -> JobStatus {
+        self.board.snapshot()
+    }
+
+    /// Waits until the job has ended.
+    ///
+    /// # Errors
+    /// What it failed of.
+    pub fn wait(&self) -> Result<(), DriverError> {
+        self.board.wait()
+    }
+
+    /// Takes no more input, works off what was received, and waits for the end.
+    ///
+    /// # Errors
+    /// What it failed of.
+    pub fn drain(&self) -> Result<(), DriverError> {
+        self.control().drain();
+        self.wait()
+    }
+}
+
+impl Drop for JobHandle {
+    fn drop(&mut self) {
+        self.control().stop();
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Driver: starts a job: plan, bind, open, receive, tick. Read this first.
+//!
+//! Takes a declared job and its loaded plugins. Gives a running job. Nothing runs until everything
+//! that can be wrong before the first batch has been looked at.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, unbounded};
+
+use super::engine::Engine;
+use super::error::DriverError;
+use super::event::Event;
+use super::event_loop::EventLoop;
+use super::handle::JobHandle;
+use super::plugins::{GuestVoice, JobPlugins};
+use super::publisher::{OpenSink, Publisher};
+use super::sources::JobSources;
+use super::status_board::{Listener, StatusBoard};
+use super::ticker::{SharedSupervisor, Ticker};
+use crate::batch::clock::BatchClock;
+use crate::block::manager::BlockManager;
+use crate::exec::executor::{Executors, TaskResult};
+use crate::exec::stage::{BoundStage, SharedStage};
+use crate::ingest::EventPort;
+use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
+use crate::ingest::supervisor::Supervisor;
+use crate::limits::{BLOCK_INTERVAL_MAX, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX};
+use crate::model::id::SourceId;
+use crate::model::pipeline::{JobSettings, Pipeline};
+use crate::model::stage::JobPlan;
+use crate::plan::{PlanDefaults, plan};
+use crate::sink::SharedWriter;
+use crate::sys::clock::Clock;
+use crate::wasm::host_state::GuestPort;
+
+/// A job to start.
+pub struct JobRequest {
+    /// The job as declared.
+    pub pipeline: Pipeline,
+    /// Its plugins, loaded.
+    pub plugins: JobPlugins,
+    /// Who is told what happens.
+    pub listeners: Vec<Listener>,
+    /// Where `print` sinks print.
+    pub output: SharedWriter,
+}
+
+/// Everything the loop of a job works with. Dropped in this order: no tick and no block comes
+/// after the loop has ended.
+pub struct JobParts {
+    /// The batch clock's thread and, through it, the receivers.
+    pub ticker: Ticker,
+    /// The publishing thread.
+    pub publisher: Publisher,
+    /// The plan.
+    pub plan: Arc<JobPlan>,
+    /// Its stages, bound.
+    pub stages: Vec<SharedStage>,
+    /// The job's settings.
+    pub settings: JobSettings,
+    /// The job's seed.
+    pub seed: u64,
+    /// The sources.
+    pub sources: JobSources,
+    /// The blocks.
+    pub blocks: Arc<BlockManager>,
+    /// The executors.
+    pub executors: Arc<Executors>,
+    /// Where tasks answer.
+    pub answer: Arc<dyn Fn(TaskResult) + Send + Sync>,
+    /// Where the job's standing is written.
+    pub board: Arc<StatusBoard>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Starts a job on the engine.
+///
+/// # Errors
+/// When the job does not fit together, a source or sink cannot work, or the system gives no
+/// threads. Nothing is left running then.
+pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, DriverError> {
+    let JobRequest { pipeline, plugins, listeners, output } = request;
+    let clock = Arc::clone(&engine.config.clock);
+    let settings = pipeline.settings.clone();
+    let defaults = PlanDefaults { partitions: engine.executors.count() };
+    let planned = plan(&pipeline, &plugins, defaults)?;
+    let seed = settings.seed.unwrap_or_else(|| engine.config.entropy.next_u64());
+    let board = Arc::new(StatusBoard::new(listeners));
+    let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(&board)));
+    let stages = bind(&planned.plan, seed, &plugins, &port)?;
+    let sinks = open_sinks(&pipeline, &planned.plan, &output)?;
+    let blocks = Arc::new(BlockManager::new(settings.block_budget_bytes));
+    let sources = JobSources::new(pipeline.sources.clone(), Arc::clone(&blocks));
+
+    // Unbounded by itself: blocks by the byte budget, tasks by the running batches, ticks by time.
+    let (sender, events) = unbounded();
+    let receivers = start_receivers(engine, &pipeline, &settings, seed, &blocks, &sender)?;
+    let system = |what| move |source| DriverError::System { what, source };
+    let batches = BatchClock::start(clock.now_ms(), settings.batch_interval);
+    let ticker = Ticker::start(batches, Arc::clone(&clock), receivers, sender.clone())
+        .map_err(system("the batch clock"))?;
+    let publisher = Publisher::start(sinks, Arc::clone(&board), sender.clone())
+        .map_err(system("the publisher"))?;
+    let answers = sender.clone();
+    let event_loop = EventLoop::new(JobParts {
+        ticker,
+        publisher,
+        plan: Arc::new(planned.plan),
+        stages,
+        settings,
+        seed,
+        sources,
+        blocks,
+        executors: Arc::clone(&engine.executors),
+        // An answer to a job that has ended is nobody's.
+        answer: Arc::new(move |result| drop(answers.send(Event::Task(result)))),
+        board: Arc::clone(&board),
+        clock,
+    });
+    let thread = std::thread::Builder::new()
+        .name(format!("job-{}", pipeline.name))
+        .spawn(move || event_loop.run(&events))
+        .map_err(system("the job's loop"))?;
+    Ok(JobHandle::new(sender, board, thread))
+}
+
+fn bind(
+    plan: &JobPlan,
+    seed: u64,
+    plugins: &JobPlugins,
+    port: &Arc<dyn GuestPort>,
+) -> Result<Vec<SharedStage>, DriverError> {
+    let bind = |stage| BoundStage::bind(stage, seed, &|call| plugins.bind(call, port));
+    plan.stages.iter().map(|stage| bind(stage).map(Arc::new)).collect()
+}
+
+fn open_sinks(
+    pipeline: &Pipeline,
+    plan: &JobPlan,
+    output: &SharedWriter,
+) -> Result<Vec<OpenSink>, DriverError> {
+    let open = |(sink, stage): &(crate::model::id::SinkId, crate::model::id::StageId)| {
+        let declared = &pipeline.sinks[sink.0];
+        let schema = plan.stages[stage.0].output_schema();
+        Ok(OpenSink {
+            name: declared.name.clone(),
+            on_failure: declared.on_failure.unwrap_or(pipeline.settings.on_failure),
+            sink: crate::sink::open(declared, schema, Arc::clone(output))?,
+        })
+    };
+    plan.sinks.iter().map(open).collect()
+}
+
+fn start_receivers(
+    engine: &Engine,
+    pipeline: &Pipeline,
+    settings: &JobSettings,
+    seed: u64,
+    blocks: &Arc<BlockManager>,
+    events: &Sender<Event>,
+) -> Result<SharedSupervisor, DriverError> {
+    let told = events.clone();
+    let tell: EventPort = Arc::new(move |source, event| {
+        // A job that has ended hears nothing, and need not.
+        let _sent = told.send(Event::Receiver(source, event));
+    });
+    let ports = ReceiverPorts {
+        store: Arc::clone(blocks) as _,
+        events: tell,
+        clock: Arc::clone(&engine.config.clock),
+        entropy: Arc::clone(&engine.config.entropy),
+    };
+    let receiver_settings = ReceiverSettings {
+        block_interval: block_interval(settings, engine.executors.count()),
+        reconnect_first: RECONNECT_WAIT_FIRST,
+        reconnect_max: RECONNECT_WAIT_MAX,
+        seed,
+    };
+    let sources: Vec<_> = (0..).map(SourceId).zip(pipeline.sources.iter().cloned()).collect();
+    let handle = engine.runtime.handle();
+    let supervisor = Supervisor::start(&sources, &ports, receiver_settings, handle)?;
+    Ok(Arc::new(Mutex::new(Some(supervisor))))
+}
+
+/// A block per slot and batch, so that no core stands idle, but none longer open than the limit.
+fn block_interval(settings: &JobSettings, slots: usize) -> Duration {
+    let slots = u32::try_from(slots).unwrap_or(u32::MAX).max(1);
+    let by_slot = settings.batch_interval / slots;
+    settings.block_interval.unwrap_or_else(|| by_slot.min(BLOCK_INTERVAL_MAX))
+}

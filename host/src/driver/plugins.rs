@@ -1,0 +1,151 @@
+//! Driver: the plugins of a job: loaded, described to planning, bound into calls.
+//!
+//! Takes declarations and components. Gives operators that executors call. Never compiles on the
+//! loop's thread: a job's plugins are loaded before it starts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::error::DriverError;
+use super::status_board::StatusBoard;
+use crate::limits::{INSTANCE_MEMORY_BYTES_MAX, TASK_CPU_BASE};
+use crate::model::description::PluginDescription;
+use crate::model::operator::SharedOperator;
+use crate::model::pipeline::{PluginCode, PluginDeclaration};
+use crate::model::stage::OperatorCall;
+use crate::model::status::JobEvent;
+use crate::operator::fold::CountRows;
+use crate::plan::PluginCatalogue;
+use crate::wasm::WasmError;
+use crate::wasm::host_state::{GuestLogLevel, GuestPort};
+use crate::wasm::operator::GuestOperator;
+use crate::wasm::plugin::{Plugin, PluginLimits};
+
+/// The plugins of a job by the names it gives them.
+#[derive(Debug, Clone, Default)]
+pub struct JobPlugins {
+    by_name: BTreeMap<String, Arc<Plugin>>,
+}
+
+impl PluginCatalogue for JobPlugins {
+    fn describe(&self, plugin: &str) -> Option<&PluginDescription> {
+        self.by_name.get(plugin).map(|plugin| plugin.description())
+    }
+}
+
+impl JobPlugins {
+    /// Plugins that are loaded already.
+    pub fn new(by_name: BTreeMap<String, Arc<Plugin>>) -> Self {
+        Self { by_name }
+    }
+
+    /// Loads every declared plugin, building those given as source. `report` hears what a build
+    /// does.
+    ///
+    /// # Errors
+    /// Names the first plugin that cannot be built or loaded.
+    pub fn load(
+        engine: &Engine,
+        declared: &[PluginDeclaration],
+        report: &dyn Fn(&str),
+    ) -> Result<Self, DriverError> {
+        let mut by_name = BTreeMap::new();
+        for plugin in declared {
+            let built;
+            let component = match &plugin.code {
+                PluginCode::Component(path) => path.as_path(),
+                PluginCode::Source(folder) => {
+                    built = build(&plugin.name, folder, report)?;
+                    built.as_path()
+                }
+            };
+            let name = &plugin.name;
+            let loaded =
+                load_component(engine, name, component, plugin.memory_bytes, plugin.cpu_base)?;
+            by_name.insert(name.clone(), loaded);
+        }
+        Ok(Self { by_name })
+    }
+
+    /// The operator a call stands for.
+    ///
+    /// # Errors
+    /// When the plugin lacks an operator that planning found: a bug of the host.
+    pub fn bind(
+        &self,
+        call: &OperatorCall,
+        port: &Arc<dyn GuestPort>,
+    ) -> Result<SharedOperator, DriverError> {
+        Ok(match call {
+            OperatorCall::BuiltIn(fold) => Arc::new(*fold),
+            OperatorCall::CountRows => Arc::new(CountRows),
+            OperatorCall::Native(operator) => Arc::clone(operator),
+            OperatorCall::Guest { plugin, chain } => {
+                let Some(loaded) = self.by_name.get(plugin) else {
+                    unreachable!("planning found plugin `{plugin}` in this very catalogue")
+                };
+                let operator =
+                    GuestOperator::new(Arc::clone(loaded), plugin, chain.clone(), Arc::clone(port))
+                        .map_err(plugin_error(plugin))?;
+                Arc::new(operator)
+            }
+        })
+    }
+}
+
+/// Loads one component file under a job's name for it.
+///
+/// # Errors
+/// When there is no such file, it is no plugin for this host, or it cannot be compiled.
+pub fn load_component(
+    engine: &Engine,
+    name: &str,
+    path: &Path,
+    memory_bytes: Option<usize>,
+    cpu_base: Option<Duration>,
+) -> Result<Arc<Plugin>, DriverError> {
+    let limits = PluginLimits {
+        memory_bytes: memory_bytes.unwrap_or(INSTANCE_MEMORY_BYTES_MAX),
+        cpu_base: cpu_base.unwrap_or(TASK_CPU_BASE),
+        ..PluginLimits::default()
+    };
+    engine.sandbox.load_file(path, limits).map_err(plugin_error(name))
+}
+
+fn plugin_error(name: &str) -> impl FnOnce(WasmError) -> DriverError {
+    let plugin = name.to_owned();
+    move |source| DriverError::Plugin { plugin, source }
+}
+
+fn build(
+    name: &str,
+    folder: &Path,
+    report: &dyn Fn(&str),
+) -> Result<std::path::PathBuf, DriverError> {
+    use tidemill_guest_build::{Options, build};
+    let options = Options { report, warnings: report, ..Options::default() };
+    let built = build(folder, &options)
+        .map_err(|source| DriverError::Build { plugin: name.to_owned(), source })?;
+    Ok(built.component)
+}
+
+/// Takes log lines and counters of guests to the job's listeners.
+#[derive(Debug)]
+pub struct GuestVoice(pub Arc<StatusBoard>);
+
+impl GuestPort for GuestVoice {
+    fn log(&self, plugin: &str, level: GuestLogLevel, message: &str) {
+        self.0.tell(&JobEvent::GuestLog {
+            plugin: plugin.to_owned(),
+            level: level.word(),
+            message: message.to_owned(),
+        });
+    }
+
+    fn counter(&self, plugin: &str, name: &str, delta: u64) {
+        self.0.count(plugin, name, delta);
+    }
+}

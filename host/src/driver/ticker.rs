@@ -1,0 +1,93 @@
+//! Driver: the thread that waits for batch times.
+//!
+//! Takes the clock and the receivers. Gives a tick to the loop once what was received before it is
+//! stored. Never lets two jobs share a thread: a late job delays no other.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::Sender;
+
+use super::event::Event;
+use crate::batch::clock::BatchClock;
+use crate::ingest::supervisor::Supervisor;
+use crate::sys::clock::{Clock, Wake};
+
+/// The receivers while they run; the ticker seals them, and whoever drains the job takes them.
+pub type SharedSupervisor = Arc<Mutex<Option<Supervisor>>>;
+
+/// The ticking thread. Dropping it ends the thread.
+#[derive(Debug)]
+pub struct Ticker {
+    stop: Arc<AtomicBool>,
+    wake: Wake,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    /// Starts ticking.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        mut batches: BatchClock,
+        clock: Arc<dyn Clock>,
+        receivers: SharedSupervisor,
+        events: Sender<Event>,
+    ) -> std::io::Result<Self> {
+        let (stop, wake) = (Arc::new(AtomicBool::new(false)), Wake::default());
+        let (stopped, bell) = (Arc::clone(&stop), wake.clone());
+        let run = move || {
+            while !stopped.load(Ordering::Acquire) {
+                clock.wait_until_us(batches.next().0.saturating_mul(1000), &bell);
+                while let Some(time) = batches.due(clock.now_ms()) {
+                    if !tick(&receivers, &events, time) {
+                        return;
+                    }
+                }
+            }
+            drain(&receivers, &events, &mut batches);
+        };
+        let thread = std::thread::Builder::new().name("batch-clock".to_owned()).spawn(run)?;
+        Ok(Self { stop, wake, thread: Some(thread) })
+    }
+
+    /// Stops ticking and the receivers; the loop hears of it when everything received is stored.
+    pub fn drain(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.wake.ring();
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.drain();
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn tick(
+    receivers: &SharedSupervisor,
+    events: &Sender<Event>,
+    time: crate::model::time::BatchTime,
+) -> bool {
+    if let Some(supervisor) = &*receivers.lock().unwrap_or_else(PoisonError::into_inner) {
+        let late = supervisor.seal();
+        if late > 0 {
+            tracing::debug!(late, %time, "receivers seal after the tick");
+        }
+    }
+    events.send(Event::Tick(time)).is_ok()
+}
+
+fn drain(receivers: &SharedSupervisor, events: &Sender<Event>, batches: &mut BatchClock) {
+    let supervisor = receivers.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(supervisor) = supervisor {
+        supervisor.stop();
+    }
+    // Nobody listens any more when the job was stopped at once.
+    let _sent = events.send(Event::Drained { next: batches.take() });
+}

@@ -1,0 +1,9 @@
+//! Floor 7, exec: runs tasks on one thread per core, and knows no schedule.
+//!
+//! Takes a task with its input. Gives what the task made, or why it failed. Never decides which
+//! task is next, and never publishes.
+
+pub mod attempt;
+pub mod executor;
+pub mod gather;
+pub mod stage;

@@ -1,0 +1,264 @@
+//! Exec: one attempt of a task: read, gather, steps, combine, write.
+//!
+//! Takes a bound stage and the slices of one partition. Gives the partition of a dataset or what a
+//! shuffle is to carry. Never keeps anything for the next attempt.
+
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, SchemaRef};
+use arrow_select::concat::concat_batches;
+
+use super::gather::group_values;
+use super::stage::{BoundFold, BoundGather, BoundOutput, BoundStage};
+use crate::error::{Classify, Domain, Retry};
+use crate::limits::{SLICE_BYTES_MAX, SLICE_ROWS_MAX};
+use crate::model::operator::{OperatorError, Phase, Rejection, TaskScope};
+use crate::model::stage::Partitioner;
+use crate::operator::partition::{partition_in_turn, partition_of_rows, scatter};
+use crate::operator::step::{BoundStep, run_step};
+use crate::shuffle::map_output::MapOutput;
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// A call of an operator failed.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+    /// A block or file could not be read.
+    #[error("failed to read `{input}`: {message}")]
+    Input {
+        /// The block or file.
+        input: String,
+        /// What happened.
+        message: String,
+        /// Whose fault it is.
+        domain: Domain,
+        /// Whether reading again can help.
+        retry: Retry,
+    },
+    /// A list would hold more values than its offsets can count.
+    #[error(
+        "one partition has {found} values to group, at most 2147483647 fit one column of lists"
+    )]
+    TooManyValues {
+        /// The values.
+        found: usize,
+    },
+    /// Columns did not fit together: a bug of the host.
+    #[error("columns do not fit together: {0}")]
+    Columns(#[from] ArrowError),
+    /// The host's own code panicked.
+    #[error("the host panicked: {0}")]
+    Panic(String),
+}
+
+impl Classify for TaskError {
+    fn domain(&self) -> Domain {
+        match self {
+            Self::Operator(error) => error.domain(),
+            Self::Input { domain, .. } => *domain,
+            Self::TooManyValues { .. } => Domain::User,
+            Self::Columns(_) | Self::Panic(_) => Domain::Internal,
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Input { retry, .. } => *retry,
+            _ => Retry::Never,
+        }
+    }
+}
+
+/// What a task made.
+#[derive(Debug)]
+pub enum TaskOutput {
+    /// A partition of the stage's dataset.
+    Dataset(Vec<RecordBatch>),
+    /// What the stage's shuffle carries, by reduce partition.
+    MapOutput(MapOutput),
+}
+
+/// A row that an operator refused, with what is needed to write it down.
+#[derive(Debug, Clone)]
+pub struct RejectedRow {
+    /// The refusal; its row number is that of the call.
+    pub rejection: Rejection,
+    /// The row as the step was given it: a slice of one row.
+    pub row: RecordBatch,
+}
+
+/// What an attempt made, and the rows that were refused on the way.
+#[derive(Debug)]
+pub struct Attempted {
+    /// The output.
+    pub output: TaskOutput,
+    /// Refused rows, in row order of each call.
+    pub rejected: Vec<RejectedRow>,
+    /// Rows of the output.
+    pub rows_out: u64,
+}
+
+/// Runs the stage over the slices of one partition.
+///
+/// # Errors
+/// The first failure; nothing of the attempt remains.
+pub fn attempt(
+    stage: &BoundStage,
+    scope: &mut TaskScope,
+    input: Vec<RecordBatch>,
+) -> Result<Attempted, TaskError> {
+    let mut rejected = Vec::new();
+    let mut slices = gather(stage, scope, input)?;
+    let mut writer = Writer::new(stage);
+    let mut steps = stage.steps.as_slice();
+    while let Some(whole_at) = steps.iter().position(|step| step.whole_partition) {
+        let (before, after) = steps.split_at(whole_at);
+        let mut ready = Vec::with_capacity(slices.len());
+        for slice in slices {
+            ready.push(run_steps(before, scope, slice, &mut rejected)?);
+        }
+        let schema = before.last().map_or(&stage.input_schema, |step| &step.schema);
+        let whole = join(schema, ready)?;
+        let whole = run_steps(&after[..1], scope, whole, &mut rejected)?;
+        slices = cut(whole);
+        steps = &after[1..];
+    }
+    for slice in slices {
+        let slice = run_steps(steps, scope, slice, &mut rejected)?;
+        writer.write(scope, slice)?;
+    }
+    let (output, rows_out) = writer.finish(scope)?;
+    Ok(Attempted { output, rejected, rows_out })
+}
+
+fn gather(
+    stage: &BoundStage,
+    scope: &mut TaskScope,
+    input: Vec<RecordBatch>,
+) -> Result<Vec<RecordBatch>, TaskError> {
+    match &stage.gather {
+        BoundGather::Append => Ok(input),
+        BoundGather::Fold(fold) => Ok(match fold.merge_slices(scope, &input)? {
+            Some(folded) => cut(folded),
+            None if scope.facts.partition == 0 => fold.empty_row()?.into_iter().collect(),
+            None => Vec::new(),
+        }),
+        BoundGather::Group { keys } => match input.first() {
+            None => Ok(input),
+            Some(first) => {
+                let rows = concat_batches(&first.schema(), &input)?;
+                Ok(cut(group_values(&stage.input_schema, *keys, &rows)?))
+            }
+        },
+    }
+}
+
+fn run_steps(
+    steps: &[BoundStep],
+    scope: &mut TaskScope,
+    mut slice: RecordBatch,
+    rejected: &mut Vec<RejectedRow>,
+) -> Result<RecordBatch, TaskError> {
+    for step in steps {
+        if slice.num_rows() == 0 && !step.whole_partition {
+            slice = RecordBatch::new_empty(SchemaRef::clone(&step.schema));
+            continue;
+        }
+        let (rows, refused) = run_step(step, scope, &slice)?;
+        rejected.extend(refused.into_iter().map(|rejection| {
+            let row = slice.slice(rejection.row as usize, 1);
+            RejectedRow { rejection, row }
+        }));
+        slice = rows;
+    }
+    Ok(slice)
+}
+
+fn join(schema: &SchemaRef, mut slices: Vec<RecordBatch>) -> Result<RecordBatch, ArrowError> {
+    match slices.len() {
+        0 => Ok(RecordBatch::new_empty(SchemaRef::clone(schema))),
+        1 => Ok(slices.remove(0)),
+        _ => concat_batches(schema, &slices),
+    }
+}
+
+/// Cuts rows into slices by the rule blocks are cut by, so that a replay makes the same calls.
+pub fn cut(rows: RecordBatch) -> Vec<RecordBatch> {
+    let count = rows.num_rows();
+    if count == 0 {
+        return Vec::new();
+    }
+    let row_bytes = rows.get_array_memory_size().div_ceil(count).max(1);
+    let rows_max = (SLICE_BYTES_MAX / row_bytes).clamp(1, SLICE_ROWS_MAX);
+    if count <= rows_max {
+        return vec![rows];
+    }
+    (0..count).step_by(rows_max).map(|at| rows.slice(at, rows_max.min(count - at))).collect()
+}
+
+/// Takes slices after the last step and makes the task's output of them.
+struct Writer<'a> {
+    stage: &'a BoundStage,
+    slices: Vec<RecordBatch>,
+    rows: u64,
+}
+
+impl<'a> Writer<'a> {
+    fn new(stage: &'a BoundStage) -> Self {
+        Self { stage, slices: Vec::new(), rows: 0 }
+    }
+
+    fn write(&mut self, scope: &mut TaskScope, slice: RecordBatch) -> Result<(), TaskError> {
+        if slice.num_rows() == 0 {
+            return Ok(());
+        }
+        self.rows += slice.num_rows() as u64;
+        self.slices.push(match self.combine() {
+            Some(fold) => fold.run(scope, Phase::Values, &slice)?,
+            None => slice,
+        });
+        Ok(())
+    }
+
+    fn combine(&self) -> Option<&'a BoundFold> {
+        match &self.stage.output {
+            BoundOutput::Shuffle { combine, .. } => combine.as_ref(),
+            BoundOutput::Dataset => None,
+        }
+    }
+
+    fn finish(mut self, scope: &mut TaskScope) -> Result<(TaskOutput, u64), TaskError> {
+        let BoundOutput::Shuffle { by, partitions, .. } = &self.stage.output else {
+            return Ok((TaskOutput::Dataset(self.slices), self.rows));
+        };
+        if let (Some(fold), true) = (self.combine(), self.slices.len() > 1) {
+            self.slices = fold.merge_slices(scope, &self.slices)?.into_iter().collect();
+        }
+        let mut written: MapOutput = vec![Vec::new(); *partitions];
+        let mut turn = scope.facts.seed;
+        for slice in &self.slices {
+            let rows = slice.num_rows();
+            let partition_of_row = match by {
+                Partitioner::Hash { keys } => partition_of_rows(
+                    &slice.columns()[..*keys],
+                    rows,
+                    *partitions,
+                    self.stage.hash_seed,
+                )?,
+                Partitioner::RoundRobin => {
+                    let start = turn;
+                    turn = turn.wrapping_add(rows as u64);
+                    partition_in_turn(rows, *partitions, start)
+                }
+            };
+            for (part, target) in
+                scatter(slice, &partition_of_row, *partitions)?.into_iter().zip(&mut written)
+            {
+                if part.num_rows() > 0 {
+                    target.push(part);
+                }
+            }
+        }
+        Ok((TaskOutput::MapOutput(written), self.rows))
+    }
+}

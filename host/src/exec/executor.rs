@@ -1,0 +1,137 @@
+//! Exec: one thread per core that takes tasks and answers with what they made.
+//!
+//! Takes tasks from one queue. Gives each result to whoever handed the task in. Never dies of a
+//! task: a panic of the host's own code is a failed attempt.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::attempt::{Attempted, TaskError, attempt};
+use super::stage::SharedStage;
+use crate::model::id::StageId;
+use crate::model::operator::{TaskFacts, TaskScope};
+
+/// Which task of which batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TaskKey {
+    /// Number of the batch run, unique in its job: a re-run is another.
+    pub run: u64,
+    /// The stage.
+    pub stage: StageId,
+    /// The partition within the stage.
+    pub partition: usize,
+}
+
+/// Gives a task its slices; runs on the executor, so that reading a file costs its core.
+pub type ReadInput = Box<dyn FnOnce() -> Result<Vec<RecordBatch>, TaskError> + Send>;
+
+/// A task to run.
+pub struct Task {
+    /// Which one.
+    pub key: TaskKey,
+    /// What it runs.
+    pub stage: SharedStage,
+    /// What it may know; rows and bytes are filled in from its input.
+    pub facts: TaskFacts,
+    /// Its input.
+    pub read: ReadInput,
+    /// Who is told.
+    pub answer: Arc<dyn Fn(TaskResult) + Send + Sync>,
+}
+
+/// What became of a task.
+#[derive(Debug)]
+pub struct TaskResult {
+    /// Which one.
+    pub key: TaskKey,
+    /// What it made, or why it failed.
+    pub outcome: Result<Attempted, TaskError>,
+    /// CPU time of the executor's thread.
+    pub cpu: Duration,
+    /// Rows of its input.
+    pub rows_in: u64,
+}
+
+/// The executor threads. Dropping it lets them finish their tasks and joins them.
+#[derive(Debug)]
+pub struct Executors {
+    // Unbounded by itself: schedulers hand in at most the tasks of `concurrent_jobs` batches.
+    tasks: Option<Sender<Task>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Executors {
+    /// Starts so many threads.
+    ///
+    /// # Errors
+    /// When the system gives no more threads.
+    pub fn start(count: usize) -> std::io::Result<Self> {
+        let (tasks, queue) = unbounded::<Task>();
+        let threads = (0..count)
+            .map(|number| {
+                let queue = queue.clone();
+                std::thread::Builder::new()
+                    .name(format!("executor-{number}"))
+                    .spawn(move || run_tasks(&queue))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { tasks: Some(tasks), threads })
+    }
+
+    /// How many threads there are.
+    pub fn count(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Queues a task.
+    pub fn submit(&self, task: Task) {
+        if let Some(tasks) = &self.tasks {
+            // The receivers live as long as the threads, which end only when `tasks` is dropped.
+            let _sent = tasks.send(task);
+        }
+    }
+}
+
+impl Drop for Executors {
+    fn drop(&mut self) {
+        self.tasks = None;
+        for thread in self.threads.drain(..) {
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn run_tasks(queue: &Receiver<Task>) {
+    for task in queue {
+        let Task { key, stage, facts, read, answer } = task;
+        let started = thread_cpu();
+        let mut rows_in = 0;
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            let input = read()?;
+            rows_in = input.iter().map(|slice| slice.num_rows() as u64).sum();
+            let input_bytes = input.iter().map(|slice| slice.get_array_memory_size() as u64).sum();
+            let facts = TaskFacts { input_rows: rows_in, input_bytes, ..facts };
+            attempt(&stage, &mut TaskScope::new(facts), input)
+        }));
+        let outcome = ran.unwrap_or_else(|panic| Err(TaskError::Panic(panic_message(&*panic))));
+        drop(stage);
+        let cpu = thread_cpu().saturating_sub(started);
+        answer(TaskResult { key, outcome, cpu, rows_in });
+    }
+}
+
+fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}

@@ -1,0 +1,141 @@
+//! Exec: folding and grouping of rows by key, before a shuffle and after it.
+//!
+//! Takes slices. Gives one row per key, in first-seen order. Never calls an operator for no rows.
+
+use std::sync::Arc;
+
+use arrow_array::{
+    Array, ArrayRef, Int64Array, ListArray, RecordBatch, RecordBatchOptions, UInt32Array,
+};
+use arrow_buffer::{OffsetBuffer, ScalarBuffer};
+use arrow_schema::{ArrowError, DataType, SchemaRef};
+use arrow_select::concat::concat_batches;
+use arrow_select::take::take;
+
+use super::attempt::TaskError;
+use super::stage::BoundFold;
+use crate::model::operator::{Phase, TaskScope};
+use crate::operator::group::{Groups, group_rows};
+
+impl BoundFold {
+    /// Folds one slice by its key columns.
+    ///
+    /// # Errors
+    /// When the operator failed or its answer does not fit.
+    pub fn run(
+        &self,
+        scope: &mut TaskScope,
+        phase: Phase,
+        slice: &RecordBatch,
+    ) -> Result<RecordBatch, TaskError> {
+        let rows = slice.num_rows();
+        let groups = group_rows(&slice.columns()[..self.keys], rows)?;
+        let values: Vec<usize> = match phase {
+            Phase::Values => (self.keys..slice.num_columns()).collect(),
+            Phase::Partials => (self.keys..self.schema.fields().len()).collect(),
+        };
+        let values = slice.project(&values)?;
+        let folded =
+            self.operator.fold(scope, phase, &values, &groups.group_of_row, groups.count())?;
+        let mut columns = take_keys(slice, self.keys, &groups)?;
+        columns.extend(folded.columns().iter().cloned());
+        Ok(batch(&self.schema, columns, groups.first_rows.len())?)
+    }
+
+    /// Folds partial results of several slices to one slice.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn merge_slices(
+        &self,
+        scope: &mut TaskScope,
+        slices: &[RecordBatch],
+    ) -> Result<Option<RecordBatch>, TaskError> {
+        match slices {
+            [] => Ok(None),
+            slices => {
+                let joined = concat_batches(&self.schema, slices)?;
+                Ok(Some(self.run(scope, Phase::Partials, &joined)?))
+            }
+        }
+    }
+
+    /// The one row that stands for no rows at all, where the fold has one.
+    ///
+    /// # Errors
+    /// When the planned row is not one of counts, which planning excludes.
+    pub fn empty_row(&self) -> Result<Option<RecordBatch>, TaskError> {
+        if !self.zero_when_empty {
+            return Ok(None);
+        }
+        let zeros: Vec<ArrayRef> = self
+            .schema
+            .fields()
+            .iter()
+            .map(|_| Arc::new(Int64Array::from(vec![0])) as ArrayRef)
+            .collect();
+        Ok(Some(batch(&self.schema, zeros, 1)?))
+    }
+}
+
+/// Gathers each value column of the rows into one list per key.
+///
+/// # Errors
+/// When the lists do not fit the planned schema, or hold more than 2^31 values.
+pub fn group_values(
+    schema: &SchemaRef,
+    keys: usize,
+    rows: &RecordBatch,
+) -> Result<RecordBatch, TaskError> {
+    let groups = group_rows(&rows.columns()[..keys], rows.num_rows())?;
+    let (order, offsets) = rows_by_group(&groups)?;
+    let mut columns = take_keys(rows, keys, &groups)?;
+    for (column, field) in rows.columns()[keys..].iter().zip(&schema.fields()[keys..]) {
+        let DataType::List(item) = field.data_type() else {
+            let message = format!("column `{}` is planned as {}", field.name(), field.data_type());
+            return Err(ArrowError::SchemaError(message).into());
+        };
+        let values = take(column, &order, None)?;
+        let list = ListArray::try_new(Arc::clone(item), offsets.clone(), values, None)?;
+        columns.push(Arc::new(list));
+    }
+    Ok(batch(schema, columns, groups.first_rows.len())?)
+}
+
+/// Row numbers sorted by group, stable, and where each group begins: a counting sort.
+fn rows_by_group(groups: &Groups) -> Result<(UInt32Array, OffsetBuffer<i32>), TaskError> {
+    let mut starts = vec![0_i32; groups.first_rows.len() + 1];
+    if i32::try_from(groups.group_of_row.len()).is_err() {
+        return Err(TaskError::TooManyValues { found: groups.group_of_row.len() });
+    }
+    groups.group_of_row.iter().for_each(|&group| starts[group as usize + 1] += 1);
+    for group in 1..starts.len() {
+        starts[group] += starts[group - 1];
+    }
+    let mut next = starts.clone();
+    let mut order = vec![0_u32; groups.group_of_row.len()];
+    for (row, &group) in groups.group_of_row.iter().enumerate() {
+        order[next[group as usize] as usize] = row as u32;
+        next[group as usize] += 1;
+    }
+    Ok((UInt32Array::from(order), OffsetBuffer::new(ScalarBuffer::from(starts))))
+}
+
+fn take_keys(
+    rows: &RecordBatch,
+    keys: usize,
+    groups: &Groups,
+) -> Result<Vec<ArrayRef>, ArrowError> {
+    let first_rows = UInt32Array::from(groups.first_rows.clone());
+    rows.columns()[..keys].iter().map(|key| take(key, &first_rows, None)).collect()
+}
+
+fn batch(
+    schema: &SchemaRef,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch, ArrowError> {
+    debug_assert!(columns.iter().all(|column| column.len() == rows));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+}

@@ -1,0 +1,137 @@
+//! Exec: a stage whose calls are bound, as the tasks of one batch run it.
+//!
+//! Takes a planned stage and whoever can bind its calls. Gives a value that tasks share. Never
+//! binds twice in a batch: all tasks of a batch run the same code.
+
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+
+use crate::model::operator::SharedOperator;
+use crate::model::stage::Attach;
+use crate::model::stage::{
+    FoldPlan, Gather, OperatorCall, Partitioner, PlannedStep, Stage, StageInput, StageOutput,
+};
+use crate::operator::step::BoundStep;
+
+/// A stage ready to run.
+#[derive(Debug)]
+pub struct BoundStage {
+    /// The stream whose steps it runs, for messages.
+    pub stream: String,
+    /// What is done with map outputs before the first step.
+    pub gather: BoundGather,
+    /// The rows before the first step.
+    pub input_schema: SchemaRef,
+    /// The steps.
+    pub steps: Vec<BoundStep>,
+    /// What becomes of the rows.
+    pub output: BoundOutput,
+    /// Seed of the job's partitioning hash.
+    pub hash_seed: u64,
+}
+
+/// What is done with a task's input before the first step.
+#[derive(Debug)]
+pub enum BoundGather {
+    /// Nothing.
+    Append,
+    /// A fold of partial results by key.
+    Fold(BoundFold),
+    /// Lists of the values of each key.
+    Group {
+        /// Key columns, from the first.
+        keys: usize,
+    },
+}
+
+/// What becomes of a task's rows.
+#[derive(Debug)]
+pub enum BoundOutput {
+    /// They are the partition of a dataset.
+    Dataset,
+    /// They are written by partition.
+    Shuffle {
+        /// How a row finds its partition.
+        by: Partitioner,
+        /// Reduce partitions.
+        partitions: usize,
+        /// Folded first.
+        combine: Option<BoundFold>,
+    },
+}
+
+/// A fold whose operator is bound.
+#[derive(Debug)]
+pub struct BoundFold {
+    /// The operator.
+    pub operator: SharedOperator,
+    /// Key columns, from the first.
+    pub keys: usize,
+    /// Whether no rows at all still give one row of zeros.
+    pub zero_when_empty: bool,
+    /// Keys and folded values.
+    pub schema: SchemaRef,
+}
+
+impl BoundStage {
+    /// Binds every call of the stage with `bind`.
+    ///
+    /// # Errors
+    /// The first error of `bind`.
+    pub fn bind<E>(
+        stage: &Stage,
+        hash_seed: u64,
+        bind: &dyn Fn(&OperatorCall) -> Result<SharedOperator, E>,
+    ) -> Result<Self, E> {
+        let bind_step = |step: &PlannedStep| -> Result<BoundStep, E> {
+            let call = step
+                .call
+                .as_ref()
+                .map(|(call, attach)| -> Result<(_, Attach), E> { Ok((bind(call)?, *attach)) });
+            Ok(BoundStep {
+                label: step.label.clone(),
+                project: step.project.clone(),
+                call: call.transpose()?,
+                whole_partition: step.whole_partition,
+                schema: step.output.to_arrow(),
+            })
+        };
+        let bind_fold = |fold: &FoldPlan| -> Result<BoundFold, E> {
+            Ok(BoundFold {
+                operator: bind(&fold.call)?,
+                keys: fold.keys,
+                zero_when_empty: fold.zero_when_empty,
+                schema: fold.output.to_arrow(),
+            })
+        };
+        let gather = match &stage.input {
+            StageInput::Shuffle { gather: Gather::Fold(fold), .. } => {
+                BoundGather::Fold(bind_fold(fold)?)
+            }
+            StageInput::Shuffle { gather: Gather::Group { keys }, .. } => {
+                BoundGather::Group { keys: *keys }
+            }
+            _ => BoundGather::Append,
+        };
+        let output = match &stage.output {
+            StageOutput::Dataset => BoundOutput::Dataset,
+            StageOutput::Shuffle { by, partitions, combine } => BoundOutput::Shuffle {
+                by: *by,
+                partitions: *partitions,
+                combine: combine.as_ref().map(bind_fold).transpose()?,
+            },
+        };
+        Ok(Self {
+            stream: stage.stream.clone(),
+            gather,
+            input_schema: stage.input_schema.to_arrow(),
+            steps: stage.steps.iter().map(bind_step).collect::<Result<_, E>>()?,
+            output,
+            hash_seed,
+        })
+    }
+}
+
+/// Stages are shared by all tasks of a batch.
+pub type SharedStage = Arc<BoundStage>;

@@ -1,0 +1,257 @@
+//! Model: which stream flows into which, and all that can be wrong with a job before any plugin
+//! is known.
+//!
+//! Takes a pipeline as declared. Gives its streams in an order in which each comes after those it
+//! reads, or what is wrong. Never looks at columns: those depend on plugins.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::finding::{Finding, Item, Part, Place, list_words};
+use super::pipeline::{Operation, OperatorRef, Pipeline, StreamDeclaration};
+use crate::limits::FINDINGS_MAX;
+
+/// What a name of a stream stands for, by its index in the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Origin {
+    /// A source.
+    Source(usize),
+    /// A stream.
+    Stream(usize),
+}
+
+/// A pipeline's names, resolved.
+#[derive(Debug, Clone)]
+pub struct Wiring {
+    names: HashMap<String, Origin>,
+    order: Vec<usize>,
+    uses: HashMap<Origin, usize>,
+}
+
+impl Wiring {
+    /// What the name stands for.
+    pub fn origin(&self, name: &str) -> Option<Origin> {
+        self.names.get(name).copied()
+    }
+
+    /// The streams that some sink needs, by index, each after those it reads.
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    /// How many needed streams and sinks read it; a union that names it twice reads it twice.
+    pub fn uses(&self, origin: Origin) -> usize {
+        self.uses.get(&origin).copied().unwrap_or(0)
+    }
+}
+
+/// Resolves the names of a pipeline.
+///
+/// # Errors
+/// Names that are taken twice or mean nothing, streams that form a ring, and what stands beside a
+/// step that it does not take.
+pub fn wire(pipeline: &Pipeline) -> Result<Wiring, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let names = names_of(pipeline, &mut findings);
+    for stream in &pipeline.streams {
+        for (index, step) in stream.steps.iter().enumerate() {
+            super::step_rules::check_step(step, |part, message, help| {
+                let place = Place::step(&stream.name, index, part);
+                findings.push(Finding { place, message, help });
+            });
+        }
+    }
+    check_references(pipeline, &names, &mut findings);
+    if findings.is_empty() {
+        match order_of(pipeline, &names) {
+            Ok(all) => return Ok(needed(pipeline, names, &all)),
+            Err(ring) => findings.push(ring),
+        }
+    }
+    findings.truncate(FINDINGS_MAX);
+    Err(findings)
+}
+
+fn names_of(pipeline: &Pipeline, findings: &mut Vec<Finding>) -> HashMap<String, Origin> {
+    let mut names = HashMap::new();
+    for (index, source) in pipeline.sources.iter().enumerate() {
+        if names.insert(source.name.clone(), Origin::Source(index)).is_some() {
+            let place = Place::whole(Item::Source(source.name.clone()));
+            findings.push(Finding::new(place, "another source has this name"));
+        }
+    }
+    for (index, stream) in pipeline.streams.iter().enumerate() {
+        let other = match names.insert(stream.name.clone(), Origin::Stream(index)) {
+            None => continue,
+            Some(Origin::Source(_)) => "source",
+            Some(Origin::Stream(_)) => "stream",
+        };
+        let place = Place::whole(Item::Stream(stream.name.clone()));
+        let message = format!("a {other} has this name already");
+        let help = "sources and streams share one set of names: rename one of the two";
+        findings.push(Finding::new(place, message).with_help(help));
+    }
+    let sinks = pipeline.sinks.iter().map(|s| (&s.name, Item::Sink as fn(String) -> Item));
+    let plugins = pipeline.plugins.iter().map(|p| (&p.name, Item::Plugin as fn(String) -> Item));
+    let mut taken = BTreeSet::new();
+    for (name, item) in sinks.chain(plugins) {
+        if !taken.insert(item(name.clone())) {
+            let place = Place::whole(item(name.clone()));
+            findings.push(Finding::new(place, "another one has this name"));
+        }
+    }
+    names
+}
+
+fn check_references(
+    pipeline: &Pipeline,
+    names: &HashMap<String, Origin>,
+    findings: &mut Vec<Finding>,
+) {
+    if pipeline.sinks.is_empty() {
+        let place = Place::whole(Item::Job);
+        let help = "add one, such as `[sinks.console]` with `type = \"print\"`";
+        findings.push(Finding::new(place, "it has no sink, so nothing would run").with_help(help));
+    }
+    let unknown = |name: &str, place: Place| {
+        let known = || {
+            let sources = pipeline.sources.iter().map(|source| source.name.as_str());
+            sources.chain(pipeline.streams.iter().map(|stream| stream.name.as_str()))
+        };
+        let message =
+            format!("no source or stream is called `{name}`; there are {}", list_words(known()));
+        Finding::new(place, message).with_nearest(name, known())
+    };
+    for stream in &pipeline.streams {
+        if !names.contains_key(&stream.from) {
+            let place = Place { item: Item::Stream(stream.name.clone()), part: Part::From };
+            findings.push(unknown(&stream.from, place));
+        }
+        for (index, step) in stream.steps.iter().enumerate() {
+            let place = || Place::step(&stream.name, index, Part::Operation);
+            if let Operation::Union(others) = &step.operation {
+                let missing = others.iter().find(|other| !names.contains_key(*other));
+                findings.extend(missing.map(|name| unknown(name, place())));
+            }
+            findings.extend(unknown_plugin(pipeline, &step.operation, place()));
+            if findings.len() >= FINDINGS_MAX {
+                return;
+            }
+        }
+    }
+    for sink in pipeline.sinks.iter().filter(|sink| !names.contains_key(&sink.from)) {
+        let place = Place { item: Item::Sink(sink.name.clone()), part: Part::From };
+        findings.push(unknown(&sink.from, place));
+    }
+}
+
+fn unknown_plugin(pipeline: &Pipeline, operation: &Operation, place: Place) -> Option<Finding> {
+    let (Operation::Apply(_, operator)
+    | Operation::ReduceByKey(operator)
+    | Operation::Reduce(operator)) = operation
+    else {
+        return None;
+    };
+    let OperatorRef::Guest { plugin, .. } = operator else { return None };
+    let known = || pipeline.plugins.iter().map(|plugin| plugin.name.as_str());
+    if known().any(|name| name == plugin) {
+        return None;
+    }
+    let message = format!("no plugin is called `{plugin}`; there are {}", list_words(known()));
+    let finding = Finding::new(place, message).with_nearest(plugin, known());
+    Some(if finding.help.is_some() {
+        finding
+    } else {
+        finding.with_help(format!("declare it: `[plugins.{plugin}]` with `component = \"...\"`"))
+    })
+}
+
+/// The names that a stream reads, in the order in which it does.
+fn reads(stream: &StreamDeclaration) -> impl Iterator<Item = &str> {
+    let unions = stream.steps.iter().filter_map(|step| match &step.operation {
+        Operation::Union(others) => Some(others),
+        _ => None,
+    });
+    std::iter::once(stream.from.as_str()).chain(unions.flatten().map(String::as_str))
+}
+
+/// All streams, each after those it reads, or the ring that makes that impossible.
+fn order_of(pipeline: &Pipeline, names: &HashMap<String, Origin>) -> Result<Vec<usize>, Finding> {
+    let count = pipeline.streams.len();
+    let (mut waits_for, mut readers) = (vec![0_usize; count], vec![Vec::new(); count]);
+    for (index, stream) in pipeline.streams.iter().enumerate() {
+        for name in reads(stream) {
+            if let Some(Origin::Stream(parent)) = names.get(name) {
+                waits_for[index] += 1;
+                readers[*parent].push(index);
+            }
+        }
+    }
+    let mut ready: BTreeSet<usize> = (0..count).filter(|index| waits_for[*index] == 0).collect();
+    let mut order = Vec::with_capacity(count);
+    while let Some(next) = ready.pop_first() {
+        order.push(next);
+        for reader in &readers[next] {
+            waits_for[*reader] -= 1;
+            if waits_for[*reader] == 0 {
+                ready.insert(*reader);
+            }
+        }
+    }
+    if order.len() == count {
+        return Ok(order);
+    }
+    Err(ring_of(pipeline, names, &waits_for))
+}
+
+/// Follows waiting streams upstream until one comes up again: each of them waits for another.
+fn ring_of(pipeline: &Pipeline, names: &HashMap<String, Origin>, waits_for: &[usize]) -> Finding {
+    let waiting_parent = |index: usize| {
+        reads(&pipeline.streams[index]).find_map(|name| match names.get(name) {
+            Some(Origin::Stream(parent)) if waits_for[*parent] > 0 => Some(*parent),
+            _ => None,
+        })
+    };
+    let mut path: Vec<usize> = Vec::new();
+    let mut at = waits_for.iter().position(|waits| *waits > 0);
+    while let Some(index) = at {
+        if let Some(start) = path.iter().position(|seen| *seen == index) {
+            path.drain(..start);
+            break;
+        }
+        path.push(index);
+        at = waiting_parent(index);
+    }
+    // Rows flow against the direction walked; the ring is told from its first declared stream.
+    path.reverse();
+    let first = path.iter().enumerate().min_by_key(|(_, index)| **index).map_or(0, |(at, _)| at);
+    path.rotate_left(first);
+    let name = |index: &usize| pipeline.streams[*index].name.clone();
+    let mut ring: Vec<String> = path.iter().map(|index| format!("`{}`", name(index))).collect();
+    ring.extend(ring.first().cloned());
+    let place = Place {
+        item: path.first().map_or(Item::Job, |index| Item::Stream(name(index))),
+        part: Part::From,
+    };
+    Finding::new(place, format!("streams form a ring: {}", ring.join(" -> ")))
+        .with_help("start one of them from a source")
+}
+
+/// Leaves out what no sink needs, as Spark computes only what an output asks for.
+fn needed(pipeline: &Pipeline, names: HashMap<String, Origin>, all: &[usize]) -> Wiring {
+    let mut uses: HashMap<Origin, usize> = HashMap::new();
+    let sinks = pipeline.sinks.iter().map(|sink| sink.from.as_str());
+    for origin in sinks.filter_map(|name| names.get(name)) {
+        *uses.entry(*origin).or_default() += 1;
+    }
+    let mut order = Vec::new();
+    for index in all.iter().rev().copied() {
+        if uses.contains_key(&Origin::Stream(index)) {
+            order.push(index);
+            for origin in reads(&pipeline.streams[index]).filter_map(|name| names.get(name)) {
+                *uses.entry(*origin).or_default() += 1;
+            }
+        }
+    }
+    order.reverse();
+    Wiring { names, order, uses }
+}

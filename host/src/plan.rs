@@ -1,0 +1,207 @@
+//! Floor 4, plan: pipeline to stages, every schema checked on the way.
+//!
+//! Takes a pipeline as declared and what its plugins say of themselves. Gives the stages that
+//! tasks run, or every mismatch with its place in the job. Never loads a plugin or reads a file.
+
+mod binding;
+mod chain;
+pub mod explain;
+mod fault;
+mod fold;
+mod lookup;
+mod naming;
+mod narrow;
+mod reshape;
+mod stage;
+mod step;
+
+use std::collections::HashMap;
+
+use crate::error::{Classify, Domain, Retry};
+use crate::limits::FINDINGS_MAX;
+use crate::model::description::PluginDescription;
+use crate::model::finding::{Finding, Place};
+use crate::model::pipeline::{Pipeline, StreamDeclaration};
+use crate::model::schema::StreamSchema;
+use crate::model::stage::JobPlan;
+use crate::model::wiring::{Origin, Wiring, wire};
+
+pub use fault::PlanFault;
+use step::StepContext;
+
+/// What plugins say of themselves, by their names in the job.
+pub trait PluginCatalogue {
+    /// The description of the plugin, if it is loaded.
+    fn describe(&self, plugin: &str) -> Option<&PluginDescription>;
+}
+
+impl PluginCatalogue for HashMap<String, PluginDescription> {
+    fn describe(&self, plugin: &str) -> Option<&PluginDescription> {
+        self.get(plugin)
+    }
+}
+
+/// What a job leaves to the machine it runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanDefaults {
+    /// Partitions of a shuffle where neither step nor job says how many: the number of cores.
+    pub partitions: usize,
+}
+
+/// A job as planned, with what `explain` tells beside its stages.
+#[derive(Debug, Clone)]
+pub struct PlannedJob {
+    /// The stages.
+    pub plan: JobPlan,
+    /// The streams that some sink needs, each after those it reads.
+    pub streams: Vec<StreamSchemas>,
+}
+
+/// The rows of one stream, from its start to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamSchemas {
+    /// Its name.
+    pub name: String,
+    /// What it starts from.
+    pub from: String,
+    /// The rows it starts from.
+    pub input: StreamSchema,
+    /// Each step's label, and the rows after it.
+    pub steps: Vec<(String, StreamSchema)>,
+}
+
+impl StreamSchemas {
+    /// The rows after the last step.
+    pub fn output(&self) -> &StreamSchema {
+        self.steps.last().map_or(&self.input, |(_, schema)| schema)
+    }
+}
+
+/// One thing that keeps a job from being planned.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{}: {fault}", .place.item)]
+pub struct PlanError {
+    /// Where in the job.
+    pub place: Place,
+    /// What.
+    pub fault: PlanFault,
+}
+
+impl PlanError {
+    /// The same in the words of a job file's errors.
+    pub fn finding(&self) -> Finding {
+        let (place, message) = (self.place.clone(), self.fault.to_string());
+        Finding { place, message, help: self.fault.help() }
+    }
+}
+
+/// All that keeps a job from being planned, at least one thing.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{}", .0.iter().map(PlanError::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct PlanErrors(pub Vec<PlanError>);
+
+impl Classify for PlanErrors {
+    fn domain(&self) -> Domain {
+        Domain::User
+    }
+
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+}
+
+/// Plans a job: resolves its names, checks every step against the rows before it, and cuts stages.
+///
+/// # Errors
+/// Everything that does not fit, but of each stream only the first mismatch, since what comes
+/// after it depends on it.
+pub fn plan(
+    pipeline: &Pipeline,
+    plugins: &dyn PluginCatalogue,
+    defaults: PlanDefaults,
+) -> Result<PlannedJob, PlanErrors> {
+    let wiring = wire(pipeline).map_err(|findings| {
+        PlanErrors(findings.into_iter().map(PlanFault::from_finding).collect())
+    })?;
+    let partitions = pipeline.settings.partitions.unwrap_or(defaults.partitions).max(1);
+    let checked = check_streams(pipeline, &wiring, plugins, partitions)?;
+    let plan = stage::cut(pipeline, &wiring, &checked);
+    let streams = wiring.order().iter().filter_map(|index| {
+        let (stream, checked) = (pipeline.streams.get(*index)?, checked.get(index)?);
+        Some(stream_schemas(stream, checked))
+    });
+    Ok(PlannedJob { streams: streams.collect(), plan })
+}
+
+/// A stream whose steps fit.
+struct CheckedStream {
+    input: StreamSchema,
+    steps: Vec<step::CheckedStep>,
+}
+
+impl CheckedStream {
+    fn output(&self) -> &StreamSchema {
+        self.steps.last().map_or(&self.input, |step| &step.output)
+    }
+}
+
+fn stream_schemas(stream: &StreamDeclaration, checked: &CheckedStream) -> StreamSchemas {
+    let steps = checked.steps.iter().map(|step| (step.label.clone(), step.output.clone()));
+    StreamSchemas {
+        name: stream.name.clone(),
+        from: stream.from.clone(),
+        input: checked.input.clone(),
+        steps: steps.collect(),
+    }
+}
+
+fn check_streams(
+    pipeline: &Pipeline,
+    wiring: &Wiring,
+    plugins: &dyn PluginCatalogue,
+    partitions: usize,
+) -> Result<HashMap<usize, CheckedStream>, PlanErrors> {
+    let mut checked: HashMap<usize, CheckedStream> = HashMap::new();
+    let mut errors = Vec::new();
+    for index in wiring.order() {
+        let stream = &pipeline.streams[*index];
+        let schema_of = |name: &str| match wiring.origin(name)? {
+            Origin::Source(source) => Some(&pipeline.sources[source].schema),
+            Origin::Stream(parent) => checked.get(&parent).map(CheckedStream::output),
+        };
+        // A stream that reads one with a mismatch is left out: its rows are not known.
+        let Some(input) = schema_of(&stream.from).cloned() else { continue };
+        let context = StepContext { plugins, partitions, schema_of: &schema_of };
+        match check_stream(stream, input, &context) {
+            Ok(Some(stream)) => {
+                checked.insert(*index, stream);
+            }
+            Ok(None) => {}
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        return Ok(checked);
+    }
+    errors.truncate(FINDINGS_MAX);
+    Err(PlanErrors(errors))
+}
+
+/// Checks step by step; `None` when a union needs a stream that has a mismatch itself.
+fn check_stream(
+    stream: &StreamDeclaration,
+    input: StreamSchema,
+    context: &StepContext<'_>,
+) -> Result<Option<CheckedStream>, PlanError> {
+    let mut checked = CheckedStream { input, steps: Vec::with_capacity(stream.steps.len()) };
+    for (index, declared) in stream.steps.iter().enumerate() {
+        match step::check(declared, checked.output(), context) {
+            Ok(Some(step)) => checked.steps.push(step),
+            Ok(None) => return Ok(None),
+            Err((part, fault)) => {
+                return Err(PlanError { place: Place::step(&stream.name, index, part), fault });
+            }
+        }
+    }
+    Ok(Some(checked))
+}

@@ -1,0 +1,189 @@
+//! Plan: a planned job in stable text, for people and golden tests.
+//!
+//! Takes a pipeline and its plan. Gives lines. Never shows what differs from run to run.
+
+use std::fmt::Write as _;
+
+use super::PlannedJob;
+use crate::model::id::{SourceId, StageId};
+use crate::model::pipeline::{Pipeline, SinkConnector, SourceConnector};
+use crate::model::stage::{
+    FoldPlan, Gather, JobPlan, OperatorCall, Partitioner, Stage, StageInput, StageOutput,
+};
+
+/// Tells the schema after every step, then stages and their tasks.
+pub fn explain(pipeline: &Pipeline, planned: &PlannedJob) -> String {
+    let mut text = format!(
+        "job {}: a batch every {}\n\nsources\n",
+        pipeline.name,
+        humantime::format_duration(pipeline.settings.batch_interval)
+    );
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for source in &pipeline.sources {
+        let from = connector(&source.connector);
+        rows.push((format!("  {}: {from}", source.name), source.schema.to_string()));
+    }
+    write_columns(&mut text, &rows);
+    text.push_str("\nstreams\n");
+    rows.clear();
+    for stream in &planned.streams {
+        rows.push((format!("  {} from {}", stream.name, stream.from), stream.input.to_string()));
+        for (index, (label, schema)) in stream.steps.iter().enumerate() {
+            rows.push((format!("    {} {label}", index + 1), schema.to_string()));
+        }
+    }
+    write_columns(&mut text, &rows);
+    text.push_str("\nstages\n");
+    for stage in &planned.plan.stages {
+        write_stage(&mut text, pipeline, &planned.plan, stage);
+    }
+    text
+}
+
+fn write_columns(text: &mut String, rows: &[(String, String)]) {
+    let width = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0);
+    for (left, right) in rows {
+        let line = format!("{left:width$}  {right}");
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+}
+
+fn connector(connector: &SourceConnector) -> String {
+    match connector {
+        SourceConnector::Socket { address } => format!("socket {address}"),
+        SourceConnector::Files { path, bounded } => {
+            format!("{} files of {}", if *bounded { "the" } else { "new" }, path.display())
+        }
+        SourceConnector::Generate { lines_per_second, .. } => {
+            format!("generated, {lines_per_second} lines/s")
+        }
+        SourceConnector::Stdin => "standard input".to_owned(),
+    }
+}
+
+fn write_stage(text: &mut String, pipeline: &Pipeline, plan: &JobPlan, stage: &Stage) {
+    let (number, stream) = (stage.id.0, &stage.stream);
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "  stage {number} of {stream}: {}", tasks(pipeline, plan, stage));
+    if let StageInput::Shuffle { gather, .. } = &stage.input {
+        match gather {
+            Gather::Append => {}
+            Gather::Fold(fold) => line(text, &format!("fold {}", fold_text(fold))),
+            Gather::Group { keys } => {
+                let names = stage.input_schema.columns.iter().take(*keys).map(|c| c.name.as_str());
+                line(text, &format!("group by {}", names.collect::<Vec<_>>().join(", ")));
+            }
+        }
+    }
+    for step in &stage.steps {
+        let whole = if step.whole_partition { " (whole partition)" } else { "" };
+        line(text, &format!("{}{whole}", step.label));
+    }
+    match &stage.output {
+        StageOutput::Dataset => {}
+        StageOutput::Shuffle { by, partitions, combine } => {
+            if let Some(fold) = combine {
+                line(text, &format!("combine {}", fold_text(fold)));
+            }
+            line(text, &format!("shuffle {} into {}", by_text(by, stage), count(*partitions)));
+        }
+    }
+    for (sink, _) in plan.sinks.iter().filter(|(_, from)| *from == stage.id) {
+        let sink = &pipeline.sinks[sink.0];
+        line(text, &format!("-> sink {}: {}", sink.name, sink_text(&sink.connector)));
+    }
+}
+
+fn line(text: &mut String, words: &str) {
+    text.push_str("    ");
+    text.push_str(words);
+    text.push('\n');
+}
+
+fn tasks(pipeline: &Pipeline, plan: &JobPlan, stage: &Stage) -> String {
+    match &stage.input {
+        StageInput::Source(SourceId(source)) => {
+            let source = &pipeline.sources[*source as usize];
+            let unit = match source.connector {
+                SourceConnector::Files { .. } => "file range",
+                _ => "block",
+            };
+            format!("one task per {unit} of {}", source.name)
+        }
+        StageInput::Shuffle { from, partitions, .. } => {
+            let tasks =
+                if *partitions == 1 { "1 task".into() } else { format!("{partitions} tasks") };
+            format!("{tasks}, from the shuffle of stage {}", from.0)
+        }
+        StageInput::Datasets(parents) => {
+            let names: Vec<String> = parents.iter().map(|StageId(id)| id.to_string()).collect();
+            let known = fixed_tasks(plan)[stage.id.0];
+            let tasks = known.map_or("one task per partition".to_owned(), |tasks| {
+                if tasks == 1 { "1 task".to_owned() } else { format!("{tasks} tasks") }
+            });
+            let stages = if parents.len() == 1 { "stage" } else { "stages" };
+            format!("{tasks}, from {stages} {}", names.join(", then "))
+        }
+    }
+}
+
+/// The tasks of each stage, where they do not depend on what comes in.
+fn fixed_tasks(plan: &JobPlan) -> Vec<Option<usize>> {
+    let mut fixed: Vec<Option<usize>> = Vec::with_capacity(plan.stages.len());
+    for stage in &plan.stages {
+        fixed.push(match &stage.input {
+            StageInput::Source(_) => None,
+            StageInput::Shuffle { partitions, .. } => Some(*partitions),
+            // Parents have lower numbers, so they are there.
+            StageInput::Datasets(parents) => {
+                parents.iter().try_fold(0_usize, |sum, StageId(parent)| {
+                    fixed.get(*parent).copied().flatten().map(|tasks| sum.saturating_add(tasks))
+                })
+            }
+        });
+    }
+    fixed
+}
+
+fn fold_text(fold: &FoldPlan) -> String {
+    let with = match &fold.call {
+        OperatorCall::Guest { plugin, chain } => {
+            let names: Vec<&str> = chain.iter().map(|step| step.operator.as_str()).collect();
+            format!("with {plugin}.{}", names.join(" -> "))
+        }
+        OperatorCall::BuiltIn(fold) => format!("with {}", fold.word()),
+        OperatorCall::CountRows => "counting rows".to_owned(),
+        OperatorCall::Native(operator) => format!("with {}", operator.label()),
+    };
+    let keys: Vec<&str> = fold.output.columns[..fold.keys].iter().map(|c| &*c.name).collect();
+    if keys.is_empty() {
+        format!("all rows {with}")
+    } else {
+        format!("by {} {with}", keys.join(", "))
+    }
+}
+
+fn by_text(by: &Partitioner, stage: &Stage) -> String {
+    match by {
+        Partitioner::Hash { keys: 0 } => "all rows".to_owned(),
+        Partitioner::Hash { keys } => {
+            let names = stage.output_schema().columns.iter().take(*keys).map(|c| c.name.as_str());
+            format!("by hash of {}", names.collect::<Vec<_>>().join(", "))
+        }
+        Partitioner::RoundRobin => "in turn".to_owned(),
+    }
+}
+
+fn count(partitions: usize) -> String {
+    if partitions == 1 { "1 partition".to_owned() } else { format!("{partitions} partitions") }
+}
+
+fn sink_text(connector: &SinkConnector) -> String {
+    match connector {
+        SinkConnector::Print { rows: 1 } => "print, 1 row".to_owned(),
+        SinkConnector::Print { rows } => format!("print, {rows} rows"),
+        SinkConnector::Files { prefix, .. } => format!("files {}-<ms>", prefix.display()),
+        SinkConnector::ForEachBatch(_) => "for each batch".to_owned(),
+    }
+}

@@ -1,0 +1,332 @@
+//! Plan: what can keep a job from being planned, in words that say what would mend it.
+//!
+//! Takes what was found and what was expected. Gives a sentence and, where one is known, a
+//! proposal. Never shows more of a schema than its columns.
+
+use super::PlanError;
+use crate::limits::{COLUMNS_MAX, LIST_DEPTH_MAX};
+use crate::model::column_type::ColumnType;
+use crate::model::description::OperatorKind;
+use crate::model::finding::{Finding, list_words, nearest};
+use crate::model::parameter::ParameterError;
+use crate::model::schema::{Column, StreamSchema};
+
+/// What keeps a job from being planned.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PlanFault {
+    /// Names, rings and what stands beside a step: found without any plugin.
+    #[error("{message}")]
+    Wiring {
+        /// What was found.
+        message: String,
+        /// What would mend it.
+        help: Option<String>,
+    },
+    /// The plugin is declared but not loaded.
+    #[error("plugin `{plugin}` is not loaded")]
+    PluginNotLoaded {
+        /// The plugin.
+        plugin: String,
+    },
+    /// The plugin has no such operator.
+    #[error(
+        "plugin `{plugin}` has no operator `{found}`; it has {}",
+        list_words(.known.iter().map(String::as_str))
+    )]
+    OperatorMissing {
+        /// The plugin.
+        plugin: String,
+        /// The operator as the job names it.
+        found: String,
+        /// The operators it has.
+        known: Vec<String>,
+    },
+    /// The operator is of another kind than the step.
+    #[error("operator `{operator}` is a {found}, the step is a {step}")]
+    Kind {
+        /// The operator.
+        operator: String,
+        /// Its kind.
+        found: OperatorKind,
+        /// The step's word.
+        step: &'static str,
+        /// Whether the step folds.
+        folds: bool,
+    },
+    /// A parameter does not fit its declaration.
+    #[error("operator `{operator}`: {error}")]
+    Parameter {
+        /// The operator.
+        operator: String,
+        /// What does not fit.
+        error: ParameterError,
+    },
+    /// The number of columns is another.
+    #[error(
+        "operator `{operator}` takes {} ({expected}), found {} ({found})",
+        columns(.expected.columns.len()),
+        columns(.found.columns.len())
+    )]
+    ColumnCount {
+        /// The operator.
+        operator: String,
+        /// What it is given.
+        found: StreamSchema,
+        /// What it takes.
+        expected: StreamSchema,
+    },
+    /// A column of that name is not there.
+    #[error(
+        "`{who}` needs column `{column}`, found {}",
+        list_words(.known.iter().map(String::as_str))
+    )]
+    ColumnMissing {
+        /// The step or operator.
+        who: String,
+        /// The column.
+        column: String,
+        /// The columns that are there.
+        known: Vec<String>,
+        /// The column is there as key, but `who` sees values only.
+        is_key: bool,
+    },
+    /// A column is of another type.
+    #[error(
+        "operator `{operator}`: column `{}` is {}, expected {} (its `{}`)",
+        .found.name, .found.data_type, .expected.data_type, .expected.name
+    )]
+    ColumnType {
+        /// The operator.
+        operator: String,
+        /// The column of the stream.
+        found: Column,
+        /// The operator's column.
+        expected: Column,
+    },
+    /// A column may lack values that the operator requires.
+    #[error(
+        "operator `{operator}`: column `{}` is nullable {}, expected {} that is never null",
+        .found.name, .found.data_type, .expected.data_type
+    )]
+    ColumnNullable {
+        /// The operator.
+        operator: String,
+        /// The column of the stream.
+        found: Column,
+        /// The operator's column.
+        expected: Column,
+    },
+    /// The step works by key and the stream has none.
+    #[error("`{step}` works by key, and the stream has none ({found})")]
+    NoKey {
+        /// The step's word.
+        step: &'static str,
+        /// The stream.
+        found: StreamSchema,
+    },
+    /// A list cannot be a key.
+    #[error("column `{}` is {}, and a list cannot be a key", .column.name, .column.data_type)]
+    ListAsKey {
+        /// The column.
+        column: Column,
+    },
+    /// `as` has another number of names than the step makes columns.
+    #[error("`as` has {}, the step makes {} ({made})", names(*.found), columns(.made.columns.len()))]
+    RenameCount {
+        /// The number of names.
+        found: usize,
+        /// The columns the step makes.
+        made: StreamSchema,
+    },
+    /// Two columns after the step would have one name.
+    #[error("two columns would be called `{name}` after `{step}`")]
+    DuplicateColumn {
+        /// The name.
+        name: String,
+        /// The step's label.
+        step: String,
+        /// Whether `as` may stand beside the step.
+        renames: bool,
+    },
+    /// A column name is empty or holds what no name should.
+    #[error("{name:?} is no column name")]
+    ColumnName {
+        /// The name as it was written.
+        name: String,
+    },
+    /// The schemas of a union differ.
+    #[error("`{other}` cannot be appended: {difference}")]
+    UnionMismatch {
+        /// The other stream.
+        other: String,
+        /// What differs.
+        difference: String,
+    },
+    /// A built-in fold does not take the type.
+    #[error(
+        "`{fold}` of column `{}` is not possible: found {}, allowed are {allowed}",
+        .found.name, .found.data_type
+    )]
+    FoldType {
+        /// The fold.
+        fold: &'static str,
+        /// The column.
+        found: Column,
+        /// The types it takes.
+        allowed: &'static str,
+    },
+    /// There is no value column to fold.
+    #[error("`{step}` has nothing to fold: every column is key ({found})")]
+    NothingToFold {
+        /// The step's word.
+        step: &'static str,
+        /// The stream.
+        found: StreamSchema,
+    },
+    /// A fold gives back other columns than it takes.
+    #[error("operator `{operator}` folds ({input}) to ({output}); a fold gives what it takes")]
+    FoldChangesType {
+        /// The operator.
+        operator: String,
+        /// What it takes.
+        input: StreamSchema,
+        /// What it gives.
+        output: StreamSchema,
+    },
+    /// Gathering would nest lists deeper than the border takes.
+    #[error(
+        "gathering column `{}` ({}) would nest lists {} deep, allowed are {LIST_DEPTH_MAX}",
+        .found.name, .found.data_type, .found.data_type.list_depth() + 1
+    )]
+    ListTooDeep {
+        /// The column.
+        found: Column,
+    },
+    /// `append` keeps the stream's key, and the operator makes one of its own.
+    #[error("operator `{operator}` makes a key of its own, `append` keeps the stream's")]
+    AppendMakesKey {
+        /// The operator.
+        operator: String,
+    },
+    /// More columns than a schema may have.
+    #[error("{found} columns after `{step}`, allowed are {COLUMNS_MAX}")]
+    TooManyColumns {
+        /// The number of columns.
+        found: usize,
+        /// The step's label.
+        step: String,
+    },
+    /// The plugin's description of the operator contradicts itself.
+    #[error("operator `{operator}` is described with {}", .what)]
+    Description {
+        /// The operator.
+        operator: String,
+        /// What it contradicts.
+        what: String,
+    },
+}
+
+impl PlanFault {
+    pub(super) fn from_finding(finding: Finding) -> PlanError {
+        let Finding { place, message, help } = finding;
+        PlanError { place, fault: Self::Wiring { message, help } }
+    }
+
+    /// What would mend it, where that is known.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Wiring { help, .. } => help.clone(),
+            Self::OperatorMissing { plugin, found, known } => {
+                let word = nearest(found, known.iter().map(String::as_str))?;
+                Some(format!("did you mean `{plugin}.{word}`?"))
+            }
+            Self::Kind { operator, found, folds, .. } => Some(kind_help(operator, *found, *folds)),
+            Self::Parameter { error: ParameterError::Unknown { found, allowed }, .. } => {
+                let word = nearest(found, allowed.iter().map(String::as_str))?;
+                Some(format!("did you mean `{word}`?"))
+            }
+            Self::Parameter { error: ParameterError::Missing { name, .. }, .. } => {
+                Some(format!("set it: `params = {{ {name} = ... }}`"))
+            }
+            Self::ColumnCount { found, expected, .. } => Some(count_help(found, expected)),
+            Self::ColumnMissing { is_key: true, .. } => {
+                Some("it is a key column, and the step sees value columns only".to_owned())
+            }
+            Self::ColumnMissing { column, known, .. } => {
+                let word = nearest(column, known.iter().map(String::as_str))?;
+                Some(format!("did you mean `{word}`?"))
+            }
+            Self::ColumnType { .. } => {
+                Some("choose the columns it is given: `columns = [...]`, in its order".to_owned())
+            }
+            Self::ColumnNullable { expected, .. } => Some(format!(
+                "let the operator take {}, or make the column required where it comes from",
+                optional_in_rust(&expected.data_type)
+            )),
+            Self::NoKey { .. } => Some(
+                "put `{ key_by = [\"...\"] }` before it, or let the operator before it say how \
+                 many of its columns are key, such as `#[map(keys = 1)]`"
+                    .to_owned(),
+            ),
+            Self::DuplicateColumn { renames: true, .. } => {
+                Some("give the new columns other names: `as = [...]`".to_owned())
+            }
+            Self::NothingToFold { .. } => {
+                Some("to count how often each key occurs, use `count_by_value`".to_owned())
+            }
+            Self::AppendMakesKey { .. } => {
+                Some("leave `append` out, or put `{ key_by = [...] }` after the step".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn kind_help(operator: &str, found: OperatorKind, folds: bool) -> String {
+    match found {
+        OperatorKind::Reduce => {
+            format!("write `reduce_by_key = \"{operator}\"` or `reduce = \"{operator}\"`")
+        }
+        _ if folds => format!("a fold is written with `#[reduce]`; `{operator}` is none"),
+        _ => format!("write `{found} = \"{operator}\"`"),
+    }
+}
+
+fn count_help(found: &StreamSchema, expected: &StreamSchema) -> String {
+    if found.columns.len() < expected.columns.len() {
+        return "let a step before it make the columns that are missing".to_owned();
+    }
+    let mut left: Vec<&Column> = found.columns.iter().collect();
+    let fitting = expected.columns.iter().map(|wanted| {
+        let at = left.iter().position(|column| column.satisfies(wanted));
+        at.map_or("...".to_owned(), |at| format!("\"{}\"", left.remove(at).name))
+    });
+    let fitting: Vec<String> = fitting.collect();
+    format!("choose the columns it is given, such as `columns = [{}]`", fitting.join(", "))
+}
+
+/// How a Rust operator takes a column that may lack values.
+fn optional_in_rust(data_type: &ColumnType) -> String {
+    let inner = match data_type {
+        ColumnType::Bool => "bool",
+        ColumnType::Int32 => "i32",
+        ColumnType::Int64 => "i64",
+        ColumnType::UInt64 => "u64",
+        ColumnType::Float64 => "f64",
+        ColumnType::Utf8 => "&str",
+        ColumnType::Binary => "&[u8]",
+        ColumnType::Date32 => "Date",
+        ColumnType::Timestamp => "Timestamp",
+        ColumnType::Decimal128(..) => "Decimal",
+        ColumnType::List(..) => return "an optional list".to_owned(),
+    };
+    format!("`Option<{inner}>`")
+}
+
+fn columns(count: usize) -> String {
+    if count == 1 { "1 column".to_owned() } else { format!("{count} columns") }
+}
+
+fn names(count: usize) -> String {
+    if count == 1 { "1 name".to_owned() } else { format!("{count} names") }
+}

@@ -1,0 +1,92 @@
+//! Plan: from the operator a step names to what is known of it and how it is called.
+//!
+//! Takes a reference and the catalogue. Gives the description and the call with its parameters
+//! complete. Never looks at the stream.
+
+use super::PluginCatalogue;
+use super::fault::PlanFault;
+use super::step::Mismatch;
+use crate::model::description::{OperatorDescription, OperatorKind};
+use crate::model::finding::Part;
+use crate::model::parameter::complete_parameters;
+use crate::model::pipeline::{BuiltInFold, OperatorRef, StepDeclaration};
+use crate::model::stage::{ChainStep, OperatorCall};
+
+/// An operator that was found.
+pub(super) enum FoundOperator<'a> {
+    /// One that describes itself.
+    Described {
+        /// How messages call it.
+        name: String,
+        /// What it says of itself.
+        description: &'a OperatorDescription,
+        /// How it is called.
+        call: OperatorCall,
+        /// Whether its plugin takes it in a chain.
+        chains: bool,
+    },
+    /// A fold the host brings.
+    BuiltIn(BuiltInFold),
+}
+
+/// Finds the operator of a step and completes its parameters.
+pub(super) fn find<'a>(
+    step: &StepDeclaration,
+    operator: &'a OperatorRef,
+    kind: OperatorKind,
+    plugins: &'a dyn PluginCatalogue,
+) -> Result<FoundOperator<'a>, Mismatch> {
+    let (name, description, chains) = match operator {
+        OperatorRef::BuiltIn(fold) => return Ok(FoundOperator::BuiltIn(*fold)),
+        OperatorRef::Native(native) => {
+            (native.description.name.clone(), &native.description, false)
+        }
+        OperatorRef::Guest { plugin, operator } => {
+            let description = plugins.describe(plugin).ok_or_else(|| {
+                (Part::Operation, PlanFault::PluginNotLoaded { plugin: plugin.clone() })
+            })?;
+            let (_, found) = description.operator(operator).ok_or_else(|| {
+                let known = description.operators.iter().map(|o| o.name.clone()).collect();
+                let (plugin, found) = (plugin.clone(), operator.clone());
+                (Part::Operation, PlanFault::OperatorMissing { plugin, found, known })
+            })?;
+            (format!("{plugin}.{operator}"), found, description.chains)
+        }
+    };
+    check_description(step, &name, description, kind)?;
+    let parameters = complete_parameters(&description.parameters, &step.params)
+        .map_err(|error| (Part::Params, PlanFault::Parameter { operator: name.clone(), error }))?;
+    let call = match operator {
+        OperatorRef::Native(native) => OperatorCall::Native(native.operator.clone()),
+        OperatorRef::Guest { plugin, operator } => OperatorCall::Guest {
+            plugin: plugin.clone(),
+            chain: vec![ChainStep { operator: operator.clone(), parameters }],
+        },
+        OperatorRef::BuiltIn(fold) => OperatorCall::BuiltIn(*fold),
+    };
+    Ok(FoundOperator::Described { name, description, call, chains })
+}
+
+fn check_description(
+    step: &StepDeclaration,
+    name: &str,
+    description: &OperatorDescription,
+    kind: OperatorKind,
+) -> Result<(), Mismatch> {
+    let operator = name.to_owned();
+    if description.kind != kind {
+        let fault = PlanFault::Kind {
+            operator,
+            found: description.kind,
+            step: step.operation.step_word(),
+            folds: kind == OperatorKind::Reduce,
+        };
+        return Err((Part::Operation, fault));
+    }
+    let (keys, columns) = (description.output.keys, description.output.columns.len());
+    if keys > columns {
+        let what = format!("{keys} key columns among {columns}");
+        return Err((Part::Operation, PlanFault::Description { operator, what }));
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Wasm: what the host keeps beside one instance while it lives.
+//!
+//! Takes limits and the port that words of the guest leave through. Gives what the guest's
+//! imports, its limiter and its epoch need. Never outlives the attempt of a task.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cpu_time::CpuMeter;
+use super::store_limits::StoreLimits;
+use crate::limits;
+use crate::wasm::plugin::PluginLimits;
+use crate::wasm::text::{escape, is_plain};
+
+/// How much a guest thinks a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuestLogLevel {
+    /// Something failed.
+    Error,
+    /// Something is odd.
+    Warn,
+    /// Something happened.
+    Info,
+    /// For whoever looks for a fault.
+    Debug,
+}
+
+impl GuestLogLevel {
+    /// `error`, `warn`, `info` or `debug`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// Where the words of guests go. Lines and names are escaped and bounded already.
+pub trait GuestPort: Send + Sync {
+    /// One log line of the job's plugin of that name.
+    fn log(&self, plugin: &str, level: GuestLogLevel, message: &str);
+
+    /// Adds to a counter of the job's plugin of that name.
+    fn counter(&self, plugin: &str, name: &str, delta: u64);
+}
+
+/// A port into nothing.
+#[derive(Debug)]
+pub struct SilentPort;
+
+impl GuestPort for SilentPort {
+    fn log(&self, _plugin: &str, _level: GuestLogLevel, _message: &str) {}
+
+    fn counter(&self, _plugin: &str, _name: &str, _delta: u64) {}
+}
+
+/// On whose behalf an instance is called.
+#[derive(Clone)]
+pub(super) struct Caller {
+    /// The plugin's name in the job.
+    pub(super) plugin: Arc<str>,
+    pub(super) port: Arc<dyn GuestPort>,
+}
+
+/// Why a guest's trap is about to come, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Panicked {
+    pub(super) message: String,
+    pub(super) step: u32,
+    pub(super) row: Option<u32>,
+}
+
+/// What the host keeps beside one instance.
+pub(super) struct HostState {
+    pub(super) limits: StoreLimits,
+    pub(super) cpu: CpuMeter,
+    pub(super) panicked: Option<Panicked>,
+    pub(super) caller: Caller,
+    log: LogBudget,
+    /// Sums of the current call, in the order of their first mention.
+    counters: Vec<(String, u64)>,
+}
+
+impl HostState {
+    pub(super) fn new(limits: &PluginLimits, cpu: Duration, caller: Caller) -> Self {
+        Self {
+            limits: StoreLimits::new(limits.memory_bytes),
+            cpu: CpuMeter::new(cpu),
+            panicked: None,
+            caller,
+            log: LogBudget { left: limits.log_bytes, dropped: 0 },
+            counters: Vec::new(),
+        }
+    }
+
+    /// Whether any log line would still be taken; asked before a line is read.
+    pub(super) fn takes_lines(&mut self) -> bool {
+        self.log.is_open()
+    }
+
+    pub(super) fn log(&mut self, level: GuestLogLevel, message: &str) {
+        let line = escape(message, limits::GUEST_TEXT_BYTES_MAX);
+        if self.log.grant(line.len()) {
+            self.caller.port.log(&self.caller.plugin, level, &line);
+        }
+    }
+
+    /// Adds up; the sums leave when the call has succeeded, so that what a failed call counted is
+    /// not counted again by its retry.
+    pub(super) fn count(&mut self, name: &str, delta: u64) {
+        if name.is_empty() || name.len() > limits::NAME_BYTES_MAX || !name.chars().all(is_plain) {
+            return;
+        }
+        if let Some((_, sum)) = self.counters.iter_mut().find(|(known, _)| known == name) {
+            *sum = sum.saturating_add(delta);
+        } else if self.counters.len() < limits::COUNTERS_MAX {
+            self.counters.push((name.to_owned(), delta));
+        }
+    }
+
+    pub(super) fn deliver_counters(&mut self) {
+        for (name, delta) in self.counters.drain(..) {
+            self.caller.port.counter(&self.caller.plugin, &name, delta);
+        }
+    }
+
+    /// Says how many lines were dropped, once, when the instance ends.
+    pub(super) fn report_dropped_lines(&mut self) {
+        let dropped = std::mem::take(&mut self.log.dropped);
+        if dropped > 0 {
+            let message = format!("{dropped} further log lines of the task were dropped");
+            self.caller.port.log(&self.caller.plugin, GuestLogLevel::Warn, &message);
+        }
+    }
+}
+
+/// Bytes of log that a task has left.
+#[derive(Debug)]
+struct LogBudget {
+    left: usize,
+    dropped: u64,
+}
+
+impl LogBudget {
+    /// Once a line did not fit, the budget stays closed: a gap in a log should be one gap.
+    fn is_open(&mut self) -> bool {
+        let open = self.dropped == 0 && self.left >= limits::LOG_LINE_BYTES_MIN;
+        self.dropped += u64::from(!open);
+        open
+    }
+
+    fn grant(&mut self, bytes: usize) -> bool {
+        let rest = self.left.checked_sub(bytes.max(limits::LOG_LINE_BYTES_MIN));
+        match rest {
+            Some(rest) => self.left = rest,
+            None => self.dropped += 1,
+        }
+        rest.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_budget_closes_once_and_counts_what_it_drops() {
+        let mut budget = LogBudget { left: 100, dropped: 0 };
+        assert!(budget.is_open() && budget.grant(60));
+        assert!(budget.is_open() && !budget.grant(50));
+        assert!(!budget.is_open() && !budget.is_open());
+        assert_eq!(budget.dropped, 3);
+    }
+
+    #[test]
+    fn empty_lines_are_not_free() {
+        let mut budget = LogBudget { left: 2 * limits::LOG_LINE_BYTES_MIN, dropped: 0 };
+        assert!(budget.grant(0) && budget.grant(0));
+        assert!(!budget.is_open());
+    }
+}

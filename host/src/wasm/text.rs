@@ -1,0 +1,81 @@
+//! Wasm: words of a guest, made fit for a terminal.
+//!
+//! Takes text that a stranger wrote. Gives it cut, and with everything that could move a cursor,
+//! forge a line or turn the reading direction spelled out. Never gives a control character.
+
+use std::fmt::Write;
+
+/// The text with unfit characters written as `\u{..}` and no longer than so many bytes; what was
+/// cut off is shown by dots.
+pub(crate) fn escape(text: &str, bytes_max: usize) -> String {
+    escape_where(text, bytes_max, is_plain)
+}
+
+/// As [`escape`], but line ends stay: for what is shown as a paragraph.
+pub(crate) fn escape_paragraph(text: &str, bytes_max: usize) -> String {
+    escape_where(text, bytes_max, |c| c == '\n' || is_plain(c))
+}
+
+/// Whether the character can neither act on a terminal nor hide.
+pub(crate) fn is_plain(c: char) -> bool {
+    let hidden = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
+    !c.is_control() && !hidden
+}
+
+fn escape_where(text: &str, bytes_max: usize, keep: impl Fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len().min(bytes_max) + 3);
+    for c in text.chars() {
+        let before = escaped.len();
+        if keep(c) {
+            escaped.push(c);
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "\\u{{{:x}}}", u32::from(c));
+        }
+        if escaped.len() > bytes_max {
+            escaped.truncate(before);
+            escaped.push_str("...");
+            break;
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_acts_on_a_terminal_is_spelled_out() {
+        for (text, expected) in [
+            ("plain ñ 漢 `x`", "plain ñ 漢 `x`"),
+            ("a\x1b[2Jb", "a\\u{1b}[2Jb"),
+            ("a\nFAKE INFO\r", "a\\u{a}FAKE INFO\\u{d}"),
+            ("\u{9b}1m\u{7f}", "\\u{9b}1m\\u{7f}"),
+            ("\u{202e}txt\u{2066}", "\\u{202e}txt\\u{2066}"),
+            ("\u{2028}\u{feff}\u{200b}", "\\u{2028}\\u{feff}\\u{200b}"),
+        ] {
+            assert_eq!(escape(text, 100), expected);
+        }
+        assert_eq!(escape_paragraph("a\nb\x07", 100), "a\nb\\u{7}");
+    }
+
+    #[test]
+    fn long_text_is_cut_at_a_character() {
+        assert_eq!(escape("ääää", 5), "ää...");
+        assert_eq!(escape("aaaaa\x1b", 5), "aaaaa...");
+    }
+
+    proptest! {
+        #[test]
+        fn escaped_text_is_plain_bounded_and_stays_as_it_is(text in any::<String>()) {
+            let once = escape(&text, 64);
+            prop_assert!(once.chars().all(is_plain) && once.len() <= 67);
+            prop_assert_eq!(escape(&once, 67), once);
+        }
+    }
+}
