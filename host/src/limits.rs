@@ -34,6 +34,14 @@ pub const RECEIVE_BYTES: usize = 256 * KIB;
 pub const CONVERT_BYTES: usize = 256 * KIB;
 /// Bytes of a bad row that a dead-letter file keeps of it: enough to see what it was.
 pub const BAD_ROW_TEXT_BYTES_MAX: usize = 16 * KIB;
+/// Bytes of a dead-letter file: at it, further bad rows are counted and no longer kept.
+pub const DEAD_LETTER_BYTES_MAX: u64 = 256 * MIB as u64;
+/// File ranges that one batch may be given of one source: each costs a task. The rest comes in
+/// the next batches.
+pub const FILE_RANGES_PER_BATCH_MAX: usize = PARTITIONS_MAX;
+/// The least time that selected files are remembered, and that a file may be older than its batch
+/// (Spark's `spark.streaming.fileStream.minRememberDuration`).
+pub const FILE_REMEMBER_MIN: Duration = Duration::from_secs(60);
 /// How long one attempt to connect may take; then it counts as refused.
 pub const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The first wait before connecting again; each further refusal doubles it.
@@ -159,36 +167,11 @@ pub const ARTEFACTS_MAX: usize = 256;
 pub const COMPILE_STACK_BYTES: usize = 64 * MIB;
 /// Bytes of a compiled artefact: machine code is some ten times its wasm.
 pub const ARTEFACT_BYTES_MAX: usize = 1024 * MIB;
-/// Bytes of a job file; a longer one is refused unread. People write a few kilobytes.
-pub const JOB_FILE_BYTES_MAX: usize = MIB;
-/// Bytes of a name, in a job or of a plugin: it goes into messages, file names and metrics.
-pub const NAME_BYTES_MAX: usize = 64;
-/// Plugins, sources, streams or sinks of a job, each: all are held and checked at once.
-pub const DECLARATIONS_MAX: usize = 1024;
-/// Steps of one stream.
-pub const STEPS_MAX: usize = 1024;
-/// What is wrong with a job, told at once; people mend a few and try again.
-pub const FINDINGS_MAX: usize = 20;
-/// The longest batch interval: beyond a day a clock of batches is the wrong tool.
-pub const BATCH_INTERVAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-/// The shortest block interval: the timer's own grain.
-pub const BLOCK_INTERVAL_MIN: Duration = Duration::from_millis(1);
-/// Batches of a job that may run at once: each holds its blocks and shuffles.
-pub const CONCURRENT_JOBS_MAX: usize = 64;
-/// Attempts of a task that a job may ask for.
-pub const TASK_FAILURES_ASKED_MAX: u32 = 100;
-/// The least memory of an instance that a job may set: below it no component starts.
-pub const INSTANCE_MEMORY_BYTES_MIN: usize = MIB;
-/// The most CPU time a job may grant a plugin's task beside what its input earns.
-pub const TASK_CPU_BASE_ASKED_MAX: Duration = Duration::from_secs(600);
-/// Rows of a batch that a job may have printed: a terminal is for reading.
-pub const PRINT_ROWS_MAX: usize = 10_000;
-/// Lines a second that a job may have generated: beyond it the rate is no rate.
-pub const GENERATE_LINES_PER_SECOND_MAX: u64 = 1_000_000_000;
-/// Words a generated line may have.
-pub const GENERATE_WORDS_MAX: usize = 1_000;
-/// Different words that may be generated: all are held in memory.
-pub const GENERATE_VOCABULARY_MAX: usize = 1_000_000;
+
+const _: () =
+    assert!(BLOCK_BYTES_MAX * 2 <= BLOCK_BUDGET_BYTES_DEFAULT, "two blocks fit the budget");
+const _: () =
+    assert!(CALL_OUTPUT_ROWS_MAX <= i32::MAX as usize, "rows of an answer have 32-bit offsets");
 
 const _: () = assert!(SLICE_BYTES_MAX <= BLOCK_BYTES_MAX, "a block holds at least one slice");
 const _: () = assert!(LINE_BYTES_DEFAULT <= LINE_BYTES_MAX, "the default line is allowed");
@@ -197,11 +180,7 @@ const _: () = assert!(
     LINE_BYTES_MAX * 4 <= INSTANCE_MEMORY_BYTES_MAX,
     "the longest line and its copies fit an instance"
 );
-const _: () =
-    assert!(BLOCK_BYTES_MAX * 2 <= BLOCK_BUDGET_BYTES_DEFAULT, "two blocks fit the budget");
 const _: () = assert!(
     CALL_OUTPUT_BYTES_MAX <= INSTANCE_MEMORY_BYTES_MAX,
     "what a call gives back fits the instance that made it"
 );
-const _: () =
-    assert!(CALL_OUTPUT_ROWS_MAX <= i32::MAX as usize, "rows of an answer have 32-bit offsets");
