@@ -36,6 +36,14 @@ pub const RECEIVE_BYTES: usize = 256 * KIB;
 pub const CONVERT_BYTES: usize = 256 * KIB;
 /// Bytes of a bad row that a dead-letter file keeps of it: enough to see what it was.
 pub const BAD_ROW_TEXT_BYTES_MAX: usize = 16 * KIB;
+/// Bytes of a dead-letter file: at it, further bad rows are counted and no longer kept.
+pub const DEAD_LETTER_BYTES_MAX: u64 = 256 * MIB as u64;
+/// File ranges that one batch may be given of one source: each costs a task. The rest comes in
+/// the next batches.
+pub const FILE_RANGES_PER_BATCH_MAX: usize = PARTITIONS_MAX;
+/// The least time that selected files are remembered, and that a file may be older than its batch
+/// (Spark's `spark.streaming.fileStream.minRememberDuration`).
+pub const FILE_REMEMBER_MIN: Duration = Duration::from_secs(60);
 /// How long one attempt to connect may take; then it counts as refused.
 pub const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The first wait before connecting again; each further refusal doubles it.
@@ -162,6 +170,11 @@ pub const COMPILE_STACK_BYTES: usize = 64 * MIB;
 /// Bytes of a compiled artefact: machine code is some ten times its wasm.
 pub const ARTEFACT_BYTES_MAX: usize = 1024 * MIB;
 
+const _: () =
+    assert!(BLOCK_BYTES_MAX * 2 <= BLOCK_BUDGET_BYTES_DEFAULT, "two blocks fit the budget");
+const _: () =
+    assert!(CALL_OUTPUT_ROWS_MAX <= i32::MAX as usize, "rows of an answer have 32-bit offsets");
+
 const _: () = assert!(SLICE_BYTES_MAX <= BLOCK_BYTES_MAX, "a block holds at least one slice");
 const _: () = assert!(LINE_BYTES_DEFAULT <= LINE_BYTES_MAX, "the default line is allowed");
 const _: () = assert!(LINE_BYTES_MAX <= BLOCK_BYTES_MAX, "the longest line fits a block");
@@ -169,11 +182,7 @@ const _: () = assert!(
     LINE_BYTES_MAX * 4 <= INSTANCE_MEMORY_BYTES_MAX,
     "the longest line and its copies fit an instance"
 );
-const _: () =
-    assert!(BLOCK_BYTES_MAX * 2 <= BLOCK_BUDGET_BYTES_DEFAULT, "two blocks fit the budget");
 const _: () = assert!(
     CALL_OUTPUT_BYTES_MAX <= INSTANCE_MEMORY_BYTES_MAX,
     "what a call gives back fits the instance that made it"
 );
-const _: () =
-    assert!(CALL_OUTPUT_ROWS_MAX <= i32::MAX as usize, "rows of an answer have 32-bit offsets");

@@ -3,11 +3,17 @@
 //! Takes the crates of the workspace. Gives nothing but passed or failed. Never ships.
 
 #[cfg(test)]
+mod c_plugin;
+#[cfg(test)]
+mod guest_build;
+#[cfg(test)]
 mod guest_build_toolchain;
 #[cfg(test)]
 mod job_file;
 #[cfg(test)]
 mod sdk_bindings;
+#[cfg(test)]
+mod sdk_wrong_use;
 
 #[cfg(test)]
 mod ingest_rig;
@@ -15,5 +21,7 @@ mod ingest_rig;
 mod ingest_socket;
 #[cfg(test)]
 mod job_rig;
+#[cfg(test)]
+mod set_up;
 #[cfg(test)]
 mod socket_word_count;

@@ -222,10 +222,10 @@ fn map(
     let (written, refuses) = returned(kind, function, signature)?;
     let (variant, out) = (kind.variant(), returned_row(written));
     let (row, call) = row_call(function, signature);
-    let answer = if refuses { call } else { quote!(::core::result::Result::Ok(#call)) };
+    let maker = if refuses { quote!(try_map) } else { quote!(map) };
     Ok(quote! {
-        ::tidemill_sdk::operator::Operator::map::<#row, #out, #kept, _>(
-            #variant, #declaration, #load, |__parameters, __context, _, __row| #answer,
+        ::tidemill_sdk::operator::Operator::#maker::<#row, #out, #kept, _>(
+            #variant, #declaration, #load, |__parameters, __context, _, __row| #call,
         )
     })
 }

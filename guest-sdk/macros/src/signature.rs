@@ -48,10 +48,9 @@ pub(crate) struct Signature {
 pub(crate) fn doc_of(attributes: &[Attribute]) -> String {
     let mut lines = Vec::new();
     for attribute in attributes {
-        if let Meta::NameValue(pair) = &attribute.meta
-            && pair.path.is_ident("doc")
-            && let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = &pair.value
-        {
+        let Meta::NameValue(pair) = &attribute.meta else { continue };
+        let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = &pair.value else { continue };
+        if pair.path.is_ident("doc") {
             let line = line.value();
             lines.push(line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned());
         }

@@ -1,0 +1,10 @@
+use tidemill_sdk::prelude::*;
+
+#[filter]
+fn long(word: &str) -> usize {
+    word.len()
+}
+
+plugin!(long);
+
+fn main() {}
