@@ -143,6 +143,13 @@ impl fmt::Display for JobFileErrors {
 
 impl std::error::Error for JobFileErrors {}
 
+impl Diagnostic for JobFileErrors {
+    /// The mistakes, each with its own snippet.
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        Some(Box::new(self.errors.iter().map(|error| error as &dyn Diagnostic)))
+    }
+}
+
 impl Classify for JobFileErrors {
     fn domain(&self) -> Domain {
         Domain::User
