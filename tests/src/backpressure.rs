@@ -25,7 +25,8 @@ fn a_slow_plugin_slows_the_sender_and_every_line_is_counted_once() {
     let sender = std::thread::spawn(move || {
         let mut stream = feeder.accept();
         for number in 0..LINES {
-            writeln!(stream, "{number:0LINE_BYTES$}").expect("the source reads on");
+            let line = format!("{number:0LINE_BYTES$}\n");
+            stream.write_all(line.as_bytes()).expect("the source reads on");
         }
     });
     let counts = counted.counts_until(|counts| counts.values().sum::<i64>() >= LINES as i64);
