@@ -26,6 +26,8 @@ mod job_failures;
 #[cfg(test)]
 mod job_rig;
 #[cfg(test)]
+mod prose;
+#[cfg(test)]
 mod set_up;
 #[cfg(test)]
 mod socket_word_count;
