@@ -12,8 +12,6 @@ mod guest_build_toolchain;
 mod job_file;
 #[cfg(test)]
 mod sdk_bindings;
-#[cfg(test)]
-mod sdk_wrong_use;
 
 #[cfg(test)]
 mod backpressure;
