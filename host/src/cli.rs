@@ -8,6 +8,7 @@ pub mod demo;
 pub mod display;
 pub mod exit;
 pub mod host;
+pub mod plugin;
 pub mod run;
 pub mod signals;
 pub mod status_line;
@@ -29,6 +30,9 @@ pub fn main() -> ExitCode {
     let done = match &arguments.command {
         Command::Run(run) => run::run(run),
         Command::Demo(demo) => demo::demo(demo),
+        Command::Plugin(command) => {
+            plugin::plugin(command, &mut std::io::stdin().lock(), &mut std::io::stdout().lock())
+        }
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(*shell, &mut command, "tidemill", &mut std::io::stdout());

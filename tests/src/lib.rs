@@ -9,6 +9,8 @@ mod guest_build;
 #[cfg(test)]
 mod guest_build_toolchain;
 #[cfg(test)]
+mod plugin_cli;
+#[cfg(test)]
 mod sdk_bindings;
 
 #[cfg(test)]
