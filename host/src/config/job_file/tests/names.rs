@@ -104,7 +104,7 @@ fn step_has_exactly_one_operation() {
         "11:37: `flat_map` and `map` stand in one step; make them two",
     );
     check(STEP, "count = false", "11:13: `count` is `false`, allowed is `true`: or leave it out");
-    check(STEP, "union = []", "11:13: `union` names nothing, expected at least one");
+    check(STEP, "union = []", "11:13: `union` has 0 names, allowed are 1 to 1024");
 }
 
 #[test]
