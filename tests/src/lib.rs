@@ -16,10 +16,14 @@ mod sdk_bindings;
 #[cfg(test)]
 mod ingest_rig;
 #[cfg(test)]
+mod ingest_rows;
+#[cfg(test)]
 mod ingest_socket;
 #[cfg(test)]
 mod job_rig;
 #[cfg(test)]
 mod set_up;
+#[cfg(test)]
+mod sinks_files;
 #[cfg(test)]
 mod socket_word_count;
