@@ -67,6 +67,7 @@ impl Rig {
         storage.put("/dead/folder", b"");
         let (sender, events) = unbounded();
         let ports = ReceiverPorts {
+            storage: Arc::new(tidemill::sys::storage::SystemStorage),
             store: manager.clone(),
             events: Arc::new(move |source, event| drop(sender.send((source, event)))),
             clock: Arc::new(clock.clone()),

@@ -12,13 +12,19 @@ mod guest_build_toolchain;
 mod job_file;
 #[cfg(test)]
 mod sdk_bindings;
+#[cfg(test)]
+mod sdk_wrong_use;
 
+#[cfg(test)]
+mod backpressure;
 #[cfg(test)]
 mod ingest_rig;
 #[cfg(test)]
 mod ingest_rows;
 #[cfg(test)]
 mod ingest_socket;
+#[cfg(test)]
+mod job_failures;
 #[cfg(test)]
 mod job_rig;
 #[cfg(test)]
