@@ -19,6 +19,8 @@ mod backpressure;
 #[cfg(test)]
 mod ingest_rig;
 #[cfg(test)]
+mod ingest_rows;
+#[cfg(test)]
 mod ingest_socket;
 #[cfg(test)]
 mod job_failures;
@@ -28,5 +30,7 @@ mod job_rig;
 mod prose;
 #[cfg(test)]
 mod set_up;
+#[cfg(test)]
+mod sinks_files;
 #[cfg(test)]
 mod socket_word_count;
