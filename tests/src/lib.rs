@@ -25,3 +25,5 @@ mod job_rig;
 mod set_up;
 #[cfg(test)]
 mod socket_word_count;
+#[cfg(test)]
+mod tidy;
