@@ -31,8 +31,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(run),
         Command::Explain(job) => explain::explain(job),
         Command::Schema => {
-            println!("{:#}", tidemill::config::job_file::json_schema());
-            Ok(exit::ENDED)
+            exit::print(&format!("{:#}\n", tidemill::config::job_file::json_schema()))
         }
         Command::Demo(demo) => demo::demo(demo),
         Command::Completions { shell } => {

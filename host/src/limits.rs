@@ -22,6 +22,11 @@ pub const SEAL_WAIT_MAX: Duration = Duration::from_millis(1);
 /// Bytes of blocks and shuffles held for all jobs of an engine unless set; at it receivers stop
 /// reading their sources.
 pub const BLOCK_BUDGET_BYTES_DEFAULT: usize = 512 * MIB;
+/// The most that anyone may set: beyond it a number is a slip.
+pub const BLOCK_BUDGET_BYTES_MAX: usize = 16 * 1024 * 1024 * MIB;
+/// One part in so many of the block budget is kept back from receivers: rows can take more room
+/// than the bytes they were read as (at worst an offset of four bytes for an empty line of one).
+pub const CONVERSION_SHARE: usize = 8;
 /// The longest line of a text source unless set; a longer one is a bad row, cut off unread.
 pub const LINE_BYTES_DEFAULT: usize = MIB;
 /// The longest line anyone may set: a row must fit a border call with room for its copies.

@@ -16,9 +16,13 @@ mod sdk_bindings;
 mod sdk_wrong_use;
 
 #[cfg(test)]
+mod backpressure;
+#[cfg(test)]
 mod ingest_rig;
 #[cfg(test)]
 mod ingest_socket;
+#[cfg(test)]
+mod job_failures;
 #[cfg(test)]
 mod job_rig;
 #[cfg(test)]

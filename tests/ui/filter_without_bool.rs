@@ -1,8 +1,8 @@
 use tidemill_sdk::prelude::*;
 
 #[filter]
-fn long(word: &str) -> usize {
-    word.len()
+fn long(word: &str) -> i64 {
+    word.len() as i64
 }
 
 plugin!(long);

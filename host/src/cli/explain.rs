@@ -8,7 +8,7 @@ use tidemill::plan::explain::explain as explain_plan;
 use tidemill::plan::{PlanDefaults, PlanError, plan};
 
 use super::args::JobArgs;
-use super::exit::{ENDED, REFUSED, Shown};
+use super::exit::{self, REFUSED, Shown};
 use super::host;
 use super::run::{read_job, show};
 
@@ -23,10 +23,7 @@ pub fn explain(args: &JobArgs) -> anyhow::Result<u8> {
     let plugins = JobPlugins::load(&engine, &job.pipeline.plugins, &report)?;
     let defaults = PlanDefaults { partitions: engine.config.executors };
     match plan(&job.pipeline, &plugins, defaults) {
-        Ok(planned) => {
-            print!("{}", explain_plan(&job.pipeline, &planned));
-            Ok(ENDED)
-        }
+        Ok(planned) => exit::print(&explain_plan(&job.pipeline, &planned)),
         Err(errors) => {
             show(&job.locate(errors.0.iter().map(PlanError::finding)));
             Err(Shown(REFUSED).into())
