@@ -34,3 +34,5 @@ mod set_up;
 mod sinks_files;
 #[cfg(test)]
 mod socket_word_count;
+#[cfg(test)]
+mod tidy;
