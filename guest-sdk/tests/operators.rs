@@ -2,9 +2,12 @@
 
 #![allow(missing_docs, reason = "a test")]
 
+#[path = "rig/rig.rs"]
 mod rig;
 
-use rig::{Answer, in_words};
+use rig::{Answer, batch_of, in_words};
+use tidemill_sdk::batch::Batch;
+use tidemill_sdk::native::Step;
 use tidemill_sdk::prelude::*;
 use tidemill_sdk::row::Columns;
 
@@ -157,6 +160,16 @@ fn later<'a>(a: &'a str, b: &'a str) -> &'a str {
     a.max(b)
 }
 
+#[reduce]
+fn least<'a>(a: &&'a str, b: &&'a str) -> &'a str {
+    (*a).min(*b)
+}
+
+#[reduce]
+fn join(a: &str, b: &str, #[param(default = '+')] between: char) -> String {
+    format!("{a}{between}{b}")
+}
+
 #[map]
 fn fragile(number: i64) -> i64 {
     assert!(number != 7, "seven is not for me");
@@ -188,6 +201,8 @@ plugin!(
     both,
     later,
     fragile,
+    least,
+    join,
 );
 
 fn check<In: Columns, Out: Columns>(steps: &[&str], input: &[In::Of<'_>], expected: Answer<Out>) {
@@ -406,7 +421,25 @@ fn values_fold_to_one_row_per_group() {
         2,
         Ok(&[(3, Some(4)), (5, None)]),
     );
+    check_fold::<&str>("least", &["b", "a", "c"], &[0, 0, 1], 2, Ok(&["a", "c"]));
+    check_fold::<&str>("join", &["b", "a", "c", "d"], &[1, 0, 1, 1], 2, Ok(&["a", "b+c+d"]));
     check_fold::<(i64, f64)>("total", &[(1, 0.5), (2, 0.25)], &[0, 0], 1, Ok(&[(3, 0.5)]));
+}
+
+#[test]
+fn partial_results_merge_row_by_row() {
+    let merge = |name, left: Batch, right: Batch| {
+        let (mut left_buffers, mut right_buffers) = (Vec::new(), Vec::new());
+        let step = Step { operator: rig::number_of(operators(), name), parameters: b"{}" };
+        let (left, right) = (left.lend(&mut left_buffers), right.lend(&mut right_buffers));
+        operators().merge(step, Task::default(), left, right)
+    };
+    let (left, right) = (batch_of::<i64>(&[1, 2]), batch_of::<i64>(&[10, 20]));
+    assert_eq!(merge("add", left.clone(), right), Ok(batch_of::<i64>(&[11, 22])));
+    let texts = (batch_of::<&str>(&["a", ""]), batch_of::<&str>(&["b", "c"]));
+    assert_eq!(merge("join", texts.0, texts.1), Ok(batch_of::<&str>(&["a+b", "+c"])));
+    let failure = merge("add", left, batch_of::<i64>(&[1])).expect_err("two rows and one");
+    assert_eq!(failure.message, "2 rows to merge with 1");
 }
 
 #[test]
