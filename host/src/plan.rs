@@ -5,6 +5,7 @@
 
 mod binding;
 mod chain;
+mod checked;
 pub mod explain;
 mod fault;
 mod fold;
@@ -26,8 +27,8 @@ use crate::model::schema::StreamSchema;
 use crate::model::stage::JobPlan;
 use crate::model::wiring::{Origin, Wiring, wire};
 
+use checked::{CheckedStep, StepContext, StepWork};
 pub use fault::PlanFault;
-use step::{StepContext, StepWork};
 
 /// What plugins say of themselves, by their names in the job.
 pub trait PluginCatalogue {
@@ -136,7 +137,7 @@ pub fn plan(
 /// A stream whose steps fit.
 struct CheckedStream {
     input: StreamSchema,
-    steps: Vec<step::CheckedStep>,
+    steps: Vec<CheckedStep>,
     /// How often partitions of sources or shuffles stand in it, through all unions.
     width: usize,
 }

@@ -131,7 +131,10 @@ pub enum PlanFault {
         column: Column,
     },
     /// `as` has another number of names than the step makes columns.
-    #[error("`as` has {}, the step makes {} ({made})", names(*.found), columns(.made.columns.len()))]
+    #[error(
+        "`as` has {}, the step makes {} ({made})",
+        names(*.found), columns(.made.columns.len())
+    )]
     RenameCount {
         /// The number of names.
         found: usize,

@@ -1,4 +1,6 @@
 //! What `explain` says of good jobs: the golden record of planning.
+//!
+//! Takes job files. Gives the text, word by word.
 
 use insta::assert_snapshot;
 use tidemill::plan::explain::explain;
@@ -69,7 +71,8 @@ fn map_partitions_stands_alone() {
 fn count_is_one_row_and_count_by_value_is_keyed() {
     assert_snapshot!(steps(
         "{ a = \"utf8\", b = \"int64?\" }",
-        "{ count_by_value = true, as = [\"n\"], partitions = 3 }, { count = true, name = \"rows\" }",
+        "{ count_by_value = true, as = [\"n\"], partitions = 3 },
+         { count = true, name = \"rows\" }",
     ), @"");
 }
 
@@ -110,7 +113,8 @@ fn groups_are_lists_with_the_nulls_of_their_items() {
 fn select_keeps_leading_keys() {
     assert_snapshot!(steps(
         "{ a = \"utf8\", b = \"utf8\", c = \"utf8\" }",
-        "{ key_by = [\"c\", \"a\"] }, { select = [\"a\", \"b\"] }, { select = [\"b\", \"a\"], as = [\"x\", \"y\"] }",
+        "{ key_by = [\"c\", \"a\"] }, { select = [\"a\", \"b\"] },
+         { select = [\"b\", \"a\"], as = [\"x\", \"y\"] }",
     ), @"");
 }
 
@@ -132,6 +136,7 @@ fn union_appends_partitions_in_order() {
            schema = { line = \"utf8\" }\n\
            [streams.counted]\nfrom = \"more\"\nsteps = [\n\
            { count_by_value = true }, { select = [\"line\"] }, { repartition = 1 },\n\
-           { key_by = [\"line\"] }, { select = [\"line\"] }, { map_partitions = \"words.sample\", as = [\"line\"] } ]\n";
+           { key_by = [\"line\"] }, { select = [\"line\"] },\n\
+           { map_partitions = \"words.sample\", as = [\"line\"] } ]\n";
     assert_snapshot!(explained(&text), @"");
 }

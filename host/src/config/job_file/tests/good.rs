@@ -1,4 +1,6 @@
 //! Config: what good job files mean, what a mistake looks like, and that no text is a panic.
+//!
+//! Takes good job files. Gives the pipelines they declare. Never plans them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! Config: what a job file calls by name: mistakes of references, rings, names and steps.
+//!
+//! Takes changes of the good job. Gives what is said of them.
 
 use super::{SPLIT, STEP, check, check_after};
 
