@@ -25,7 +25,9 @@ use crate::exec::stage::{BoundStage, SharedStage};
 use crate::ingest::EventPort;
 use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
 use crate::ingest::supervisor::Supervisor;
-use crate::limits::{BLOCK_INTERVAL_MAX, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX};
+use crate::limits::{
+    BLOCK_INTERVAL_MAX, CONVERSION_SHARE, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX,
+};
 use crate::model::id::{SinkId, SourceId, StageId};
 use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::stage::JobPlan;
@@ -94,7 +96,7 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
     let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(&board)));
     let stages = bind(&planned.plan, seed, &plugins, &port)?;
     let sinks = open_sinks(&pipeline, &planned.plan, &output, &engine.config.storage)?;
-    let blocks = Arc::new(BlockManager::new(settings.block_budget_bytes));
+    let blocks = Arc::new(BlockManager::new(receivers_share(settings.block_budget_bytes)));
 
     // Unbounded by itself: blocks by the byte budget, tasks by the running batches, ticks by time.
     let (sender, events) = unbounded();
@@ -187,6 +189,12 @@ fn start_receivers(
     let handle = engine.runtime.handle();
     let supervisor = Supervisor::start(&sources, &ports, receiver_settings, handle)?;
     Ok(Arc::new(Mutex::new(Some(supervisor))))
+}
+
+/// The bytes at which receivers stop reading. Rows of short lines take more room than the bytes
+/// they were read as; the rest of the budget is for that.
+fn receivers_share(budget_bytes: usize) -> usize {
+    budget_bytes - budget_bytes / CONVERSION_SHARE
 }
 
 /// A block per slot and batch, so that no core stands idle, but none longer open than the limit.
