@@ -160,7 +160,7 @@ fn lists_of_lists_are_read_from_their_offsets() {
     let items: Vec<u8> = [1_i64, 2, 3, 4].iter().flat_map(|item| item.to_ne_bytes()).collect();
     let nodes = [3, 3, 4].map(|length| Node { length, nulls: 0 });
     let buffers: [&[u8]; 6] = [&[], &outer, &[], &inner, &[], &items];
-    let input = BatchRef { rows: 3, nodes: &nodes, buffers: &buffers };
+    let input = BatchRef::new(3, &nodes, &buffers);
     let step = Step { operator: 0, parameters: b"" };
     let applied = table.apply(&[step], Task::default(), false, input).expect("it runs");
     assert_eq!(applied.batch, batch_of::<i64>(&[60, 0, 40]));
@@ -171,7 +171,7 @@ fn malformed_batches_fail_and_do_not_panic() {
     let table = Table::new("same", "0", "", vec![map::<&str, &str>("same", |_, text| text)]);
     let offsets = |ends: &[u32]| ends.iter().flat_map(|end| end.to_ne_bytes()).collect::<Vec<_>>();
     let check = |rows, nodes: &[Node], buffers: &[&[u8]], expected: &str| {
-        let input = BatchRef { rows, nodes, buffers };
+        let input = BatchRef::new(rows, nodes, buffers);
         let step = Step { operator: 0, parameters: b"" };
         let failure = table.apply(&[step], Task::default(), false, input).expect_err(expected);
         assert_eq!(failure.message, expected);
@@ -185,7 +185,9 @@ fn malformed_batches_fail_and_do_not_panic() {
     check(1, &node, &[&[], &one], "the batch has too few buffers");
     let not_utf8 = "a text column is not UTF-8: invalid utf-8 sequence of 1 bytes from index 0";
     check(1, &node, &[&[], &one, &[0xff]], not_utf8);
-    let input = BatchRef { rows: 1, nodes: &node, buffers: &[&[], &offsets(&[7, 3]), b"a"] };
+    let falling = offsets(&[7, 3]);
+    let buffers: [&[u8]; 3] = [&[], &falling, b"a"];
+    let input = BatchRef::new(1, &node, &buffers);
     let step = Step { operator: 0, parameters: b"" };
     let applied =
         table.apply(&[step], Task::default(), false, input).expect("offsets are the host's");
@@ -198,7 +200,7 @@ fn numbers_need_no_alignment() {
     let bytes: Vec<u8> = [&[0][..], &7_i64.to_ne_bytes(), &8_i64.to_ne_bytes()].concat();
     let nodes = [Node { length: 2, nulls: 0 }];
     let buffers: [&[u8]; 2] = [&[], &bytes[1..]];
-    let input = BatchRef { rows: 2, nodes: &nodes, buffers: &buffers };
+    let input = BatchRef::new(2, &nodes, &buffers);
     let step = Step { operator: 0, parameters: b"" };
     let applied = table.apply(&[step], Task::default(), false, input).expect("it runs");
     let expected: Batch = batch_of::<i64>(&[7, 8]);

@@ -406,6 +406,16 @@ fn wrong_calls_fail_and_do_not_panic() {
         Answer::failure("a column of type `int64` has nulls; take it as `Option`"),
     );
     check::<i64, &str>(&[], &[1], Answer::failure("the chain has no step"));
+    check::<&str, i64>(
+        &["split", "negate"],
+        &["a"],
+        Answer::failure("operator `split` gives (utf8), and `negate` takes (int64)"),
+    );
+    check::<i64, i64>(
+        &["positive", "negate"],
+        &[1],
+        Answer::failure("operator `positive` gives (int64?), and `negate` takes (int64)"),
+    );
 }
 
 #[test]

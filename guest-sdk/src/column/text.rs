@@ -63,10 +63,7 @@ impl Scalar for &'static str {
     }
 
     fn open<'a>(cursor: &mut Cursor<'a>, length: usize) -> Result<Self::Reader<'a>, Failure> {
-        let offsets = cursor.offsets(length)?;
-        let text = std::str::from_utf8(cursor.buffer(0)?)
-            .map_err(|error| Failure::new(format!("a text column is not UTF-8: {error}")))?;
-        Ok((offsets, text))
+        Ok((cursor.offsets(length)?, cursor.text()?))
     }
 
     #[inline]
