@@ -149,7 +149,7 @@ impl<S: Scalar> Value for S {
 }
 
 /// Makes room for what the rows seen so far let expect of the rest, and a little more.
-pub(crate) fn reserve_bytes(buffer: &mut Vec<u8>, done: usize, total: usize) {
+pub(crate) fn reserve<T>(buffer: &mut Vec<T>, done: usize, total: usize) {
     let expected = buffer.len() / done.max(1) * total.saturating_sub(done);
     buffer.reserve(expected + expected / 16);
 }

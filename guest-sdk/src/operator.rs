@@ -172,14 +172,37 @@ impl Operator {
         In: Columns,
         Out: Output,
         P: 'static,
+        F: for<'b, 'a> Fn(&P, &Context, Lent<'a>, &'b In::Of<'a>) -> Out::Held<'a>
+            + Send
+            + Sync
+            + 'static,
+    {
+        Self::mapping::<In, Out, P, _>(kind, declared, load, map::Always(run))
+    }
+
+    /// An operator of kind `map` or `map_values` that may refuse rows.
+    pub fn try_map<In, Out, P, F>(kind: Kind, declared: Declaration, load: Load<P>, run: F) -> Self
+    where
+        In: Columns,
+        Out: Output,
+        P: 'static,
         F: for<'b, 'a> Fn(&P, &Context, Lent<'a>, &'b In::Of<'a>) -> Result<Out::Held<'a>, Reject>
             + Send
             + Sync
             + 'static,
     {
+        Self::mapping::<In, Out, P, _>(kind, declared, load, map::Sometimes(run))
+    }
+
+    fn mapping<In: Columns, Out: Output, P: 'static, F: map::MapRows<In, Out, P>>(
+        kind: Kind,
+        declared: Declaration,
+        load: Load<P>,
+        run: F,
+    ) -> Self {
         let description = declared.describe::<In>(kind, Out::returned_fields());
-        let body = Body::Rows(Box::new(map::MapBody::<In, Out, P, F>::new(load, run)));
-        Self { description, body }
+        let body = map::MapBody::<In, Out, P, F>::new(load, run);
+        Self { description, body: Body::Rows(Box::new(body)) }
     }
 
     /// An operator of kind `flat_map` or `flat_map_values`.

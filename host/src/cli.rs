@@ -7,6 +7,7 @@ pub mod args;
 pub mod demo;
 pub mod display;
 pub mod exit;
+pub mod explain;
 pub mod host;
 pub mod plugin;
 pub mod run;
@@ -29,6 +30,10 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
         Command::Run(run) => run::run(run),
+        Command::Explain(job) => explain::explain(job),
+        Command::Schema => {
+            exit::print(&format!("{:#}\n", tidemill::config::job_file::json_schema()))
+        }
         Command::Demo(demo) => demo::demo(demo),
         Command::Plugin(command) => {
             plugin::plugin(command, &mut std::io::stdin().lock(), &mut std::io::stdout().lock())

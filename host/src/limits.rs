@@ -22,6 +22,11 @@ pub const SEAL_WAIT_MAX: Duration = Duration::from_millis(1);
 /// Bytes of blocks and shuffles held for all jobs of an engine unless set; at it receivers stop
 /// reading their sources.
 pub const BLOCK_BUDGET_BYTES_DEFAULT: usize = 512 * MIB;
+/// The most that anyone may set: beyond it a number is a slip.
+pub const BLOCK_BUDGET_BYTES_MAX: usize = 16 * 1024 * 1024 * MIB;
+/// One part in so many of the block budget is kept back from receivers: rows can take more room
+/// than the bytes they were read as (at worst an offset of four bytes for an empty line of one).
+pub const CONVERSION_SHARE: usize = 8;
 /// The longest line of a text source unless set; a longer one is a bad row, cut off unread.
 pub const LINE_BYTES_DEFAULT: usize = MIB;
 /// The longest line anyone may set: a row must fit a border call with room for its copies.
@@ -34,6 +39,14 @@ pub const RECEIVE_BYTES: usize = 256 * KIB;
 pub const CONVERT_BYTES: usize = 256 * KIB;
 /// Bytes of a bad row that a dead-letter file keeps of it: enough to see what it was.
 pub const BAD_ROW_TEXT_BYTES_MAX: usize = 16 * KIB;
+/// Bytes of a dead-letter file: at it, further bad rows are counted and no longer kept.
+pub const DEAD_LETTER_BYTES_MAX: u64 = 256 * MIB as u64;
+/// File ranges that one batch may be given of one source: each costs a task. The rest comes in
+/// the next batches.
+pub const FILE_RANGES_PER_BATCH_MAX: usize = PARTITIONS_MAX;
+/// The least time that selected files are remembered, and that a file may be older than its batch
+/// (Spark's `spark.streaming.fileStream.minRememberDuration`).
+pub const FILE_REMEMBER_MIN: Duration = Duration::from_secs(60);
 /// How long one attempt to connect may take; then it counts as refused.
 pub const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The first wait before connecting again; each further refusal doubles it.

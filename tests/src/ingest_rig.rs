@@ -63,6 +63,7 @@ impl Rig {
         let clock = ManualClock::at_ms(1_000);
         let (sender, events) = unbounded();
         let ports = ReceiverPorts {
+            storage: Arc::new(tidemill::sys::storage::SystemStorage),
             store: manager.clone(),
             events: Arc::new(move |source, event| drop(sender.send((source, event)))),
             clock: Arc::new(clock.clone()),

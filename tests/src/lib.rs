@@ -9,20 +9,25 @@ mod guest_build;
 #[cfg(test)]
 mod guest_build_toolchain;
 #[cfg(test)]
+mod job_file;
+#[cfg(test)]
 mod plugin_cli;
 #[cfg(test)]
 mod sdk_bindings;
+#[cfg(test)]
+mod sdk_wrong_use;
 
+#[cfg(test)]
+mod backpressure;
 #[cfg(test)]
 mod ingest_rig;
 #[cfg(test)]
 mod ingest_socket;
+#[cfg(test)]
+mod job_failures;
 #[cfg(test)]
 mod job_rig;
 #[cfg(test)]
 mod set_up;
 #[cfg(test)]
 mod socket_word_count;
-
-#[cfg(test)]
-mod job_file;

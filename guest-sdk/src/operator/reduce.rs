@@ -6,14 +6,13 @@
 use std::marker::PhantomData;
 
 use super::{FoldBody, Lent, Load};
-use crate::batch::{Batch, BatchRef, Cursor, Failure, row_number};
+use crate::batch::{Batch, BatchRef, Cursor, Failure};
 use crate::call::Call;
-use crate::column::RUN;
 use crate::context::Context;
 use crate::groups::Groups;
 use crate::parameter::Parameters;
 use crate::position;
-use crate::row::Columns;
+use crate::row::{Columns, gather};
 
 pub(super) struct ReduceBody<In, P, F> {
     load: Load<P>,
@@ -25,27 +24,6 @@ impl<In, P, F> ReduceBody<In, P, F> {
     pub(super) fn new(load: Load<P>, run: F) -> Self {
         Self { load, run, types: PhantomData }
     }
-}
-
-/// Gathers rows into a batch, a run at a time.
-fn gather<'a, In: Columns>(
-    rows: usize,
-    row_of: impl Fn(usize) -> In::Of<'a>,
-) -> Result<Batch, Failure> {
-    let mut columns = In::Builder::default();
-    let mut run = Vec::with_capacity(RUN);
-    for start in (0..rows).step_by(RUN) {
-        run.clear();
-        run.extend((start..rows.min(start + RUN)).map(&row_of));
-        In::append(&mut columns, &run);
-        if start == 0 {
-            In::reserve(&mut columns, run.len(), rows);
-        }
-    }
-    let rows = row_number(rows)?;
-    let mut batch = Batch { rows, ..Batch::default() };
-    In::finish(columns, rows, &mut batch)?;
-    Ok(batch)
 }
 
 impl<In, P, F> FoldBody for ReduceBody<In, P, F>

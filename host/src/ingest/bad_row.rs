@@ -7,6 +7,8 @@ use crate::limits::BAD_ROW_TEXT_BYTES_MAX;
 
 /// Characters of a bad row that a message shows.
 const SHOWN_CHARACTERS: usize = 80;
+/// Memory of a kept row beside its text and reason.
+const ROW_BYTES: usize = 128;
 
 /// A record that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct BadRows {
     pub first: Option<String>,
     /// All of them, where they are kept.
     pub rows: Vec<BadRow>,
+    /// Memory that the kept ones take, about.
+    pub bytes: usize,
     keep: bool,
 }
 
@@ -53,15 +57,14 @@ impl BadRows {
         if self.keep {
             let kept = &text[..text.len().min(BAD_ROW_TEXT_BYTES_MAX)];
             let cut = kept.len() < text.len();
+            self.bytes += kept.len() + reason.len() + ROW_BYTES;
             self.rows.push(BadRow { reason, text: kept.to_vec(), cut });
         }
     }
 
-    /// Adds those of another.
-    pub fn append(&mut self, mut other: Self) {
-        self.count += other.count;
-        self.first = self.first.take().or(other.first);
-        self.rows.append(&mut other.rows);
+    /// Whether every bad row is kept.
+    pub fn keeps(&self) -> bool {
+        self.keep
     }
 
     /// Gives what was gathered and begins anew.

@@ -16,12 +16,13 @@ use crate::model::block::{Block, BlockInfo};
 use crate::model::id::{BlockId, SourceId};
 use crate::model::pipeline::{OnBadRow, SourceDeclaration};
 
-/// What was cut off: a block, unless all rows of it were bad and that is no failure.
+/// What was cut off: a block, and the bad rows that came among its rows. A block of bad rows only
+/// has no slices.
 #[derive(Debug)]
 pub struct Sealed {
     /// The block.
-    pub block: Option<Block>,
-    /// The bad rows among what was cut off.
+    pub block: Block,
+    /// The bad rows.
     pub bad: BadRows,
 }
 
@@ -79,7 +80,8 @@ impl BlockGenerator {
         }
         if self.has_something() {
             let opened_us = *self.opened_us.get_or_insert(now_us);
-            if now_us.saturating_sub(opened_us) >= self.interval_us {
+            let too_many_bad = self.decoded.bad.bytes > BLOCK_BYTES_MAX;
+            if too_many_bad || now_us.saturating_sub(opened_us) >= self.interval_us {
                 self.seal_into(&mut sealed);
             }
         }
@@ -106,7 +108,8 @@ impl BlockGenerator {
     /// Bytes of the open block. An unfinished line is not among them: it is bounded by itself, and
     /// a receiver that waited for room for it could wait for ever.
     pub fn held_bytes(&self) -> usize {
-        self.lines.lines().len() + self.decoder.open_bytes() + self.slices_bytes
+        let rows = self.decoder.open_bytes() + self.slices_bytes;
+        self.lines.lines().len() + rows + self.decoded.bad.bytes
     }
 
     fn has_something(&self) -> bool {
@@ -149,14 +152,13 @@ impl BlockGenerator {
         };
         let slices = std::mem::take(&mut self.slices);
         let bytes = std::mem::take(&mut self.slices_bytes);
-        if !slices.is_empty() || failure.is_some() {
-            let id = BlockId { source: self.source, sequence: self.next_sequence };
-            self.next_sequence += 1;
-            let rows = slices.iter().map(|slice| slice.num_rows() as u64).sum();
-            let info = BlockInfo { id, rows, bytes, bad_rows: bad.count };
-            sealed.push(Sealed { block: Some(Block { info, slices, failure }), bad });
-        } else if bad.count > 0 {
-            sealed.push(Sealed { block: None, bad });
+        if slices.is_empty() && bad.count == 0 {
+            return;
         }
+        let id = BlockId { source: self.source, sequence: self.next_sequence };
+        self.next_sequence += 1;
+        let rows = slices.iter().map(|slice| slice.num_rows() as u64).sum();
+        let info = BlockInfo { id, rows, bytes, bad_rows: bad.count };
+        sealed.push(Sealed { block: Block { info, slices, failure }, bad });
     }
 }

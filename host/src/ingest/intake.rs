@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::block_generator::{BlockGenerator, Sealed};
+use super::dead_letter::DeadLetter;
 use super::receiver::ReceiverPorts;
 use super::{EventPort, ReceiverEvent};
 use crate::limits::RECEIVE_BYTES;
@@ -22,6 +23,7 @@ pub struct Intake {
     store: Arc<dyn BlockStore>,
     events: EventPort,
     clock: Arc<dyn Clock>,
+    dead_letter: Option<DeadLetter>,
     open: Mutex<Open>,
     /// Somebody wished to seal while the receiver held the block: it seals for them.
     seal_wished: AtomicBool,
@@ -34,13 +36,19 @@ struct Open {
 
 impl Intake {
     /// The intake of a source's generator.
-    pub fn new(source: SourceId, generator: BlockGenerator, ports: &ReceiverPorts) -> Self {
+    pub fn new(
+        source: SourceId,
+        generator: BlockGenerator,
+        dead_letter: Option<DeadLetter>,
+        ports: &ReceiverPorts,
+    ) -> Self {
         let held = ports.store.reserve_now(0).expect("nothing at all can always be held");
         Self {
             source,
             store: Arc::clone(&ports.store),
             events: Arc::clone(&ports.events),
             clock: Arc::clone(&ports.clock),
+            dead_letter,
             open: Mutex::new(Open { generator, held }),
             seal_wished: AtomicBool::new(false),
         }
@@ -124,11 +132,17 @@ impl Intake {
     }
 
     fn deliver(&self, open: &mut Open, sealed: Vec<Sealed>) {
-        for Sealed { block, bad } in sealed {
+        for Sealed { mut block, bad } in sealed {
             if let Some(first) = bad.first {
                 self.tell(ReceiverEvent::BadRows { count: bad.count, first });
             }
-            if let Some(block) = block {
+            if let Some(dead_letter) = &self.dead_letter
+                && let Err(error) = dead_letter.write(&bad.rows)
+            {
+                // Rows that can neither be used nor kept must not go unnoticed.
+                block.failure = Some(error.to_string());
+            }
+            if !block.slices.is_empty() || block.failure.is_some() {
                 let info = block.info.clone();
                 self.store.put(block, open.held.split(info.bytes));
                 self.tell(ReceiverEvent::Stored(info));

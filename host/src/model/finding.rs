@@ -137,7 +137,8 @@ pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 
 /// Known words as a sentence lists them.
 pub fn list_words<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    let mut words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    words.dedup();
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 

@@ -110,7 +110,8 @@ fn check_references(
     if pipeline.sinks.is_empty() {
         let place = Place::whole(Item::Job);
         let help = "add one, such as `[sinks.console]` with `type = \"print\"`";
-        findings.push(Finding::new(place, "it has no sink, so nothing would run").with_help(help));
+        findings
+            .push(Finding::new(place, "the job has no sink, so nothing would run").with_help(help));
     }
     let unknown = |name: &str, place: Place| {
         let known = || {

@@ -18,7 +18,7 @@ use super::error::Complaint;
 use super::quantity::{HumanBytes, HumanDuration};
 use super::reading::ReadJob;
 use super::value::{At, Whole};
-use crate::limits::{GUEST_TEXT_BYTES_MAX, NAME_BYTES_MAX};
+use crate::limits::NAME_BYTES_MAX;
 use crate::model::finding::{Item, Part};
 use crate::model::pipeline::{Pipeline, StreamDeclaration};
 
@@ -113,7 +113,7 @@ impl Meaning<'_> {
     fn check_columns(&mut self, names: &At<Vec<String>>) {
         for name in &names.value {
             let control = name.contains(char::is_control);
-            if name.is_empty() || name.len() > GUEST_TEXT_BYTES_MAX || control {
+            if name.is_empty() || name.len() > NAME_BYTES_MAX || control {
                 let found: String = name.chars().take(NAME_BYTES_MAX).collect();
                 self.complain(&names.span, format!("{found:?} is no column name"));
             }

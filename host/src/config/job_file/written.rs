@@ -29,8 +29,7 @@ pub(super) struct JobText {
     pub(super) concurrent_jobs: Option<At<Whole>>,
     /// What becomes of the job when a batch failed. Default: "stop".
     pub(super) on_failure: Option<At<Word<OnFailure>>>,
-    /// What becomes of rows that operators refuse: "fail", "skip", "dead-letter", or a table with
-    /// `dead_letter`, the file they are appended to. Default: "fail".
+    /// What becomes of rows that operators refuse. Default: "fail".
     pub(super) on_rejected: Option<At<OnBadRowText>>,
     /// Attempts of a task before its batch fails. Default: 4.
     pub(super) max_failures: Option<At<Whole>>,
@@ -97,7 +96,7 @@ impl Vocabulary for Format {
 }
 
 impl Vocabulary for OnFailure {
-    const WHAT: &'static str = "way to fail";
+    const WHAT: &'static str = "choice for `on_failure`";
     const WORDS: &'static [(&'static str, Self)] = &[("stop", Self::Stop), ("skip", Self::Skip)];
 }
 
