@@ -5,5 +5,6 @@
 
 mod catalogue;
 mod explained;
+mod mismatched;
 mod schema;
 mod staged;

@@ -332,7 +332,8 @@ fn optional_in_rust(data_type: &ColumnType) -> String {
     format!("`Option<{inner}>`")
 }
 
-fn columns(count: usize) -> String {
+/// So many columns, in words.
+pub(super) fn columns(count: usize) -> String {
     if count == 1 { "1 column".to_owned() } else { format!("{count} columns") }
 }
 

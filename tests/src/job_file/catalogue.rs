@@ -108,8 +108,9 @@ fn column(word: &str) -> Column {
 
 /// A job of one stream with these steps, from a JSON source of these columns.
 pub fn job(schema: &str, steps: &str) -> String {
-    let head = "name = \"j\"\nbatch_interval = \"1s\"\n\
-                plugins.words.component = \"w.wasm\"\nplugins.plain.component = \"p.wasm\"\n";
+    let plugin = |name: &str| format!("{name} = {{ component = \"{name}.wasm\" }}");
+    let plugins = ["words", "tags", "plain"].map(plugin).join(", ");
+    let head = format!("name = \"j\"\nbatch_interval = \"1s\"\nplugins = {{ {plugins} }}\n");
     let source =
         format!("[sources.rows]\ntype = \"stdin\"\nformat = \"json\"\nschema = {schema}\n");
     let stream = format!("[streams.out]\nfrom = \"rows\"\nsteps = [\n{steps}\n]\n");
