@@ -118,6 +118,8 @@ tidemill-sdk = {{ path = {sdk} }}
 opt-level = 3
 lto = true
 codegen-units = 1
+panic = "abort"
+strip = true
 
 # A workspace of its own, whatever lies in the folders above.
 [workspace]
@@ -125,7 +127,7 @@ codegen-units = 1
     )
 }
 
-const SETTINGS: &str = r#"# Vector instructions: the sandbox has them, and searching text gains most.
+const SETTINGS: &str = r#"# Vector instructions: the sandbox has them, and text search gains most.
 [target.wasm32-unknown-unknown]
 rustflags = ["-C", "target-feature=+simd128"]
 "#;

@@ -9,6 +9,7 @@ pub mod display;
 pub mod exit;
 pub mod explain;
 pub mod host;
+pub mod plugin;
 pub mod run;
 pub mod signals;
 pub mod status_line;
@@ -34,6 +35,9 @@ pub fn main() -> ExitCode {
             exit::print(&format!("{:#}\n", tidemill::config::job_file::json_schema()))
         }
         Command::Demo(demo) => demo::demo(demo),
+        Command::Plugin(command) => {
+            plugin::plugin(command, &mut std::io::stdin().lock(), &mut std::io::stdout().lock())
+        }
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(*shell, &mut command, "tidemill", &mut std::io::stdout());

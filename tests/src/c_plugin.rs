@@ -21,6 +21,7 @@ use tidemill::wasm::host_state::SilentPort;
 use tidemill::wasm::operator::GuestOperator;
 use tidemill::wasm::plugin::{Plugin, PluginLimits};
 use tidemill::wasm::sandbox::{Sandbox, SandboxConfig};
+use tidemill_guest_build::{Options, build};
 
 use crate::set_up::c_compiler::{CCompiler, Source};
 use crate::set_up::c_plugin::{build_word_count, word_count_c};
@@ -160,6 +161,13 @@ fn check_folds(rig: &Rig) {
 #[test]
 fn c_plugin_keeps_the_treaty() {
     check_word_count(word_count_c());
+}
+
+#[test]
+fn rust_plugin_keeps_the_same_treaty() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/word_count");
+    let built = build(&folder, &Options::default()).expect("it builds");
+    check_word_count(&std::fs::read(built.component).expect("it is there"));
 }
 
 #[test]

@@ -11,12 +11,14 @@ mod guest_build_toolchain;
 #[cfg(test)]
 mod job_file;
 #[cfg(test)]
-mod sdk_bindings;
+mod plugin_cli;
 #[cfg(test)]
-mod sdk_wrong_use;
+mod sdk_bindings;
 
 #[cfg(test)]
 mod backpressure;
+#[cfg(test)]
+mod hand_fused;
 #[cfg(test)]
 mod ingest_rig;
 #[cfg(test)]
@@ -28,8 +30,12 @@ mod job_failures;
 #[cfg(test)]
 mod job_rig;
 #[cfg(test)]
+mod prose;
+#[cfg(test)]
 mod set_up;
 #[cfg(test)]
 mod sinks_files;
 #[cfg(test)]
 mod socket_word_count;
+#[cfg(test)]
+mod tidy;

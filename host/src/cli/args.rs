@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::plugin::PluginCommand;
+
 /// Streams through sandboxed components, batch by batch.
 #[derive(Debug, Parser)]
 #[command(name = "tidemill", version, about, after_help = EXIT_CODES)]
@@ -34,6 +36,9 @@ pub enum Command {
     Demo(DemoArgs),
     /// Print the JSON Schema of job files, for editors.
     Schema,
+    /// Make, build, look at and try plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

@@ -1,4 +1,4 @@
-//! Wasm: words of a guest, made fit for a terminal.
+//! Model: words of a guest, made fit for a terminal.
 //!
 //! Takes text that a stranger wrote. Gives it cut, and with everything that could move a cursor,
 //! forge a line or turn the reading direction spelled out. Never gives a control character.
@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 /// The text with unfit characters written as `\u{..}` and no longer than so many bytes; what was
 /// cut off is shown by dots.
-pub(crate) fn escape(text: &str, bytes_max: usize) -> String {
+pub fn escape(text: &str, bytes_max: usize) -> String {
     escape_where(text, bytes_max, is_plain)
 }
 
