@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
+use std::io::Write;
+use std::time::{Duration, SystemTime};
 
 use tempfile::tempdir;
 use tidemill::api::context::StreamingContext;
@@ -65,7 +66,10 @@ fn a_file_that_appears_is_read_once() {
     let lines = context.text_file_stream(folder.path());
     let counted = crate::job_rig::Collected::of(&lines.count_by_value());
     context.start().expect("the job starts");
-    fs::write(folder.path().join(".new"), "new\nnew\n").expect("there is room");
+    let mut new = fs::File::create(folder.path().join(".new")).expect("there is room");
+    new.write_all(b"new\nnew\n").expect("there is room");
+    // File systems note times coarsely: it must not seem as old as the job.
+    new.set_modified(SystemTime::now() + Duration::from_millis(50)).expect("it is ours");
     fs::rename(folder.path().join(".new"), folder.path().join("new")).expect("it is there");
     let counts = counted.counts_until(|counts| !counts.is_empty());
     assert_eq!(counts, BTreeMap::from([("new".to_owned(), 2)]));

@@ -165,6 +165,10 @@ impl BlockGenerator {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
+    use proptest::prelude::*;
+
     use super::*;
     use crate::ingest::test_rig::lines_source;
     use crate::model::pipeline::SourceConnector;
@@ -254,5 +258,61 @@ mod tests {
         let sealed: Vec<Sealed> = (0..4).flat_map(|_| add(&mut generator, &piece, 0)).collect();
         assert!(!sealed.is_empty(), "a block of bad rows is cut before its interval is over");
         assert!(generator.held_bytes() < 2 * BLOCK_BYTES_MAX);
+    }
+
+    /// The lines of a stream that has ended, without their ends.
+    fn lines_of(stream: &[u8]) -> Vec<&[u8]> {
+        let stream = stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream);
+        let stream = stream.strip_suffix(b"\n").map_or(stream, |whole| whole);
+        let lines = stream.split(|byte| *byte == b'\n');
+        lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn junk_is_cut_into_rows_and_bad_rows(
+            stream in prop::collection::vec(
+                prop_oneof![Just(b'\n'), Just(b'\r'), Just(b'a'), Just(0xc3), Just(0xa9), any::<u8>()],
+                1..400,
+            ),
+            sizes in prop::collection::vec(1_usize..60, 1..8),
+            seals in any::<bool>(),
+        ) {
+            let connector = SourceConnector::Stdin;
+            let source = SourceDeclaration {
+                line_bytes_max: 20,
+                ..lines_source(connector, OnBadRow::Skip)
+            };
+            let mut generator = BlockGenerator::new(SourceId(0), &source, INTERVAL);
+            let (mut rest, mut sealed) = (&stream[..], Vec::new());
+            for size in sizes.iter().cycle() {
+                let (piece, after) = rest.split_at(rest.len().min(*size));
+                sealed.extend(add(&mut generator, piece, 0));
+                if seals {
+                    sealed.extend(generator.seal());
+                }
+                rest = after;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            generator.ended();
+            sealed.extend(generator.seal());
+            let fits = |line: &&[u8]| line.len() <= 20 && std::str::from_utf8(line).is_ok();
+            let mut expected = lines_of(&stream);
+            if stream == b"\xef\xbb\xbf" {
+                expected.clear();
+            }
+            let bad: u64 = sealed.iter().map(|sealed| sealed.bad.count).sum();
+            prop_assert_eq!(bad, expected.iter().filter(|line| !fits(line)).count() as u64);
+            expected.retain(fits);
+            let mut got = Vec::new();
+            for slice in sealed.iter().flat_map(|sealed| &sealed.block.slices) {
+                let column = slice.column(0).as_string::<i32>();
+                prop_assert!(column.value_offsets()[0] == 0 && column.nulls().is_none());
+                got.extend(column.iter().map(|line| line.unwrap_or("null").as_bytes().to_vec()));
+            }
+            prop_assert_eq!(got, expected);
+        }
     }
 }

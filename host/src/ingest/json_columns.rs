@@ -148,6 +148,8 @@ mod tests {
         Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
     };
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::pipeline::OnBadRow;
     use crate::model::schema::Column;
@@ -276,5 +278,29 @@ mod tests {
         let lines = format!("{{\"l\":[{}1]}}\n", "1,".repeat(400)).repeat(1_000);
         let (slices, _, _) = decode("l:list<decimal128(38,0)>", &lines);
         assert!(slices.iter().all(|s| s.get_array_memory_size() <= SLICE_BYTES_MAX + 4096));
+    }
+
+    proptest! {
+        #[test]
+        fn a_bad_line_takes_no_good_one_with_it(
+            lines in prop::collection::vec((0_i64..1_000, 0_usize..8), 0..60),
+        ) {
+            let text: String = lines
+                .iter()
+                .map(|(n, kind)| match kind {
+                    0 => "{\"n\":\n".to_owned(),
+                    1 => format!("{{\"n\":{n}}}{{\"n\":{n}}}\n"),
+                    2 => format!("{{\"n\":\"{n}\"}}\n"),
+                    3 => "{}\n".to_owned(),
+                    _ => format!("{{\"n\":{n}}}\n"),
+                })
+                .collect();
+            let (slices, bad, _) = decode("n:int64", &text);
+            let good: Vec<i64> = lines.iter().filter(|(_, kind)| *kind > 3).map(|l| l.0).collect();
+            prop_assert_eq!(bad, (lines.len() - good.len()) as u64);
+            let values = |slice: &RecordBatch| slice.column(0).as_primitive::<Int64Type>().clone();
+            let got: Vec<i64> = slices.iter().flat_map(|s| values(s).values().to_vec()).collect();
+            prop_assert_eq!(got, good);
+        }
     }
 }

@@ -185,9 +185,10 @@ mod tests {
     #[test]
     fn a_line_too_long_is_told_once_and_takes_no_memory() {
         let mut buffer = LineBuffer::new(10);
-        let piece = [b'x'; 4096];
+        // A gigabyte, in pieces as large as a receiver reads.
+        let piece = vec![b'x'; RECEIVE_BYTES];
         let mut pieces: Vec<&[u8]> = vec![b"ok\n"];
-        pieces.extend(std::iter::repeat_n(&piece[..], 10_000));
+        pieces.extend(std::iter::repeat_n(&piece[..], (1 << 30) / RECEIVE_BYTES));
         pieces.extend([&b"x\nnext\n"[..], b"0123456789\r", b"\n"]);
         let (lines, long) = feed(&mut buffer, &pieces);
         assert_eq!(lines, b"ok\nnext\n0123456789\r\n");

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use arrow_array::builder::StringBuilder;
+use arrow_array::{Array, RecordBatch};
 use arrow_schema::SchemaRef;
 
 use super::decoder::{Decoded, Decoder, each_line};
@@ -80,7 +80,11 @@ impl Decoder for LineColumn {
         if self.rows == 0 {
             return;
         }
-        let column = self.open.finish();
+        let mut column = self.open.finish();
+        // Room for a full slice is given back where a tick or an end left it mostly empty.
+        if self.bytes < SLICE_BYTES_MAX / 2 {
+            column.shrink_to_fit();
+        }
         let slice = RecordBatch::try_new(Arc::clone(&self.schema), vec![Arc::new(column)]);
         decoded.slices.push(slice.expect("the format `lines` has one required text column"));
         (self.rows, self.bytes) = (0, OFFSET);
@@ -98,7 +102,6 @@ pub fn too_long(line_bytes_max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::Array;
     use arrow_array::cast::AsArray;
 
     use super::*;
@@ -152,6 +155,8 @@ mod tests {
             let bytes = column.values().len() + size_of_val(column.value_offsets());
             assert!(bytes <= SLICE_BYTES_MAX && slice.num_rows() <= SLICE_ROWS_MAX);
         }
+        let last = slices.last().expect("there are slices");
+        assert!(last.get_array_memory_size() < 2 * last.num_rows() * (16 + OFFSET) + 4096);
         let (slices, _) = decode(100, &[&b"\n".repeat(SLICE_ROWS_MAX + 1)]);
         let rows: Vec<usize> = slices.iter().map(RecordBatch::num_rows).collect();
         assert_eq!(rows, [SLICE_ROWS_MAX, 1]);
