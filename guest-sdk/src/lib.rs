@@ -41,7 +41,7 @@ pub mod prelude {
         Row, filter, flat_map, flat_map_values, map, map_partitions, map_values, reduce,
     };
 
-    pub use crate::column::{Date, Decimal, Timestamp};
+    pub use crate::column::{Date, Decimal, List, Timestamp};
     pub use crate::context::{Context, Task};
     pub use crate::reject::Reject;
     pub use crate::{log, plugin};

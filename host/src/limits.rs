@@ -15,7 +15,8 @@ pub const SLICE_BYTES_MAX: usize = MIB;
 pub const SLICE_ROWS_MAX: usize = 64 * 1024;
 /// Bytes of one block. A fuller block is sealed before its interval ends.
 pub const BLOCK_BYTES_MAX: usize = 16 * MIB;
-/// The longest a block stays open, however long the batch (Spark's `spark.streaming.blockInterval`).
+/// The longest a block stays open, however long the batch (Spark's
+/// `spark.streaming.blockInterval`).
 pub const BLOCK_INTERVAL_MAX: Duration = Duration::from_millis(200);
 /// How long a batch tick waits for receivers to seal their open blocks.
 pub const SEAL_WAIT_MAX: Duration = Duration::from_millis(1);
@@ -110,8 +111,13 @@ pub const COMPILE_WALL_MAX: Duration = Duration::from_secs(90);
 pub const JOB_FILE_BYTES_MAX: usize = MIB;
 /// Plugins, sources, streams or sinks of a job, each: all are held and checked at once.
 pub const DECLARATIONS_MAX: usize = 1024;
-/// Steps of one stream.
+/// Steps of a job, all streams together: planning keeps the schema after each.
 pub const STEPS_MAX: usize = 1024;
+/// How often a union may bring partitions together, unions of unions counted through: each more
+/// is a task per partition and batch.
+pub const UNION_WIDTH_MAX: usize = 1024;
+/// Words that a message lists of those that would be allowed.
+pub const LISTED_WORDS_MAX: usize = 24;
 /// What is wrong with a job, told at once; people mend a few and try again.
 pub const FINDINGS_MAX: usize = 20;
 /// The longest batch interval: beyond a day a clock of batches is the wrong tool.

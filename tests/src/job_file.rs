@@ -6,5 +6,5 @@
 mod catalogue;
 mod explained;
 mod mismatched;
-mod read;
 mod schema;
+mod staged;

@@ -86,6 +86,15 @@ impl Feeder {
     }
 }
 
+/// Ends a connection with a reset instead of an end.
+pub fn reset(stream: TcpStream) {
+    let runtime = engine();
+    let _inside = runtime.runtime.enter();
+    stream.set_nonblocking(true).expect("it is a socket");
+    let stream = tokio::net::TcpStream::from_std(stream).expect("it is a socket");
+    stream.set_zero_linger().expect("it is a socket");
+}
+
 /// Batches as they come out of a stream.
 #[derive(Debug)]
 pub struct Collected {

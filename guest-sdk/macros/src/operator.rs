@@ -8,9 +8,9 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, ItemFn, Result, Type};
 
-use crate::signature::{Place, Signature, read, read_keys, strip};
+use crate::signature::{ColumnArgument, Place, Signature, read, read_keys, strip};
 use crate::types::{
-    bound_item, is_named, referenced_row, result_of, returned_items, returned_row,
+    bound_item, is_named, is_owned, referenced_row, result_of, returned_items, returned_row,
     with_inferred_lifetimes,
 };
 
@@ -320,21 +320,40 @@ fn reduce(
         let message = "`#[reduce]` cannot refuse rows: it returns a value, no `Result`";
         return Err(Error::new(written.span(), message));
     }
-    let row = with_inferred_lifetimes(&left.written);
-    let spelled = |written: &Type| with_inferred_lifetimes(written).into_token_stream().to_string();
-    for other in [&right.written, written] {
-        if spelled(other) != spelled(&left.written) {
-            let message = "`#[reduce]` takes two values of one type and returns that type";
-            return Err(Error::new(other.span(), message));
-        }
+    let (left_row, right_row) = (row_of(left), row_of(right));
+    if spelled(&left_row) != spelled(&right_row) {
+        let message = "`#[reduce]` takes two values of one type";
+        return Err(Error::new(right.written.span(), message));
     }
-    let call = call(function, signature, |index| match index {
-        0 => quote!(__left),
-        _ => quote!(__right),
+    let call = call(function, signature, |index| {
+        let value = [quote!(__left), quote!(__right)][index].clone();
+        let by_reference = referenced_row(&signature.columns[index].written).is_some();
+        if by_reference { quote!(&#value) } else { value }
     });
+    if spelled(written) == spelled(&left_row) {
+        return Ok(quote! {
+            ::tidemill_sdk::operator::Operator::reduce::<#left_row, #kept, _>(
+                #declaration, #load, |__parameters, __context, _, __left, __right| #call,
+            )
+        });
+    }
+    if !is_owned(written) {
+        let message = "`#[reduce]` takes two values of one type and returns that type";
+        return Err(Error::new(written.span(), message));
+    }
     Ok(quote! {
-        ::tidemill_sdk::operator::Operator::reduce::<#row, #kept, _>(
-            #declaration, #load, |__parameters, __context, _, __left, __right| #call,
+        ::tidemill_sdk::operator::Operator::reduce_made::<#written, #kept, _>(
+            #declaration, #load, |__parameters, __context, __left, __right| #call,
         )
     })
+}
+
+/// The row type of an argument, by value or by reference.
+fn row_of(column: &ColumnArgument) -> Type {
+    with_inferred_lifetimes(referenced_row(&column.written).unwrap_or(&column.written))
+}
+
+/// The type as text, lifetimes aside: equal for equal types unless one is an alias.
+fn spelled(written: &Type) -> String {
+    with_inferred_lifetimes(written).into_token_stream().to_string()
 }

@@ -58,7 +58,7 @@ pub(crate) fn refuse_unsupported(written: &Type) -> Result<()> {
     let Some((place, name)) = unsupported.0 else { return Ok(()) };
     let message = format!(
         "`{name}` is no column type; columns are bool, i32, i64, u64, f64, &str, String, &[u8], \
-         Vec<u8>, Timestamp, Date, Decimal<P, S>, and Option<..> of these"
+         Vec<u8>, Timestamp, Date, Decimal<P, S>, List<T>, and Option<..> of these"
     );
     Err(Error::new(place, message))
 }

@@ -48,7 +48,7 @@ impl TextBuilder {
 
 /// Where a value lies in the bytes.
 #[inline]
-fn span(offsets: &[[u8; 4]], row: usize) -> std::ops::Range<usize> {
+pub(super) fn span(offsets: &[[u8; 4]], row: usize) -> std::ops::Range<usize> {
     let at = |index: usize| u32::from_ne_bytes(offsets[index]) as usize;
     at(row)..at(row + 1)
 }
@@ -63,10 +63,7 @@ impl Scalar for &'static str {
     }
 
     fn open<'a>(cursor: &mut Cursor<'a>, length: usize) -> Result<Self::Reader<'a>, Failure> {
-        let offsets = cursor.offsets(length)?;
-        let text = std::str::from_utf8(cursor.buffer(0)?)
-            .map_err(|error| Failure::new(format!("a text column is not UTF-8: {error}")))?;
-        Ok((offsets, text))
+        Ok((cursor.offsets(length)?, cursor.text()?))
     }
 
     #[inline]
@@ -76,6 +73,10 @@ impl Scalar for &'static str {
 
     fn shorten<'b, 'a: 'b>(value: Self::Of<'a>) -> Self::Of<'b> {
         value
+    }
+
+    fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b> {
+        reader
     }
 
     fn blank<'a>() -> Self::Of<'a> {
@@ -116,6 +117,10 @@ impl Scalar for &'static [u8] {
 
     fn shorten<'b, 'a: 'b>(value: Self::Of<'a>) -> Self::Of<'b> {
         value
+    }
+
+    fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b> {
+        reader
     }
 
     fn blank<'a>() -> Self::Of<'a> {

@@ -26,6 +26,15 @@ impl<In, P, F> ReduceBody<In, P, F> {
     }
 }
 
+/// How many rows there are on both sides.
+pub(super) fn same_rows(left: BatchRef<'_>, right: BatchRef<'_>) -> Result<usize, Failure> {
+    if left.rows != right.rows {
+        let (left, right) = (left.rows, right.rows);
+        return Err(Failure::new(format!("{left} rows to merge with {right}")));
+    }
+    Ok(left.rows as usize)
+}
+
 impl<In, P, F> FoldBody for ReduceBody<In, P, F>
 where
     In: Columns,
@@ -75,11 +84,7 @@ where
         right: BatchRef<'_>,
     ) -> Result<Batch, Failure> {
         let parameters = (self.load)(parameters)?;
-        if left.rows != right.rows {
-            let (left, right) = (left.rows, right.rows);
-            return Err(Failure::new(format!("{left} rows to merge with {right}")));
-        }
-        let rows = left.rows as usize;
+        let rows = same_rows(left, right)?;
         let left = In::open(&mut Cursor::new(left), rows)?;
         let right = In::open(&mut Cursor::new(right), rows)?;
         position::enter_step(0);

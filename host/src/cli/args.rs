@@ -34,11 +34,11 @@ pub enum Command {
     Explain(JobArgs),
     /// Count the words of a text that comes over a socket, through a component built from source.
     Demo(DemoArgs),
+    /// Print the JSON Schema of job files, for editors.
+    Schema,
     /// Make, build, look at and try plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
-    /// Print the JSON Schema of job files, for editors.
-    Schema,
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
+use super::checked::Mismatch;
 use super::fault::PlanFault;
-use super::step::Mismatch;
 use crate::limits::{COLUMNS_MAX, NAME_BYTES_MAX};
 use crate::model::finding::Part;
 use crate::model::pipeline::StepDeclaration;

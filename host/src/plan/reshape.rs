@@ -3,9 +3,9 @@
 //! Takes the rows before them. Gives the rows after them. Never calls anything.
 
 use super::binding::choose;
-use super::fault::PlanFault;
+use super::checked::{CheckedStep, Mismatch, StepContext, StepWork, label, need_key};
+use super::fault::{PlanFault, columns};
 use super::naming;
-use super::step::{CheckedStep, Mismatch, StepContext, StepWork, label, need_key};
 use crate::limits::LIST_DEPTH_MAX;
 use crate::model::column_type::ColumnType;
 use crate::model::finding::Part;
@@ -106,12 +106,10 @@ pub(super) fn union(
 
 /// The first difference of two schemas in words.
 fn difference(expected: &StreamSchema, found: &StreamSchema) -> Option<String> {
-    if expected.columns.len() != found.columns.len() {
-        let counts = (found.columns.len(), expected.columns.len());
-        return Some(format!(
-            "it has {} columns ({found}), expected {} ({expected})",
-            counts.0, counts.1
-        ));
+    let counts = (found.columns.len(), expected.columns.len());
+    if counts.0 != counts.1 {
+        let had = format!("it has {} ({found})", columns(counts.0));
+        return Some(format!("{had}, expected {} ({expected})", columns(counts.1)));
     }
     let mut pairs = found.columns.iter().zip(&expected.columns).enumerate();
     if let Some((index, (found, expected))) = pairs.find(|(_, (found, expected))| found != expected)
@@ -119,5 +117,5 @@ fn difference(expected: &StreamSchema, found: &StreamSchema) -> Option<String> {
         return Some(format!("its column {} is `{found}`, expected `{expected}`", index + 1));
     }
     (found.keys != expected.keys)
-        .then(|| format!("its first {} columns are key, expected {}", found.keys, expected.keys))
+        .then(|| format!("its key has {}, expected {}", columns(found.keys), expected.keys))
 }

@@ -236,7 +236,7 @@ mod tests {
     fn a_prefix_must_name_something() {
         let storage = Arc::new(MemoryStorage::new());
         let error = FileSink::open("out".to_owned(), Path::new("/"), false, storage);
-        let expected = "sink `out` has prefix `/`, expected a path that ends in a name";
+        let expected = "sink `out` has prefix `/`, expected one that ends in a name";
         assert_eq!(error.expect_err("there is no name").to_string(), expected);
     }
 

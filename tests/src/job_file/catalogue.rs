@@ -34,7 +34,7 @@ const WORDS: &str = "
     reduce of_n (n: int64) -> (n: int64) by name
 ";
 
-/// The plugins `words`, and `plain`, which is the same without chains.
+/// The plugins `words`, `tags`, and `plain`: the same, but `plain` takes no chains.
 pub fn catalogue() -> HashMap<String, PluginDescription> {
     let operators: Vec<OperatorDescription> =
         WORDS.lines().map(str::trim).filter(|line| !line.is_empty()).map(operator).collect();
@@ -48,7 +48,7 @@ pub fn catalogue() -> HashMap<String, PluginDescription> {
         };
         (name.to_owned(), description)
     };
-    HashMap::from([plugin("words", true), plugin("plain", false)])
+    HashMap::from([plugin("words", true), plugin("tags", true), plugin("plain", false)])
 }
 
 fn operator(line: &str) -> OperatorDescription {
@@ -108,8 +108,9 @@ fn column(word: &str) -> Column {
 
 /// A job of one stream with these steps, from a JSON source of these columns.
 pub fn job(schema: &str, steps: &str) -> String {
-    let head = "name = \"j\"\nbatch_interval = \"1s\"\n\
-                plugins.words.component = \"w.wasm\"\nplugins.plain.component = \"p.wasm\"\n";
+    let plugin = |name: &str| format!("{name} = {{ component = \"{name}.wasm\" }}");
+    let plugins = ["words", "tags", "plain"].map(plugin).join(", ");
+    let head = format!("name = \"j\"\nbatch_interval = \"1s\"\nplugins = {{ {plugins} }}\n");
     let source =
         format!("[sources.rows]\ntype = \"stdin\"\nformat = \"json\"\nschema = {schema}\n");
     let stream = format!("[streams.out]\nfrom = \"rows\"\nsteps = [\n{steps}\n]\n");

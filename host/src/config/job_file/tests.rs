@@ -1,4 +1,7 @@
 //! Config: what is said about every kind of mistake, and what good files mean.
+//!
+//! Takes one good job and changes of it. Gives the exact words with line and column. Never reads a
+//! file.
 
 mod good;
 mod keys;

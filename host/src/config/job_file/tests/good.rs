@@ -1,4 +1,6 @@
 //! Config: what good job files mean, what a mistake looks like, and that no text is a panic.
+//!
+//! Takes good job files. Gives the pipelines they declare. Never plans them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,7 +62,7 @@ fn sources_mean_what_is_written() {
         (folder.format, &folder.on_bad_row),
         (Format::Json, &OnBadRow::DeadLetter("folder/bad.jsonl".into()))
     );
-    let columns = "user: utf8, age: int64?, tags: list<utf8?>, price: decimal128(18,2)";
+    let columns = "user: utf8, age: int64?, tags: list<utf8?>";
     assert_eq!(folder.schema.to_string(), columns);
     assert!(matches!(
         made.connector,
@@ -88,7 +90,7 @@ fn steps_and_sinks_keep_their_order() {
     assert_eq!(all.steps[1].rename, Some(vec!["tag".to_owned()]));
     assert_eq!(json!(all.steps[1].params), json!({ "mark": "#" }));
     assert!(all.steps[2].append);
-    assert_eq!(all.steps[2].name.as_deref(), Some("pairs"));
+    assert_eq!(all.steps[2].name.as_deref(), Some("lengths"));
     assert!(matches!(&counts.steps[1].operation, Operation::ReduceByKey(OperatorRef::BuiltIn(_))));
     assert_eq!(counts.steps[1].partitions, Some(3));
     let [second, first] = pipeline.sinks.as_slice() else { panic!("{:?}", pipeline.sinks) };

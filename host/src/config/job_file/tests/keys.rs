@@ -1,4 +1,6 @@
 //! Config: which keys stand in a job file: mistakes of syntax, unknown, missing and misplaced keys.
+//!
+//! Takes changes of the good job. Gives what is said of them.
 
 use super::{ADDRESS, INTERVAL, SPLIT, check, check_after};
 

@@ -1,4 +1,6 @@
 //! Config: what a job file calls by name: mistakes of references, rings, names and steps.
+//!
+//! Takes changes of the good job. Gives what is said of them.
 
 use super::{SPLIT, STEP, check, check_after};
 
@@ -104,7 +106,7 @@ fn step_has_exactly_one_operation() {
         "11:37: `flat_map` and `map` stand in one step; make them two",
     );
     check(STEP, "count = false", "11:13: `count` is `false`, allowed is `true`: or leave it out");
-    check(STEP, "union = []", "11:13: `union` names nothing, expected at least one");
+    check(STEP, "union = []", "11:13: `union` has 0 names, allowed are 1 to 1024");
 }
 
 #[test]

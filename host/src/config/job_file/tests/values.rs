@@ -1,4 +1,6 @@
 //! Config: what stands under the keys of a job file: mistakes of types, ranges, units and choices.
+//!
+//! Takes changes of the good job. Gives what is said of them.
 
 use super::{ADDRESS, INTERVAL, SPLIT, STEP, check, check_after};
 

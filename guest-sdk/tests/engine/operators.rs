@@ -1,10 +1,8 @@
 //! Operators of every kind, run natively through the table that the host calls in the sandbox.
 
-#![allow(missing_docs, reason = "a test")]
-
-mod rig;
-
-use rig::{Answer, in_words};
+use crate::rig::{Answer, batch_of, in_words};
+use tidemill_sdk::batch::Batch;
+use tidemill_sdk::native::Step;
 use tidemill_sdk::prelude::*;
 use tidemill_sdk::row::Columns;
 
@@ -157,6 +155,16 @@ fn later<'a>(a: &'a str, b: &'a str) -> &'a str {
     a.max(b)
 }
 
+#[reduce]
+fn least<'a>(a: &&'a str, b: &&'a str) -> &'a str {
+    (*a).min(*b)
+}
+
+#[reduce]
+fn join(a: &str, b: &str, #[param(default = '+')] between: char) -> String {
+    format!("{a}{between}{b}")
+}
+
 #[map]
 fn fragile(number: i64) -> i64 {
     assert!(number != 7, "seven is not for me");
@@ -188,10 +196,12 @@ plugin!(
     both,
     later,
     fragile,
+    least,
+    join,
 );
 
 fn check<In: Columns, Out: Columns>(steps: &[&str], input: &[In::Of<'_>], expected: Answer<Out>) {
-    rig::check::<In, Out>(operators(), steps, input, expected);
+    crate::rig::check::<In, Out>(operators(), steps, input, expected);
 }
 
 fn check_fold<C: Columns>(
@@ -201,7 +211,7 @@ fn check_fold<C: Columns>(
     count: u32,
     expected: Result<&[C::Of<'_>], &str>,
 ) {
-    rig::check_fold::<C>(operators(), name, values, (groups, count), expected);
+    crate::rig::check_fold::<C>(operators(), name, values, (groups, count), expected);
 }
 
 #[test]
@@ -391,6 +401,16 @@ fn wrong_calls_fail_and_do_not_panic() {
         Answer::failure("a column of type `int64` has nulls; take it as `Option`"),
     );
     check::<i64, &str>(&[], &[1], Answer::failure("the chain has no step"));
+    check::<&str, i64>(
+        &["split", "negate"],
+        &["a"],
+        Answer::failure("operator `split` gives (utf8), and `negate` takes (int64)"),
+    );
+    check::<i64, i64>(
+        &["positive", "negate"],
+        &[1],
+        Answer::failure("operator `positive` gives (int64?), and `negate` takes (int64)"),
+    );
 }
 
 #[test]
@@ -406,7 +426,25 @@ fn values_fold_to_one_row_per_group() {
         2,
         Ok(&[(3, Some(4)), (5, None)]),
     );
+    check_fold::<&str>("least", &["b", "a", "c"], &[0, 0, 1], 2, Ok(&["a", "c"]));
+    check_fold::<&str>("join", &["b", "a", "c", "d"], &[1, 0, 1, 1], 2, Ok(&["a", "b+c+d"]));
     check_fold::<(i64, f64)>("total", &[(1, 0.5), (2, 0.25)], &[0, 0], 1, Ok(&[(3, 0.5)]));
+}
+
+#[test]
+fn partial_results_merge_row_by_row() {
+    let merge = |name, left: Batch, right: Batch| {
+        let (mut left_buffers, mut right_buffers) = (Vec::new(), Vec::new());
+        let step = Step { operator: crate::rig::number_of(operators(), name), parameters: b"{}" };
+        let (left, right) = (left.lend(&mut left_buffers), right.lend(&mut right_buffers));
+        operators().merge(step, Task::default(), left, right)
+    };
+    let (left, right) = (batch_of::<i64>(&[1, 2]), batch_of::<i64>(&[10, 20]));
+    assert_eq!(merge("add", left.clone(), right), Ok(batch_of::<i64>(&[11, 22])));
+    let texts = (batch_of::<&str>(&["a", ""]), batch_of::<&str>(&["b", "c"]));
+    assert_eq!(merge("join", texts.0, texts.1), Ok(batch_of::<&str>(&["a+b", "+c"])));
+    let failure = merge("add", left, batch_of::<i64>(&[1])).expect_err("two rows and one");
+    assert_eq!(failure.message, "2 rows to merge with 1");
 }
 
 #[test]
@@ -451,7 +489,8 @@ fn the_description_says_what_attributes_and_docs_said() {
         "swap: Map by Position (word: utf8, count: int64) -> (_1: int64, _2: utf8)",
         "describe_pair: Map by Position (_1: utf8, _2: int64) -> (value: utf8)",
         "positive: Map by Position (number: int64) -> (value: int64?)",
-        "visit: Map by Name (user: utf8, at: timestamp, price: float64?) -> (who: utf8, type: int64)",
+        "visit: Map by Name (user: utf8, at: timestamp, price: float64?) \
+         -> (who: utf8, type: int64)",
         "total: Reduce by Position (sum: int64, most: float64) -> (sum: int64, most: float64)",
         "longest: MapPartitions by Position (words: utf8) -> (_1: utf8 | _2: int64)",
         "place: Map by Position (word: utf8) -> (value: utf8) before: utf8 = \"\" after: utf8",
