@@ -11,23 +11,22 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Flags of an outer cargo, and users' own, that would change or break a guest's build.
-const REMOVED: [&str; 13] = [
+const REMOVED: [&str; 9] = [
     "RUSTC",
     "RUSTC_WRAPPER",
     "RUSTC_WORKSPACE_WRAPPER",
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
-    "CARGO_BUILD_RUSTFLAGS",
-    "CARGO_BUILD_RUSTC",
-    "CARGO_BUILD_TARGET",
-    "CARGO_BUILD_TARGET_DIR",
     "CARGO_TARGET_DIR",
     "LD_LIBRARY_PATH",
     "MAKEFLAGS",
     "CARGO_MAKEFLAGS",
 ];
-/// Families of the same: profiles and the sandbox target's own settings.
-const REMOVED_PREFIXES: [&str; 2] = ["CARGO_PROFILE_", "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_"];
+/// Families of the same: cargo's settings, profiles, and those of the sandbox's target.
+const REMOVED_PREFIXES: [&str; 3] =
+    ["CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_"];
+/// The one of these that changes nothing but the pace.
+const KEPT: &str = "CARGO_BUILD_JOBS";
 /// Lines waiting between a child and us; at it the child waits.
 const LINES_WAITING_MAX: usize = 256;
 /// Bytes kept of each stream; the beginning of a longer one is dropped.
@@ -78,9 +77,6 @@ impl Command {
         let name = Path::new(program).file_name().unwrap_or(program).to_string_lossy().into_owned();
         let mut inner = std::process::Command::new(program);
         inner.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for variable in REMOVED {
-            inner.env_remove(variable);
-        }
         for (variable, _) in std::env::vars_os().filter(|(variable, _)| is_removed(variable)) {
             inner.env_remove(variable);
         }
@@ -193,7 +189,8 @@ pub(crate) fn last_words(stderr: &str) -> String {
 
 fn is_removed(variable: &OsStr) -> bool {
     let variable = variable.to_string_lossy();
-    REMOVED_PREFIXES.iter().any(|prefix| variable.starts_with(prefix))
+    let in_family = REMOVED_PREFIXES.iter().any(|prefix| variable.starts_with(prefix));
+    REMOVED.contains(&&*variable) || (in_family && variable != KEPT)
 }
 
 fn read_both(child: &mut Child) -> std::sync::mpsc::Receiver<Line> {
@@ -240,6 +237,16 @@ mod tests {
 
     fn shell(script: &str) -> Command {
         Command::new("sh").args(["-c", script])
+    }
+
+    #[test]
+    fn flags_of_an_outer_cargo_are_removed() {
+        for removed in ["RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_PROFILE_RELEASE_LTO"] {
+            assert!(is_removed(removed.as_ref()), "{removed}");
+        }
+        for kept in ["PATH", "RUSTUP_TOOLCHAIN", "CARGO_HOME", "CARGO_BUILD_JOBS"] {
+            assert!(!is_removed(kept.as_ref()), "{kept}");
+        }
     }
 
     #[test]

@@ -153,11 +153,11 @@ impl PrivateApt {
         let _ = fs::remove_dir_all(self.folder.join("packages"));
     }
 
-    /// A whole tar beside the package, so that neither program needs a pipe from us.
+    /// A shell joins the two programs; a package that ends early fails the second.
     fn unpack_some(&self, package: &Path, patterns: &[String]) -> Result<(), DebianError> {
-        let script = "dpkg-deb --fsys-tarfile \"$1\" > \"$1.tar\" && shift_tar=\"$1.tar\" && \
-                      into=\"$2\" && shift 2 && tar -xf \"$shift_tar\" -C \"$into\" --wildcards \
-                      \"$@\"; ended=$?; rm -f \"$shift_tar\"; exit $ended";
+        let script = "package=$1 folder=$2; shift 2; \
+                      dpkg-deb --fsys-tarfile \"$package\" | \
+                      tar -x -C \"$folder\" --wildcards \"$@\"";
         Command::new("sh")
             .args(["-c", script, "sh"])
             .arg(package)

@@ -29,7 +29,11 @@ struct Fresh {
 
 impl Fresh {
     fn new(name: &'static str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::below(&std::env::temp_dir(), name)
+    }
+
+    fn below(folder: &Path, name: &'static str) -> Self {
+        let folder = tempfile::tempdir_in(folder).expect("a folder");
         new_plugin(&folder.path().join(name)).expect("it is made");
         Self { folder, name }
     }
@@ -82,6 +86,14 @@ fn new_plugin_builds_and_tests_far_from_a_checkout() {
     let lock = fs::read_to_string(plugin.path().join("Cargo.lock")).expect("it is there");
     assert!(lock.contains("name = \"far_away\"") && lock.contains("name = \"tidemill-sdk\""));
     assert!(plugin.build().expect("it is kept").cached);
+}
+
+#[test]
+fn new_plugin_builds_inside_a_checkout() {
+    fs::create_dir_all(shared_target()).expect("made");
+    // Below the workspace of the checkout's plugins, which it is no member of.
+    let plugin = Fresh::below(&shared_target(), "nearby");
+    plugin.build().expect("it builds");
 }
 
 #[test]

@@ -102,6 +102,14 @@ fn plugin_goes_from_nothing_to_rows() {
         assert!(checked.out.contains(expected), "`{expected}` in {}", checked.out);
     }
 
+    let target = place.target.to_string_lossy();
+    let copy = ["plugin", "build", "greeter", "--target-dir", &target, "--out", "copy.wasm"];
+    let copied = place.run(&copy, "");
+    assert_eq!((copied.code, copied.out.as_str()), (Some(0), "copy.wasm\n"), "{}", copied.err);
+    assert!(copied.err.contains("is unchanged"), "{}", copied.err);
+    let original = fs::read(&component).expect("it is there");
+    assert_eq!(fs::read(place.folder.path().join("copy.wasm")).expect("copied"), original);
+
     let lines = "{\"line\": \"one two\"}\n\n{\"line\": \"three\"}\n";
     let ran = place.run(&["plugin", "run", &component, "split"], lines);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
