@@ -8,6 +8,8 @@ mod guest_build_toolchain;
 mod sdk_bindings;
 
 #[cfg(test)]
+mod border;
+#[cfg(test)]
 mod ingest_rig;
 #[cfg(test)]
 mod ingest_socket;
