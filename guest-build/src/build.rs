@@ -21,7 +21,8 @@ pub struct Options<'a> {
     /// Which steps lead to a toolchain.
     pub switches: Switches,
     /// Where cargo and components are put. Unless set: `target/tidemill-guests` in the plugin's
-    /// workspace, shared by all its plugins and never by a cargo run by hand.
+    /// workspace, shared by all its plugins and never by a cargo run by hand. Where several
+    /// workspaces share one, no two crates in them may have one name: cargo takes them for one.
     pub target_dir: Option<PathBuf>,
     /// Whether diagnostics carry terminal colours.
     pub colour: bool,

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::erased::Checked;
+
 /// Length and null count of one array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Node {
@@ -17,12 +19,23 @@ pub struct Node {
 /// A batch that somebody else holds.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchRef<'a> {
-    /// Its rows.
-    pub rows: u32,
-    /// One node per array, parents before children.
-    pub nodes: &'a [Node],
-    /// The buffers in Arrow's order.
-    pub buffers: &'a [&'a [u8]],
+    pub(crate) rows: u32,
+    nodes: &'a [Node],
+    buffers: &'a [&'a [u8]],
+    checked: Option<Checked>,
+}
+
+impl<'a> BatchRef<'a> {
+    /// A batch of so many rows: one node per array, parents before children, and the buffers in
+    /// Arrow's order. Its text is checked when it is read.
+    pub fn new(rows: u32, nodes: &'a [Node], buffers: &'a [&'a [u8]]) -> Self {
+        Self { rows, nodes, buffers, checked: None }
+    }
+
+    /// The same batch, its text checked before.
+    pub(crate) fn with_checked_text(self, checked: Checked) -> Self {
+        Self { checked: Some(checked), ..self }
+    }
 }
 
 /// A batch of our own.
@@ -40,7 +53,7 @@ impl Batch {
     /// Lends the batch; the slices are gathered in `buffers`.
     pub fn lend<'a>(&'a self, buffers: &'a mut Vec<&'a [u8]>) -> BatchRef<'a> {
         buffers.extend(self.buffers.iter().map(Vec::as_slice));
-        BatchRef { rows: self.rows, nodes: &self.nodes, buffers }
+        BatchRef::new(self.rows, &self.nodes, buffers)
     }
 }
 
@@ -85,12 +98,14 @@ pub struct Array<'a> {
 pub struct Cursor<'a> {
     nodes: std::slice::Iter<'a, Node>,
     buffers: std::slice::Iter<'a, &'a [u8]>,
+    checked: Option<Checked>,
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor before the first column.
     pub fn new(batch: BatchRef<'a>) -> Self {
-        Self { nodes: batch.nodes.iter(), buffers: batch.buffers.iter() }
+        let BatchRef { nodes, buffers, checked, .. } = batch;
+        Self { nodes: nodes.iter(), buffers: buffers.iter(), checked }
     }
 
     /// The node and bitmap of the next array, which is of that length.
@@ -121,6 +136,19 @@ impl<'a> Cursor<'a> {
                 buffer.len()
             ))),
             None => Err(Failure::new("the batch has too few buffers")),
+        }
+    }
+
+    /// The next buffer as text.
+    ///
+    /// # Errors
+    /// When there is none, or it is not UTF-8.
+    pub fn text(&mut self) -> Result<&'a str, Failure> {
+        let bytes = self.buffer(0)?;
+        match self.checked {
+            Some(checked) => Ok(checked.text(bytes)),
+            None => std::str::from_utf8(bytes)
+                .map_err(|error| Failure::new(format!("a text column is not UTF-8: {error}"))),
         }
     }
 

@@ -6,6 +6,7 @@
 
 use crate::batch::Failure;
 use crate::call::Call;
+use crate::erased::Checked;
 use crate::operator::{RowsBody, StepCall};
 use crate::sink::{Built, SelectionSink, Sink};
 use crate::source::Source;
@@ -46,7 +47,7 @@ pub(crate) fn run_chain(
     }
     let between = run_segment(call, segment, Wanted::RowsWithOrigin, source)?;
     let mut buffers = Vec::new();
-    let batch = between.batch.lend(&mut buffers);
+    let batch = between.batch.lend(&mut buffers).with_checked_text(Checked::by_gathering());
     run_chain(call, rest, wanted, Source { batch, origins: Some(&between.origins) })
 }
 

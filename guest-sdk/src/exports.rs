@@ -9,6 +9,7 @@ use crate::bindings::exports::tidemill::plugin::{folds, operators};
 use crate::bindings::tidemill::plugin::{host, types};
 use crate::context;
 use crate::description as own;
+use crate::erased::Checked;
 use crate::native::{Applied, Step, Table};
 use crate::position;
 use crate::reject;
@@ -25,7 +26,10 @@ fn report_panics() {
     ONCE.call_once(|| {
         std::panic::set_hook(Box::new(|panic| {
             let (step, row) = position::current();
-            let said = panic.payload_as_str().unwrap_or("no message");
+            let payload = panic.payload();
+            let said = payload.downcast_ref::<&str>().copied();
+            let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            let said = said.unwrap_or("no message");
             match panic.location() {
                 Some(place) => host::panicked(&format!("{said} ({place})"), step, row),
                 None => host::panicked(said, step, row),
@@ -88,7 +92,8 @@ fn with_batch<R>(held: &types::Batch, run: impl FnOnce(batch::BatchRef<'_>) -> R
     let node = |node: &types::Node| batch::Node { length: node.length, nulls: node.nulls };
     let nodes: Vec<batch::Node> = held.nodes.iter().map(node).collect();
     let buffers: Vec<&[u8]> = held.buffers.iter().map(Vec::as_slice).collect();
-    run(batch::BatchRef { rows: held.rows, nodes: &nodes, buffers: &buffers })
+    let lent = batch::BatchRef::new(held.rows, &nodes, &buffers);
+    run(lent.with_checked_text(Checked::by_host()))
 }
 
 fn step_of(step: &types::Step) -> Step<'_> {

@@ -7,7 +7,7 @@ use crate::batch::{Batch, BatchRef, Failure};
 use crate::call::Call;
 use crate::chain::{ChainStep, Wanted, run_chain};
 use crate::context::Task;
-use crate::description::{Description, Kind};
+use crate::description::{Description, Field, Kind, Schema};
 use crate::operator::{Body, FoldBody, Operator, StepCall};
 use crate::parameter::Parameters;
 use crate::reject::Rejection;
@@ -73,6 +73,7 @@ impl Table {
     ) -> Result<Applied, Failure> {
         guarded(|| {
             let wanted = self.wanted(chain, want_origin)?;
+            self.check_fit(chain)?;
             let parameters = parse_all(chain)?;
             let mut steps = Vec::with_capacity(chain.len());
             for (index, (step, parameters)) in (0..).zip(chain.iter().zip(&parameters)) {
@@ -152,6 +153,22 @@ impl Table {
         Failure::new(format!("`{call}` was called on operator `{name}`, which is a {kind:?}"))
     }
 
+    /// Invariant of chains: a step takes the types of columns that the one before it gives.
+    fn check_fit(&self, chain: &[Step<'_>]) -> Result<(), Failure> {
+        for pair in chain.windows(2) {
+            let before = &self.operator(pair[0].operator)?.description;
+            let after = &self.operator(pair[1].operator)?.description;
+            if !satisfies(&before.output, &after.input) {
+                let (given, taken) = (types(&before.output), types(&after.input));
+                let (before, after) = (&before.name, &after.name);
+                return Err(Failure::new(format!(
+                    "operator `{before}` gives ({given}), and `{after}` takes ({taken})"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn wanted(&self, chain: &[Step<'_>], want_origin: bool) -> Result<Wanted, Failure> {
         let kinds = chain
             .iter()
@@ -167,6 +184,23 @@ impl Table {
             false => Wanted::Rows,
         })
     }
+}
+
+/// The types of columns, for comparing and for messages: `utf8, int64?`.
+fn types(schema: &Schema) -> String {
+    let word = |field: &Field| {
+        let nullable = if field.nullable { "?" } else { "" };
+        format!("{}{nullable}", field.data_type)
+    };
+    schema.fields.iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether rows of these columns may be given where those are taken.
+fn satisfies(given: &Schema, taken: &Schema) -> bool {
+    let pairs = || given.fields.iter().zip(&taken.fields);
+    given.fields.len() == taken.fields.len()
+        && pairs().all(|(given, taken)| given.data_type == taken.data_type)
+        && pairs().all(|(given, taken)| taken.nullable || !given.nullable)
 }
 
 fn parse_all(chain: &[Step<'_>]) -> Result<Vec<Parameters>, Failure> {

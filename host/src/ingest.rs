@@ -5,23 +5,36 @@
 
 pub mod bad_row;
 pub mod block_generator;
+pub mod dead_letter;
 pub mod decoder;
+pub mod file_rules;
+pub mod file_source;
 pub mod generate_receiver;
 pub mod intake;
+pub mod json_columns;
+pub mod json_reason;
+pub mod json_strict;
 pub mod line_buffer;
 pub mod line_column;
+pub mod range_reader;
 pub mod receiver;
 pub mod reconnect;
 pub mod socket_receiver;
 pub mod stdin_receiver;
 pub mod supervisor;
+pub mod zone;
 
+#[cfg(test)]
+mod test_rig;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Classify, Domain, Retry};
 use crate::model::block::BlockInfo;
 use crate::model::id::SourceId;
+use crate::sys::storage::StorageError;
 
 /// What happens at a receiver, in the order in which it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,9 +86,9 @@ pub enum ReceiverEvent {
 pub type EventPort = Arc<dyn Fn(SourceId, ReceiverEvent) + Send + Sync>;
 
 /// Why a source cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// A receiver is declared in a way it cannot work.
+    /// It is declared in a way it cannot work.
     #[error("source `{name}` cannot be read: {problem}")]
     Declaration {
         /// The source.
@@ -83,18 +96,48 @@ pub enum IngestError {
         /// What is wrong, and what is allowed.
         problem: String,
     },
+    /// A file or folder of it cannot be read.
+    #[error("source `{name}` cannot be read: {source}")]
+    File {
+        /// The source.
+        name: String,
+        /// What failed, and where.
+        source: StorageError,
+    },
+    /// Its dead-letter file cannot be written.
+    #[error("source `{name}` cannot keep bad rows: {source}")]
+    DeadLetter {
+        /// The source.
+        name: String,
+        /// What failed, and where.
+        source: StorageError,
+    },
+    /// Lines of a file do not fit, and it says that this fails the batch.
+    #[error("source `{name}` has {count} bad rows in `{}`; {first}", .path.display())]
+    BadRows {
+        /// The source.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// How many in the range that was read.
+        count: u64,
+        /// The first of them: what was wrong, and the beginning of it.
+        first: String,
+    },
 }
 
 impl Classify for IngestError {
     fn domain(&self) -> Domain {
         match self {
-            Self::Declaration { .. } => Domain::User,
+            Self::Declaration { .. } | Self::BadRows { .. } => Domain::User,
+            Self::File { source, .. } | Self::DeadLetter { source, .. } => source.domain(),
         }
     }
 
     fn retry(&self) -> Retry {
         match self {
-            Self::Declaration { .. } => Retry::Never,
+            Self::Declaration { .. } | Self::BadRows { .. } => Retry::Never,
+            Self::File { source, .. } | Self::DeadLetter { source, .. } => source.retry(),
         }
     }
 }

@@ -9,6 +9,7 @@
 pub mod api;
 pub mod batch;
 pub mod block;
+pub mod config;
 pub mod driver;
 pub mod error;
 pub mod exec;

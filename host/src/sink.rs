@@ -5,17 +5,20 @@
 
 pub mod batch_function;
 pub mod element;
+pub mod file_sink;
+pub mod json_lines;
 pub mod print_sink;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
 
 use crate::error::{Classify, Domain, Retry};
 use crate::model::pipeline::{SinkConnector, SinkDeclaration};
-use crate::model::schema::StreamSchema;
 use crate::model::time::BatchTime;
+use crate::sys::storage::{Storage, StorageError};
 
 /// Something to write to that others write to as well.
 pub type SharedWriter = Arc<Mutex<dyn Write + Send>>;
@@ -45,6 +48,22 @@ pub enum SinkError {
         /// Why.
         source: io::Error,
     },
+    /// A batch could not be written.
+    #[error("sink `{sink}` cannot write: {source}")]
+    Write {
+        /// The sink.
+        sink: String,
+        /// What failed, and where.
+        source: StorageError,
+    },
+    /// The prefix of its folders is no name.
+    #[error("sink `{sink}` has prefix `{}`, expected a path that ends in a name", .prefix.display())]
+    Prefix {
+        /// The sink.
+        sink: String,
+        /// The prefix.
+        prefix: PathBuf,
+    },
     /// The program's own function failed or panicked.
     #[error("sink `{sink}`: its function {what}: {message}")]
     Function {
@@ -61,33 +80,37 @@ impl Classify for SinkError {
     fn domain(&self) -> Domain {
         match self {
             Self::Print { .. } => Domain::External,
-            Self::Function { .. } => Domain::User,
+            Self::Write { source, .. } => source.domain(),
+            Self::Prefix { .. } | Self::Function { .. } => Domain::User,
         }
     }
 
     fn retry(&self) -> Retry {
         match self {
             Self::Print { .. } => Retry::Backoff,
-            Self::Function { .. } => Retry::Never,
+            Self::Write { source, .. } => source.retry(),
+            Self::Prefix { .. } | Self::Function { .. } => Retry::Never,
         }
     }
 }
 
-/// The sink of a declaration, for rows of that schema. What is printed goes to `out`.
+/// The sink of a declaration. What is printed goes to `out`, files to the storage.
 ///
 /// # Errors
 /// When the sink cannot work as it is declared.
 pub fn open(
     declared: &SinkDeclaration,
-    _schema: &StreamSchema,
     out: SharedWriter,
+    storage: Arc<dyn Storage>,
 ) -> Result<Box<dyn Sink>, SinkError> {
     let name = declared.name.clone();
     Ok(match &declared.connector {
         SinkConnector::Print { rows } => Box::new(print_sink::PrintSink::new(name, *rows, out)),
+        SinkConnector::Files { prefix, empty_batches } => {
+            Box::new(file_sink::FileSink::open(name, prefix, *empty_batches, storage)?)
+        }
         SinkConnector::ForEachBatch(function) => {
             Box::new(batch_function::BatchFunctionSink::new(name, Arc::clone(function)))
         }
-        SinkConnector::Files { .. } => Box::new(print_sink::PrintSink::new(name, 0, out)),
     })
 }

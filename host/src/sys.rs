@@ -6,3 +6,5 @@
 pub mod clock;
 pub mod cpu;
 pub mod entropy;
+pub mod storage;
+pub mod storage_memory;

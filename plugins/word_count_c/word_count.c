@@ -172,7 +172,7 @@ bool exports_tidemill_plugin_operators_apply(
   *ret = (output_t){0};
   bool done = true;
   if (chain->len != 1) {
-    done = fail(err, (plugin_string_t)TEXT("a chain of more than one step, but `describe` says `chains: false`"));
+    done = fail(err, (plugin_string_t)TEXT("it takes one step at a time, as `describe` says"));
   } else if (chain->ptr[0].operator_ == SPLIT) {
     split(input, ret);
   } else if (chain->ptr[0].operator_ == PAIR) {

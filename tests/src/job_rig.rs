@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,9 +15,11 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use tidemill::api::dstream::{BoxError, DStream};
+use tidemill::api::plugin::LoadedPlugin;
 use tidemill::driver::engine::{Engine, EngineConfig};
 use tidemill::model::time::BatchTime;
 use tidemill::wasm::compile::Compiler;
+use tidemill_guest_build::{Options, build};
 
 /// How long a test waits for what must come; only a test that fails waits that long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,6 +40,22 @@ pub fn scratch(name: &str) -> PathBuf {
     let folder = profile.join("test-scratch").join(name);
     std::fs::create_dir_all(&folder).expect("a scratch folder");
     folder
+}
+
+/// A plugin of the project, built from its source.
+pub fn plugin(name: &str) -> LoadedPlugin {
+    built(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(name))
+}
+
+/// A guest that only tests run, built from its source.
+pub fn guest(name: &str) -> LoadedPlugin {
+    built(&Path::new(env!("CARGO_MANIFEST_DIR")).join("guests").join(name))
+}
+
+fn built(folder: &Path) -> LoadedPlugin {
+    let options = Options { report: &|line| eprintln!("{line}"), ..Options::default() };
+    let built = build(folder, &options).expect("the plugin builds");
+    engine().load_plugin(built.component).expect("the plugin loads")
 }
 
 /// A server that a socket source connects to.
@@ -66,6 +84,15 @@ impl Feeder {
     pub fn send(&self, text: &str) {
         self.accept().write_all(text.as_bytes()).expect("the source reads");
     }
+}
+
+/// Ends a connection with a reset instead of an end.
+pub fn reset(stream: TcpStream) {
+    let runtime = engine();
+    let _inside = runtime.runtime.enter();
+    stream.set_nonblocking(true).expect("it is a socket");
+    let stream = tokio::net::TcpStream::from_std(stream).expect("it is a socket");
+    stream.set_zero_linger().expect("it is a socket");
 }
 
 /// Batches as they come out of a stream.

@@ -2,7 +2,7 @@
 //!
 //! Takes and gives bits from the lowest of the first byte. Never leaves a bit after the last set.
 
-use super::{Scalar, reserve_bytes};
+use super::{Scalar, reserve};
 use crate::batch::{Batch, Cursor, Failure};
 
 /// Bits gathered one after the other.
@@ -38,7 +38,7 @@ impl Bits {
     }
 
     pub(crate) fn reserve(&mut self, done: usize, total: usize) {
-        reserve_bytes(&mut self.bytes, done, total);
+        reserve(&mut self.bytes, done, total);
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
@@ -72,6 +72,10 @@ impl Scalar for bool {
 
     fn shorten<'b, 'a: 'b>(value: Self::Of<'a>) -> Self::Of<'b> {
         value
+    }
+
+    fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b> {
+        reader
     }
 
     fn blank<'a>() -> Self::Of<'a> {

@@ -2,34 +2,13 @@
 //!
 //! Takes and gives plain little-endian values. Never needs them aligned.
 
-use super::RUN;
-
-/// Gathers numbers over the stack, so that a buffer grows once per run.
-#[inline]
-pub(crate) fn append_numbers<N: bytemuck::Pod>(
-    buffer: &mut Vec<u8>,
-    values: impl Iterator<Item = N>,
-) {
-    let mut stack = [N::zeroed(); RUN];
-    let mut filled = 0;
-    for value in values {
-        if filled == RUN {
-            buffer.extend_from_slice(bytemuck::cast_slice(&stack));
-            filled = 0;
-        }
-        stack[filled] = value;
-        filled += 1;
-    }
-    buffer.extend_from_slice(bytemuck::cast_slice(&stack[..filled]));
-}
-
 /// A scalar whose values are numbers of one size, or are wrapped around them.
 macro_rules! number_column {
     ([$($generics:tt)*] $name:ty, $number:ty, $word:expr, $wrap:expr, $unwrap:expr) => {
         impl $($generics)* $crate::column::Scalar for $name {
             type Of<'a> = $name;
             type Reader<'a> = &'a [[u8; size_of::<$number>()]];
-            type Builder = Vec<u8>;
+            type Builder = Vec<[u8; size_of::<$number>()]>;
 
             fn data_type() -> String {
                 $word
@@ -51,27 +30,32 @@ macro_rules! number_column {
                 value
             }
 
+            fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b> {
+                reader
+            }
+
             fn blank<'a>() -> Self::Of<'a> {
                 $wrap(<$number>::default())
             }
 
             #[inline]
             fn append<'a>(
-                builder: &mut Vec<u8>,
+                builder: &mut Self::Builder,
                 values: impl Iterator<Item = Self::Of<'a>> + Clone,
             ) {
-                $crate::column::number::append_numbers(builder, values.map($unwrap));
+                let unwrap: fn($name) -> $number = $unwrap;
+                builder.extend(values.map(|value| unwrap(value).to_ne_bytes()));
             }
 
-            fn reserve(builder: &mut Vec<u8>, done: usize, total: usize) {
-                $crate::column::reserve_bytes(builder, done, total);
+            fn reserve(builder: &mut Self::Builder, done: usize, total: usize) {
+                $crate::column::reserve(builder, done, total);
             }
 
             fn finish(
-                builder: Vec<u8>,
+                builder: Self::Builder,
                 batch: &mut $crate::batch::Batch,
             ) -> Result<(), $crate::batch::Failure> {
-                batch.buffers.push(builder);
+                batch.buffers.push(builder.into_flattened());
                 Ok(())
             }
         }

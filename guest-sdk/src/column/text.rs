@@ -2,43 +2,35 @@
 //!
 //! Takes offsets that rise from 0. Gives such. Never copies a value it reads.
 
-use super::{RUN, Scalar, reserve_bytes};
+use super::{Scalar, reserve};
 use crate::batch::{Batch, Cursor, Failure};
 
 /// Bytes of values one after the other, and where each ends.
 #[derive(Debug)]
 pub struct TextBuilder {
-    offsets: Vec<u8>,
+    offsets: Vec<[u8; 4]>,
     bytes: Vec<u8>,
 }
 
 impl Default for TextBuilder {
     fn default() -> Self {
-        Self { offsets: vec![0; 4], bytes: Vec::new() }
+        Self { offsets: vec![[0; 4]], bytes: Vec::new() }
     }
 }
 
 impl TextBuilder {
     #[inline]
     fn append<'a>(&mut self, values: impl Iterator<Item = &'a [u8]>) {
-        let mut ends = [0_u32; RUN];
-        let mut filled = 0;
-        for value in values {
-            if filled == RUN {
-                self.offsets.extend_from_slice(bytemuck::cast_slice(&ends));
-                filled = 0;
-            }
-            append_bytes(&mut self.bytes, value);
+        self.offsets.extend(values.map(|value| {
+            self.bytes.extend_from_slice(value);
             // Too many bytes are noticed in `finish`, before anyone reads a wrapped offset.
-            ends[filled] = self.bytes.len() as u32;
-            filled += 1;
-        }
-        self.offsets.extend_from_slice(bytemuck::cast_slice(&ends[..filled]));
+            (self.bytes.len() as u32).to_ne_bytes()
+        }));
     }
 
     fn reserve(&mut self, done: usize, total: usize) {
-        reserve_bytes(&mut self.offsets, done, total);
-        reserve_bytes(&mut self.bytes, done, total);
+        reserve(&mut self.offsets, done, total);
+        reserve(&mut self.bytes, done, total);
     }
 
     fn finish(self, batch: &mut Batch) -> Result<(), Failure> {
@@ -49,36 +41,14 @@ impl TextBuilder {
                 i32::MAX
             )));
         }
-        batch.buffers.extend([self.offsets, self.bytes]);
+        batch.buffers.extend([self.offsets.into_flattened(), self.bytes]);
         Ok(())
-    }
-}
-
-/// Appends a value. Short ones, which most words are, go by two overlapping copies of a fixed
-/// size: in a sandbox a copy of a size known only at run time is a call out of the guest's code.
-#[inline]
-fn append_bytes(bytes: &mut Vec<u8>, value: &[u8]) {
-    match value.len() {
-        8..=16 => append_ends::<8>(bytes, value),
-        4..=7 => append_ends::<4>(bytes, value),
-        0..=3 => bytes.extend(value.iter().copied()),
-        _ => bytes.extend_from_slice(value),
-    }
-}
-
-#[inline]
-fn append_ends<const N: usize>(bytes: &mut Vec<u8>, value: &[u8]) {
-    if let (Some(head), Some(tail)) = (value.first_chunk::<N>(), value.last_chunk::<N>()) {
-        let end = bytes.len() + value.len() - N;
-        bytes.extend_from_slice(head);
-        bytes.truncate(end);
-        bytes.extend_from_slice(tail);
     }
 }
 
 /// Where a value lies in the bytes.
 #[inline]
-fn span(offsets: &[[u8; 4]], row: usize) -> std::ops::Range<usize> {
+pub(super) fn span(offsets: &[[u8; 4]], row: usize) -> std::ops::Range<usize> {
     let at = |index: usize| u32::from_ne_bytes(offsets[index]) as usize;
     at(row)..at(row + 1)
 }
@@ -93,10 +63,7 @@ impl Scalar for &'static str {
     }
 
     fn open<'a>(cursor: &mut Cursor<'a>, length: usize) -> Result<Self::Reader<'a>, Failure> {
-        let offsets = cursor.offsets(length)?;
-        let text = std::str::from_utf8(cursor.buffer(0)?)
-            .map_err(|error| Failure::new(format!("a text column is not UTF-8: {error}")))?;
-        Ok((offsets, text))
+        Ok((cursor.offsets(length)?, cursor.text()?))
     }
 
     #[inline]
@@ -106,6 +73,10 @@ impl Scalar for &'static str {
 
     fn shorten<'b, 'a: 'b>(value: Self::Of<'a>) -> Self::Of<'b> {
         value
+    }
+
+    fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b> {
+        reader
     }
 
     fn blank<'a>() -> Self::Of<'a> {
@@ -146,6 +117,10 @@ impl Scalar for &'static [u8] {
 
     fn shorten<'b, 'a: 'b>(value: Self::Of<'a>) -> Self::Of<'b> {
         value
+    }
+
+    fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b> {
+        reader
     }
 
     fn blank<'a>() -> Self::Of<'a> {

@@ -3,14 +3,12 @@
 //! Takes an engine and a batch interval. Gives streams to build on, and runs what was built. Never
 //! takes further streams once it was started (`spark.md` 1.0, closed after start).
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::dstream::DStream;
 use super::graph::{Graph, Node};
-use super::plugin::LoadedPlugin;
 use crate::driver::engine::Engine;
 use crate::driver::error::DriverError;
 use crate::driver::handle::{JobControl, JobHandle};
@@ -20,7 +18,8 @@ use crate::driver::status_board::Listener;
 use crate::limits::LINE_BYTES_DEFAULT;
 use crate::model::column_type::ColumnType;
 use crate::model::pipeline::{
-    Format, JobSettings, OnBadRow, Pipeline, SourceConnector, SourceDeclaration,
+    Format, JobSettings, OnBadRow, Pipeline, PluginCode, PluginDeclaration, SourceConnector,
+    SourceDeclaration,
 };
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::status::JobStatus;
@@ -32,7 +31,6 @@ pub struct StreamingContext {
     settings: JobSettings,
     name: String,
     graph: Arc<Mutex<Graph>>,
-    plugins: Vec<LoadedPlugin>,
     job: Option<JobHandle>,
 }
 
@@ -61,7 +59,6 @@ impl StreamingContext {
             settings: JobSettings { batch_interval, ..JobSettings::default() },
             name: "program".to_owned(),
             graph: Arc::default(),
-            plugins: Vec::new(),
             job: None,
         }
     }
@@ -69,12 +66,6 @@ impl StreamingContext {
     /// The settings, to be changed before the start.
     pub fn settings(&mut self) -> &mut JobSettings {
         &mut self.settings
-    }
-
-    /// Makes a plugin's operators known to the job. Every plugin whose operators are used must be
-    /// registered.
-    pub fn register(&mut self, plugin: &LoadedPlugin) {
-        self.plugins.push(plugin.clone());
     }
 
     /// Connects to `host:port` and reads lines; reconnects with back-off.
@@ -128,19 +119,15 @@ impl StreamingContext {
             return Err(ContextError::NoOutputs);
         }
         let lowered = graph.lower();
+        let plugins = self.engine.loaded.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let pipeline = Pipeline {
             name: self.name.clone(),
             settings: self.settings.clone(),
-            plugins: Vec::new(),
+            plugins: plugins.keys().map(|name| declaration(name)).collect(),
             sources: lowered.sources,
             streams: lowered.streams,
             sinks: lowered.sinks,
         };
-        let plugins: BTreeMap<_, _> = self
-            .plugins
-            .iter()
-            .map(|loaded| (loaded.description().name.clone(), Arc::clone(&loaded.plugin)))
-            .collect();
         let request = JobRequest {
             pipeline,
             plugins: JobPlugins::new(plugins),
@@ -185,5 +172,15 @@ impl StreamingContext {
 
     fn job(&self) -> Result<&JobHandle, ContextError> {
         self.job.as_ref().ok_or(ContextError::NotStarted)
+    }
+}
+
+/// A program's plugins are loaded before they are declared: where they came from is not asked again.
+fn declaration(name: &str) -> PluginDeclaration {
+    PluginDeclaration {
+        name: name.to_owned(),
+        code: PluginCode::Component(PathBuf::from(name)),
+        memory_bytes: None,
+        cpu_base: None,
     }
 }

@@ -3,7 +3,7 @@
 //! Takes a component. Gives operators for the steps of streams. Never runs guest code itself.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use crate::driver::engine::Engine;
 use crate::driver::error::DriverError;
@@ -15,7 +15,8 @@ use crate::wasm::plugin::Plugin;
 /// A loaded plugin.
 #[derive(Debug, Clone)]
 pub struct LoadedPlugin {
-    pub(super) plugin: Arc<Plugin>,
+    name: String,
+    plugin: Arc<Plugin>,
 }
 
 /// An operator that a plugin does not have.
@@ -39,7 +40,26 @@ impl Engine {
         let path = path.as_ref();
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let name = name.unwrap_or_else(|| "plugin".to_owned());
-        Ok(LoadedPlugin { plugin: load_component(self, &name, path, None, None)? })
+        let plugin = load_component(self, &name, path, None, None)?;
+        let name = self.name_loaded(&plugin);
+        Ok(LoadedPlugin { name, plugin })
+    }
+
+    /// A name for jobs: the plugin's own, with a number where another plugin has it already.
+    fn name_loaded(&self, plugin: &Arc<Plugin>) -> String {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = &plugin.description().name;
+        let mut name = own.clone();
+        for number in 2_u64.. {
+            match loaded.get(&name) {
+                Some(other) if other.digest() != plugin.digest() => {
+                    name = format!("{own}-{number}")
+                }
+                _ => break,
+            }
+        }
+        loaded.insert(name.clone(), Arc::clone(plugin));
+        name
     }
 }
 
@@ -57,9 +77,9 @@ impl LoadedPlugin {
         let description = self.description();
         if description.operator(name).is_none() {
             let allowed = description.operators.iter().map(|o| o.name.clone()).collect();
-            let plugin = description.name.clone();
+            let plugin = self.name.clone();
             return Err(UnknownOperator { plugin, found: name.to_owned(), allowed });
         }
-        Ok(OperatorRef::Guest { plugin: description.name.clone(), operator: name.to_owned() })
+        Ok(OperatorRef::Guest { plugin: self.name.clone(), operator: name.to_owned() })
     }
 }

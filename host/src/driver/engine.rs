@@ -2,8 +2,9 @@
 //!
 //! Takes how large it is to be. Gives what jobs share. Never knows a job.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Runtime;
 
@@ -11,7 +12,9 @@ use super::error::DriverError;
 use crate::exec::executor::Executors;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::entropy::{Entropy, SystemEntropy};
+use crate::sys::storage::{Storage, SystemStorage};
 use crate::wasm::compile::Compiler;
+use crate::wasm::plugin::Plugin;
 use crate::wasm::sandbox::{Sandbox, SandboxConfig};
 
 /// Threads of the receivers' runtime. Receivers wait for most of their time; one thread moves
@@ -31,10 +34,12 @@ pub struct EngineConfig {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+    /// Files.
+    pub storage: Arc<dyn Storage>,
 }
 
 impl EngineConfig {
-    /// One executor per core, the system's clock and chance, and the given place and compiler for
+    /// One executor per core, the system's clock, chance and files, and the given place and compiler for
     /// plugins.
     pub fn new(artefact_dir: PathBuf, compiler: Compiler) -> Self {
         Self {
@@ -43,6 +48,7 @@ impl EngineConfig {
             compiler,
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SystemEntropy),
+            storage: Arc::new(SystemStorage),
         }
     }
 }
@@ -57,6 +63,8 @@ pub struct Engine {
     pub sandbox: Arc<Sandbox>,
     /// The receivers' runtime.
     pub runtime: Runtime,
+    /// Plugins that programs have loaded, by the names their jobs know them by.
+    pub loaded: Mutex<BTreeMap<String, Arc<Plugin>>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -85,6 +93,12 @@ impl Engine {
             .enable_all()
             .build()
             .map_err(system("the receivers' runtime"))?;
-        Ok(Arc::new(Self { config, executors: Arc::new(executors), sandbox, runtime }))
+        Ok(Arc::new(Self {
+            config,
+            executors: Arc::new(executors),
+            sandbox,
+            runtime,
+            loaded: Mutex::default(),
+        }))
     }
 }

@@ -54,6 +54,11 @@ impl JobHandle {
         JobControl { events: self.events.clone() }
     }
 
+    /// Where the job's standing is written, for whoever shows it.
+    pub fn board(&self) -> &Arc<StatusBoard> {
+        &self.board
+    }
+
     /// How the job stands.
     pub fn status(&self) -> JobStatus {
         self.board.snapshot()

@@ -16,12 +16,13 @@ use crate::model::block::{Block, BlockInfo};
 use crate::model::id::{BlockId, SourceId};
 use crate::model::pipeline::{OnBadRow, SourceDeclaration};
 
-/// What was cut off: a block, unless all rows of it were bad and that is no failure.
+/// What was cut off: a block, and the bad rows that came among its rows. A block of bad rows only
+/// has no slices.
 #[derive(Debug)]
 pub struct Sealed {
     /// The block.
-    pub block: Option<Block>,
-    /// The bad rows among what was cut off.
+    pub block: Block,
+    /// The bad rows.
     pub bad: BadRows,
 }
 
@@ -79,7 +80,8 @@ impl BlockGenerator {
         }
         if self.has_something() {
             let opened_us = *self.opened_us.get_or_insert(now_us);
-            if now_us.saturating_sub(opened_us) >= self.interval_us {
+            let too_many_bad = self.decoded.bad.bytes > BLOCK_BYTES_MAX;
+            if too_many_bad || now_us.saturating_sub(opened_us) >= self.interval_us {
                 self.seal_into(&mut sealed);
             }
         }
@@ -106,7 +108,8 @@ impl BlockGenerator {
     /// Bytes of the open block. An unfinished line is not among them: it is bounded by itself, and
     /// a receiver that waited for room for it could wait for ever.
     pub fn held_bytes(&self) -> usize {
-        self.lines.lines().len() + self.decoder.open_bytes() + self.slices_bytes
+        let rows = self.decoder.open_bytes() + self.slices_bytes;
+        self.lines.lines().len() + rows + self.decoded.bad.bytes
     }
 
     fn has_something(&self) -> bool {
@@ -149,14 +152,107 @@ impl BlockGenerator {
         };
         let slices = std::mem::take(&mut self.slices);
         let bytes = std::mem::take(&mut self.slices_bytes);
-        if !slices.is_empty() || failure.is_some() {
-            let id = BlockId { source: self.source, sequence: self.next_sequence };
-            self.next_sequence += 1;
-            let rows = slices.iter().map(|slice| slice.num_rows() as u64).sum();
-            let info = BlockInfo { id, rows, bytes, bad_rows: bad.count };
-            sealed.push(Sealed { block: Some(Block { info, slices, failure }), bad });
-        } else if bad.count > 0 {
-            sealed.push(Sealed { block: None, bad });
+        if slices.is_empty() && bad.count == 0 {
+            return;
         }
+        let id = BlockId { source: self.source, sequence: self.next_sequence };
+        self.next_sequence += 1;
+        let rows = slices.iter().map(|slice| slice.num_rows() as u64).sum();
+        let info = BlockInfo { id, rows, bytes, bad_rows: bad.count };
+        sealed.push(Sealed { block: Block { info, slices, failure }, bad });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::test_rig::lines_source;
+    use crate::model::pipeline::SourceConnector;
+
+    const INTERVAL: Duration = Duration::from_millis(10);
+
+    fn generator(on_bad_row: OnBadRow) -> BlockGenerator {
+        let source = lines_source(SourceConnector::Stdin, on_bad_row);
+        BlockGenerator::new(SourceId(3), &source, INTERVAL)
+    }
+
+    fn add(generator: &mut BlockGenerator, bytes: &[u8], now_us: u64) -> Vec<Sealed> {
+        let room = generator.room();
+        let before = room.len();
+        room.extend_from_slice(bytes);
+        generator.appended(before, now_us)
+    }
+
+    /// Name, rows and bad rows of each block.
+    fn facts(sealed: &[Sealed]) -> Vec<(String, u64, u64)> {
+        let info = sealed.iter().map(|sealed| &sealed.block.info);
+        info.map(|info| (info.id.to_string(), info.rows, info.bad_rows)).collect()
+    }
+
+    #[test]
+    fn a_block_is_cut_when_its_interval_is_over() {
+        let mut generator = generator(OnBadRow::Skip);
+        assert!(add(&mut generator, b"a\n", 1_000).is_empty());
+        assert!(add(&mut generator, b"b\n", 10_999).is_empty(), "open for 9.999 ms");
+        let sealed = add(&mut generator, b"c\nd", 11_000);
+        assert_eq!(facts(&sealed), [("b-3-0".to_owned(), 3, 0)]);
+        assert!(add(&mut generator, b"\n", 50_000).is_empty(), "the next one opens now");
+        assert_eq!(facts(&generator.seal()), [("b-3-1".to_owned(), 1, 0)]);
+    }
+
+    #[test]
+    fn nothing_makes_no_block() {
+        let mut generator = generator(OnBadRow::Skip);
+        assert!(generator.seal().is_empty());
+        assert!(add(&mut generator, b"unfinished", 0).is_empty());
+        assert!(add(&mut generator, b"", 1_000_000).is_empty());
+        assert!(generator.seal().is_empty());
+        assert_eq!(generator.held_bytes(), 0, "an unfinished line is not counted");
+        generator.ended();
+        assert_eq!(facts(&generator.seal()), [("b-3-0".to_owned(), 1, 0)]);
+    }
+
+    #[test]
+    fn a_block_is_cut_at_its_size() {
+        let mut generator = generator(OnBadRow::Skip);
+        let piece = [b"x".repeat(1023), b"\n".to_vec()].concat().repeat(256);
+        let mut sealed = Vec::new();
+        for _ in 0..200 {
+            sealed.extend(add(&mut generator, &piece, 0));
+        }
+        assert_eq!(sealed.len(), 3, "50 MiB fill three blocks");
+        sealed.extend(generator.seal());
+        assert_eq!(generator.held_bytes(), 0);
+        assert_eq!(sealed.iter().map(|s| s.block.info.rows).sum::<u64>(), 200 * 256);
+        for Sealed { block, .. } in &sealed {
+            let bytes: usize = block.slices.iter().map(RecordBatch::get_array_memory_size).sum();
+            assert!(block.info.bytes == bytes && bytes <= BLOCK_BYTES_MAX);
+        }
+    }
+
+    #[test]
+    fn a_bad_row_poisons_its_block_where_the_source_says_so() {
+        let mut failing = generator(OnBadRow::Fail);
+        add(&mut failing, b"\xff\n", 0);
+        let sealed = failing.seal();
+        let failure = "source `lines` has 1 bad rows; a line is not valid UTF-8: `\u{fffd}`";
+        assert_eq!(sealed[0].block.failure.as_deref(), Some(failure));
+        add(&mut failing, b"fine\n", 0);
+        assert_eq!(failing.seal()[0].block.failure, None, "the next block is whole");
+
+        let mut skipping = generator(OnBadRow::Skip);
+        add(&mut skipping, b"fine\n\xff\n", 0);
+        let sealed = skipping.seal();
+        assert_eq!((facts(&sealed)[0].1, facts(&sealed)[0].2), (1, 1));
+        assert_eq!(sealed[0].block.failure, None);
+    }
+
+    #[test]
+    fn bad_rows_that_are_kept_are_bounded() {
+        let mut generator = generator(OnBadRow::DeadLetter("/bad".into()));
+        let piece = b"\xff\n".repeat(CONVERT_BYTES / 2);
+        let sealed: Vec<Sealed> = (0..4).flat_map(|_| add(&mut generator, &piece, 0)).collect();
+        assert!(!sealed.is_empty(), "a block of bad rows is cut before its interval is over");
+        assert!(generator.held_bytes() < 2 * BLOCK_BYTES_MAX);
     }
 }

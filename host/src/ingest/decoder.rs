@@ -6,6 +6,7 @@
 use arrow_array::RecordBatch;
 
 use super::bad_row::BadRows;
+use super::json_columns::JsonColumns;
 use super::line_column::LineColumn;
 use crate::model::pipeline::{Format, OnBadRow, SourceDeclaration};
 
@@ -44,9 +45,8 @@ pub trait Decoder: Send {
 /// The decoder of a source's format.
 pub fn for_source(source: &SourceDeclaration) -> Box<dyn Decoder> {
     match source.format {
-        Format::Lines | Format::Json => {
-            Box::new(LineColumn::new(source.schema.to_arrow(), source.line_bytes_max))
-        }
+        Format::Lines => Box::new(LineColumn::new(source.schema.to_arrow(), source.line_bytes_max)),
+        Format::Json => Box::new(JsonColumns::new(source.schema.clone(), source.line_bytes_max)),
     }
 }
 

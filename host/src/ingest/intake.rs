@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::block_generator::{BlockGenerator, Sealed};
+use super::dead_letter::DeadLetter;
 use super::receiver::ReceiverPorts;
 use super::{EventPort, ReceiverEvent};
 use crate::limits::RECEIVE_BYTES;
@@ -22,6 +23,7 @@ pub struct Intake {
     store: Arc<dyn BlockStore>,
     events: EventPort,
     clock: Arc<dyn Clock>,
+    dead_letter: Option<DeadLetter>,
     open: Mutex<Open>,
     /// Somebody wished to seal while the receiver held the block: it seals for them.
     seal_wished: AtomicBool,
@@ -34,13 +36,19 @@ struct Open {
 
 impl Intake {
     /// The intake of a source's generator.
-    pub fn new(source: SourceId, generator: BlockGenerator, ports: &ReceiverPorts) -> Self {
+    pub fn new(
+        source: SourceId,
+        generator: BlockGenerator,
+        dead_letter: Option<DeadLetter>,
+        ports: &ReceiverPorts,
+    ) -> Self {
         let held = ports.store.reserve_now(0).expect("nothing at all can always be held");
         Self {
             source,
             store: Arc::clone(&ports.store),
             events: Arc::clone(&ports.events),
             clock: Arc::clone(&ports.clock),
+            dead_letter,
             open: Mutex::new(Open { generator, held }),
             seal_wished: AtomicBool::new(false),
         }
@@ -124,11 +132,17 @@ impl Intake {
     }
 
     fn deliver(&self, open: &mut Open, sealed: Vec<Sealed>) {
-        for Sealed { block, bad } in sealed {
+        for Sealed { mut block, bad } in sealed {
             if let Some(first) = bad.first {
                 self.tell(ReceiverEvent::BadRows { count: bad.count, first });
             }
-            if let Some(block) = block {
+            if let Some(dead_letter) = &self.dead_letter
+                && let Err(error) = dead_letter.write(&bad.rows)
+            {
+                // Rows that can neither be used nor kept must not go unnoticed.
+                block.failure = Some(error.to_string());
+            }
+            if !block.slices.is_empty() || block.failure.is_some() {
                 let info = block.info.clone();
                 self.store.put(block, open.held.split(info.bytes));
                 self.tell(ReceiverEvent::Stored(info));
@@ -139,5 +153,78 @@ impl Intake {
 
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::test_rig::{Rig, intake};
+    use crate::model::pipeline::OnBadRow;
+    use crate::sys::storage_memory::MemoryStorage;
+
+    fn fill(intake: &Intake, bytes: &[u8]) {
+        let reserved = intake.store.reserve_now(RECEIVE_BYTES).expect("there is room");
+        let filled = intake.fill(reserved, |room| {
+            room.extend_from_slice(bytes);
+            Ok(bytes.len())
+        });
+        filled.expect("adding cannot fail");
+    }
+
+    #[test]
+    fn a_seal_that_comes_while_reading_is_done_after_it() {
+        let Rig { intake, events, .. } = intake(&MemoryStorage::new(), OnBadRow::Skip);
+        let reserved = intake.store.reserve_now(RECEIVE_BYTES).expect("there is room");
+        let filled = intake.fill(reserved, |room| {
+            room.extend_from_slice(b"line\n");
+            assert!(!intake.try_seal(), "the receiver holds the block");
+            intake.wish_seal();
+            Ok(5)
+        });
+        filled.expect("adding cannot fail");
+        assert!(matches!(events.try_recv(), Ok(ReceiverEvent::Stored(info)) if info.rows == 1));
+        fill(&intake, b"line\n");
+        assert!(events.try_recv().is_err(), "it was wished for once");
+        assert!(intake.try_seal());
+        assert!(matches!(events.try_recv(), Ok(ReceiverEvent::Stored(_))));
+    }
+
+    #[test]
+    fn a_failed_read_changes_nothing() {
+        let Rig { intake, events, store } = intake(&MemoryStorage::new(), OnBadRow::Skip);
+        let reserved = intake.store.reserve_now(RECEIVE_BYTES).expect("there is room");
+        let failed = intake.fill(reserved, |_| Err(io::ErrorKind::WouldBlock.into()));
+        assert_eq!(failed.expect_err("it failed").kind(), io::ErrorKind::WouldBlock);
+        intake.seal();
+        assert!(events.try_recv().is_err());
+        assert_eq!(store.held(), 0, "everything was given back");
+    }
+
+    #[test]
+    fn only_whole_lines_are_held_of_the_budget() {
+        let Rig { intake, store, .. } = intake(&MemoryStorage::new(), OnBadRow::Skip);
+        fill(&intake, b"unfinished");
+        assert_eq!(store.held(), 0);
+        fill(&intake, b"\nmore");
+        assert_eq!(store.held(), "unfinished\n".len());
+    }
+
+    #[test]
+    fn bad_rows_that_cannot_be_kept_fail_their_batch() {
+        let storage = MemoryStorage::new();
+        storage.put("/dead/other", b"");
+        let on_bad_row = OnBadRow::DeadLetter("/dead/letters".into());
+        let Rig { intake, events, store } = intake(&storage, on_bad_row);
+        fill(&intake, b"\xff\n");
+        intake.seal();
+        assert!(matches!(events.try_recv(), Ok(ReceiverEvent::BadRows { count: 1, .. })));
+        assert!(events.try_recv().is_err(), "kept aside, it leaves no block");
+
+        storage.fail_after(0, io::ErrorKind::StorageFull);
+        fill(&intake, b"\xff\nfine\n");
+        intake.seal();
+        let failure = "cannot write `/dead/letters`: no space left on the disk";
+        assert_eq!(store.failures(), [Some(failure.to_owned())]);
     }
 }

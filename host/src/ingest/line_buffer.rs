@@ -29,6 +29,13 @@ impl LineBuffer {
         Self { raw: Vec::new(), complete: 0, line_bytes_max, skipping: false, at_start: true }
     }
 
+    /// A buffer for a range of a file that begins at `start`. Behind the file's start it is given
+    /// the byte before the range first, and throws away the line that began before it.
+    pub fn of_range(line_bytes_max: usize, start: u64) -> Self {
+        let inside = start > 0;
+        Self { skipping: inside, at_start: !inside, ..Self::new(line_bytes_max) }
+    }
+
     /// Where to append what arrives: at least [`RECEIVE_BYTES`] fit without growing.
     pub fn room(&mut self) -> &mut Vec<u8> {
         self.raw.reserve(RECEIVE_BYTES);
@@ -55,6 +62,11 @@ impl LineBuffer {
     /// The whole lines.
     pub fn lines(&self) -> &[u8] {
         &self.raw[..self.complete]
+    }
+
+    /// Whether what comes is thrown away up to the next line.
+    pub fn is_skipping(&self) -> bool {
+        self.skipping
     }
 
     /// Forgets the whole lines, which were taken care of.

@@ -15,6 +15,7 @@ use crate::model::block_store::BlockStore;
 use crate::model::pipeline::{SourceConnector, SourceDeclaration};
 use crate::sys::clock::Clock;
 use crate::sys::entropy::Entropy;
+use crate::sys::storage::Storage;
 
 /// What receivers are given by the driver.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub struct ReceiverPorts {
     pub events: EventPort,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Files, for bad rows.
+    pub storage: Arc<dyn Storage>,
     /// Chance, for the waits between attempts to connect.
     pub entropy: Arc<dyn Entropy>,
 }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::block_generator::BlockGenerator;
+use super::dead_letter::DeadLetter;
 use super::intake::Intake;
 use super::receiver::{self, ReceiverPorts, ReceiverSettings, Stop};
 use super::{IngestError, ReceiverEvent};
@@ -41,23 +42,23 @@ impl Supervisor {
         settings: ReceiverSettings,
         runtime: &Handle,
     ) -> Result<Self, IngestError> {
-        sources.iter().try_for_each(|(_, source)| check(source))?;
+        let mut ready = Vec::new();
+        for (id, source) in sources.iter().filter(|(_, source)| is_received(source)) {
+            check(source)?;
+            let dead_letter = DeadLetter::of_source(source, &*ports.storage)?;
+            let generator = BlockGenerator::new(*id, source, settings.block_interval);
+            ready.push((source, Arc::new(Intake::new(*id, generator, dead_letter, ports))));
+        }
         let (stop, stopped) = Stop::new();
         let (running, ended) = bounded(0);
         let (mut intakes, mut receivers) = (Vec::new(), Vec::new());
-        for (id, source) in sources {
-            if matches!(source.connector, SourceConnector::Files { .. }) {
-                continue;
-            }
-            let generator = BlockGenerator::new(*id, source, settings.block_interval);
-            let intake = Arc::new(Intake::new(*id, generator, ports));
-            intakes.push(Arc::clone(&intake));
-            let (source, ports) = (source.clone(), ports.clone());
-            let receiver =
-                receiver::run(source, Arc::clone(&intake), ports, settings, stopped.clone());
+        for (source, intake) in ready {
+            let (source, ports, stopped) = (source.clone(), ports.clone(), stopped.clone());
+            let receiver = receiver::run(source, Arc::clone(&intake), ports, settings, stopped);
             let receiver = runtime.spawn(receiver);
             receivers.push(receiver.abort_handle());
-            runtime.spawn(watch_over(receiver, intake, running.clone()));
+            runtime.spawn(watch_over(receiver, Arc::clone(&intake), running.clone()));
+            intakes.push(intake);
         }
         Ok(Self { intakes, clock: Arc::clone(&ports.clock), stop, receivers, ended })
     }
@@ -105,6 +106,11 @@ async fn watch_over(receiver: JoinHandle<()>, intake: Arc<Intake>, running: Send
         intake.tell(ReceiverEvent::Broken { message });
     }
     drop(running);
+}
+
+/// Files are planned for each batch; nobody waits for them to arrive.
+fn is_received(source: &SourceDeclaration) -> bool {
+    !matches!(source.connector, SourceConnector::Files { .. })
 }
 
 fn check(source: &SourceDeclaration) -> Result<(), IngestError> {

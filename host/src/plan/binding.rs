@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
+use super::checked::Mismatch;
 use super::fault::PlanFault;
-use super::step::Mismatch;
 use crate::model::description::{Binding, OperatorDescription};
 use crate::model::finding::Part;
 use crate::model::pipeline::StepDeclaration;

@@ -118,8 +118,7 @@ fn tasks(pipeline: &Pipeline, plan: &JobPlan, stage: &Stage) -> String {
         }
         StageInput::Datasets(parents) => {
             let names: Vec<String> = parents.iter().map(|StageId(id)| id.to_string()).collect();
-            let fixed = fixed_tasks(plan);
-            let known = parents.iter().map(|id| fixed[id.0]).sum::<Option<usize>>();
+            let known = fixed_tasks(plan)[stage.id.0];
             let tasks = known.map_or("one task per partition".to_owned(), |tasks| {
                 if tasks == 1 { "1 task".to_owned() } else { format!("{tasks} tasks") }
             });

@@ -4,10 +4,10 @@
 //! a fold that runs before and after a shuffle. Never runs without combining before the shuffle.
 
 use super::binding::{bind, choose};
+use super::checked::{CheckedStep, Mismatch, StepContext, StepWork, label, need_key};
 use super::fault::PlanFault;
 use super::lookup::{FoundOperator, find};
 use super::naming;
-use super::step::{CheckedStep, Mismatch, StepContext, StepWork, label, need_key};
 use crate::model::column_type::ColumnType;
 use crate::model::description::{OperatorDescription, OperatorKind};
 use crate::model::finding::Part;

@@ -4,8 +4,8 @@
 //! complete. Never looks at the stream.
 
 use super::PluginCatalogue;
+use super::checked::Mismatch;
 use super::fault::PlanFault;
-use super::step::Mismatch;
 use crate::model::description::{OperatorDescription, OperatorKind};
 use crate::model::finding::Part;
 use crate::model::parameter::complete_parameters;

@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 
+use super::checked::Mismatch;
 use super::fault::PlanFault;
-use super::step::Mismatch;
-use crate::limits::{COLUMNS_MAX, GUEST_TEXT_BYTES_MAX};
+use crate::limits::{COLUMNS_MAX, NAME_BYTES_MAX};
 use crate::model::finding::Part;
 use crate::model::pipeline::StepDeclaration;
 use crate::model::schema::{Column, StreamSchema};
@@ -43,7 +43,7 @@ pub(super) fn schema(
     let mut taken = HashSet::new();
     for column in &columns {
         let name = column.name.clone();
-        if name.is_empty() || name.len() > GUEST_TEXT_BYTES_MAX || name.contains(char::is_control) {
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(char::is_control) {
             let name = name.chars().take(80).collect();
             return Err((part, PlanFault::ColumnName { name }));
         }

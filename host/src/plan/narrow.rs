@@ -7,10 +7,10 @@ use std::ops::Range;
 
 use super::binding::bind;
 use super::chain::{ChainLink, RowView};
+use super::checked::{CheckedStep, Mismatch, StepContext, StepWork, label, need_key};
 use super::fault::PlanFault;
 use super::lookup::{FoundOperator, find};
 use super::naming;
-use super::step::{CheckedStep, Mismatch, StepContext, StepWork, label, need_key};
 use crate::model::description::{Binding, OperatorDescription, OperatorKind};
 use crate::model::finding::Part;
 use crate::model::pipeline::{OperatorRef, StepDeclaration};

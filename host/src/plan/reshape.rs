@@ -3,9 +3,9 @@
 //! Takes the rows before them. Gives the rows after them. Never calls anything.
 
 use super::binding::choose;
+use super::checked::{CheckedStep, Mismatch, StepContext, StepWork, label, need_key};
 use super::fault::PlanFault;
 use super::naming;
-use super::step::{CheckedStep, Mismatch, StepContext, StepWork, label, need_key};
 use crate::limits::LIST_DEPTH_MAX;
 use crate::model::column_type::ColumnType;
 use crate::model::finding::Part;

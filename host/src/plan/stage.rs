@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::CheckedStream;
 use super::chain::ChainLink;
-use super::step::{CheckedStep, StepWork};
+use super::checked::{CheckedStep, StepWork};
 use crate::model::id::{SinkId, SourceId, StageId};
 use crate::model::pipeline::Pipeline;
 use crate::model::schema::StreamSchema;

@@ -13,6 +13,8 @@ use arrow_array::types::{
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 
+use crate::wasm::text::is_plain;
+
 const DAY_US: i64 = 86_400_000_000;
 
 /// Appends one row.
@@ -53,7 +55,8 @@ fn write_value(to: &mut String, column: &dyn Array, row: usize) {
             Ok(())
         }
         DataType::Timestamp(..) => {
-            write_time(to, column.as_primitive::<TimestampMicrosecondType>().value(row))
+            write_time(to, column.as_primitive::<TimestampMicrosecondType>().value(row));
+            Ok(())
         }
         DataType::Decimal128(..) => {
             let decimals = column.as_primitive::<Decimal128Type>();
@@ -85,26 +88,16 @@ fn write_float(to: &mut String, value: f64) -> std::fmt::Result {
 
 fn write_text(to: &mut String, text: &str) {
     for character in text.chars() {
-        if moves_text(character) {
-            let _ = write!(to, "{}", character.escape_default());
-        } else {
+        if is_plain(character) {
             to.push(character);
+        } else {
+            let _ = write!(to, "{}", character.escape_default());
         }
     }
 }
 
-/// Control characters, line and paragraph separators, and whatever turns the direction of text or
-/// hides in it.
-fn moves_text(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-        )
-}
-
-/// Years, months and days since the epoch's day, in the Gregorian calendar without beginning.
-fn write_date(to: &mut String, days: i64) {
+/// Appends a day, given in days since the epoch, in the Gregorian calendar without beginning.
+pub fn write_date(to: &mut String, days: i64) {
     // Years are counted from March, so that the leap day ends one; 400 of them are an era.
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
@@ -118,19 +111,19 @@ fn write_date(to: &mut String, days: i64) {
     let _ = write!(to, "{year:04}-{month:02}-{day:02}");
 }
 
-fn write_time(to: &mut String, us: i64) -> std::fmt::Result {
+/// Appends an instant in UTC, given in microseconds since the epoch.
+pub fn write_time(to: &mut String, us: i64) {
     write_date(to, us.div_euclid(DAY_US));
     let us = us.rem_euclid(DAY_US);
     let seconds = us / 1_000_000;
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    write!(to, "T{hour:02}:{minute:02}:{second:02}")?;
-    match us % 1_000_000 {
-        0 => {}
-        fraction if fraction % 1000 == 0 => write!(to, ".{:03}", fraction / 1000)?,
-        fraction => write!(to, ".{fraction:06}")?,
-    }
+    let _ = write!(to, "T{hour:02}:{minute:02}:{second:02}");
+    let _ = match us % 1_000_000 {
+        0 => Ok(()),
+        fraction if fraction % 1000 == 0 => write!(to, ".{:03}", fraction / 1000),
+        fraction => write!(to, ".{fraction:06}"),
+    };
     to.push('Z');
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,105 @@
+//! Cli: `demo`: words of a real text, over a live socket, counted by a component.
+//!
+//! Takes how long and how fast. Gives counted words on the screen. Sets up all it needs: the
+//! plugin is built from the source this program carries.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tidemill::config::job_file::JobFile;
+use tidemill_guest_build::{cache_folder, new_plugin};
+
+use super::args::DemoArgs;
+use super::display::{Display, seconds};
+use super::exit::ENDED;
+use super::run::start;
+use super::status_line::{Machine, grouped};
+use super::{host, signals};
+
+const TEXT: &str = include_str!("../../../LICENSE");
+const PLUGIN: &str = include_str!("../../../plugins/word_count/src/lib.rs");
+const JOB: &str = include_str!("demo/word_count.toml");
+
+/// Runs the demo.
+///
+/// # Errors
+/// When the plugin cannot be built, or the job fails.
+pub fn demo(args: &DemoArgs) -> anyhow::Result<u8> {
+    println!("Tidemill counts the words of its licence, which come over a socket.\n");
+    let plugin = write_plugin()?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("failed to open a port")?;
+    let address = listener.local_addr().context("failed to open a port")?.to_string();
+    let text = JOB
+        .replace("127.0.0.1:9999", &address)
+        .replace("plugins/word_count", &plugin.display().to_string());
+    println!("The job, as a file:\n\n{text}");
+    println!("The plugin, in Rust:\n\n{}", PLUGIN.split("\n#[cfg(test)]").next().unwrap_or(PLUGIN));
+    let job = JobFile::parse("word_count.toml", &text, &plugin)
+        .map_err(|errors| anyhow::anyhow!("the demo's own job is wrong: {errors:?}"))?;
+    let engine = host::start_engine(None, None)?;
+    let machine = Machine {
+        batch_interval: job.pipeline.settings.batch_interval,
+        executors: engine.config.executors,
+    };
+    let display = Display::new(machine, false);
+    let handle = start(&engine, &job, &display)?;
+    signals::listen(&engine, handle.control()).context("failed to listen for signals")?;
+    let (rate, duration) = (args.rate, args.duration);
+    let control = handle.control();
+    let feeder = std::thread::spawn(move || {
+        let sent = listener.accept().and_then(|(stream, _)| feed(stream, rate, duration));
+        control.drain();
+        sent
+    });
+    handle.wait()?;
+    display.end();
+    let status = handle.status();
+    let sent = feeder.join().map_err(|_| anyhow::anyhow!("the feeder panicked"))?;
+    println!(
+        "Counted {} lines in {} batches, {} failed; {} lines were sent in {}.",
+        grouped(status.rows_in),
+        grouped(status.batches),
+        grouped(status.failed_batches),
+        grouped(sent.context("failed to feed the socket")?),
+        seconds(duration)
+    );
+    println!(
+        "Write a plugin of your own: `tidemill plugin new NAME`; then run it: `tidemill run JOB.toml`."
+    );
+    Ok(ENDED)
+}
+
+/// Writes the plugin this program carries into the cache, where cargo can build it.
+fn write_plugin() -> anyhow::Result<PathBuf> {
+    let version = &blake3::hash(PLUGIN.as_bytes()).to_hex()[..16];
+    let folder = cache_folder().join("demo").join(version).join("word_count");
+    if !folder.exists() {
+        new_plugin(&folder).context("failed to write the demo's plugin")?;
+    }
+    let source = folder.join("src").join("lib.rs");
+    std::fs::write(&source, PLUGIN)
+        .with_context(|| format!("failed to write `{}`", source.display()))?;
+    Ok(folder)
+}
+
+/// Sends the text, over and over, at the rate; gives the lines sent.
+fn feed(mut stream: TcpStream, rate: u32, duration: Duration) -> std::io::Result<u64> {
+    let begun = Instant::now();
+    let mut lines = TEXT.lines().cycle();
+    let (mut sent, mut chunk) = (0_u64, Vec::new());
+    while begun.elapsed() < duration {
+        let due = (begun.elapsed().as_secs_f64() * f64::from(rate)) as u64;
+        chunk.clear();
+        while sent < due {
+            chunk.extend_from_slice(lines.next().unwrap_or_default().as_bytes());
+            chunk.push(b'\n');
+            sent += 1;
+        }
+        stream.write_all(&chunk)?;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(sent)
+}

@@ -1,0 +1,131 @@
+//! Cli: `run`: a job file, from its first byte to the job's end.
+//!
+//! Takes the job file and options. Gives the exit code. Never starts anything before the job file
+//! and every plugin of it have been looked at.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use miette::Diagnostic;
+use tidemill::config::job_file::{JobFile, JobFileErrors};
+use tidemill::driver::engine::Engine;
+use tidemill::driver::error::DriverError;
+use tidemill::driver::handle::JobHandle;
+use tidemill::driver::launch::{JobRequest, launch};
+use tidemill::driver::plugins::JobPlugins;
+use tidemill::limits::JOB_FILE_BYTES_MAX;
+use tidemill::plan::PlanError;
+
+use super::args::JobArgs;
+use super::display::Display;
+use super::exit::{ENDED, REFUSED, Shown};
+use super::status_line::{Machine, grouped};
+use super::{host, signals};
+
+/// What every run says: what a restart may count on, today.
+const DURABILITY: &str = "durability: none, a restart begins empty";
+
+/// Runs the job until it ends.
+///
+/// # Errors
+/// When the job could not be started, or failed.
+pub fn run(args: &JobArgs) -> anyhow::Result<u8> {
+    let job = read_job(&args.job)?;
+    let engine = host::start_engine(args.executors, args.artefacts.clone())?;
+    let machine = Machine {
+        batch_interval: job.pipeline.settings.batch_interval,
+        executors: engine.config.executors,
+    };
+    let display = Display::new(machine, args.plain);
+    let handle = start(&engine, &job, &display)?;
+    signals::listen(&engine, handle.control()).context("failed to listen for signals")?;
+    display.say(&format!(
+        "job `{}`: a batch every {}, {} executors; {DURABILITY}",
+        job.pipeline.name,
+        humantime::format_duration(machine.batch_interval),
+        machine.executors
+    ));
+    let ended = handle.wait();
+    display.end();
+    let status = handle.status();
+    eprintln!(
+        "job `{}` ended: {} batches, {} failed, {} rows",
+        job.pipeline.name,
+        grouped(status.batches),
+        grouped(status.failed_batches),
+        grouped(status.rows_in)
+    );
+    ended?;
+    Ok(ENDED)
+}
+
+/// Reads and checks a job file, showing everything that is wrong with it.
+///
+/// # Errors
+/// When it cannot be read, is too large, or is no job.
+pub fn read_job(path: &Path) -> anyhow::Result<JobFile> {
+    let name = path.display().to_string();
+    let length = std::fs::metadata(path).with_context(|| format!("failed to read `{name}`"))?.len();
+    anyhow::ensure!(
+        length <= JOB_FILE_BYTES_MAX as u64,
+        "`{name}` is {length} bytes, a job file is at most {JOB_FILE_BYTES_MAX}"
+    );
+    let text = std::fs::read(path).with_context(|| format!("failed to read `{name}`"))?;
+    let text = String::from_utf8(text).with_context(|| format!("`{name}` is no text"))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    JobFile::parse(&name, &text, folder).map_err(|errors| {
+        show(&errors);
+        Shown(REFUSED).into()
+    })
+}
+
+/// Shows each mistake with the lines of the job file it is about.
+pub fn show(errors: &JobFileErrors) {
+    let handler = miette::MietteHandlerOpts::new().build();
+    for error in errors.related().into_iter().flatten() {
+        eprintln!("error:{:?}", Shower { handler: &handler, error });
+    }
+}
+
+/// Renders one mistake; a handler only renders where it is asked for debug output.
+struct Shower<'a> {
+    handler: &'a miette::MietteHandler,
+    error: &'a dyn Diagnostic,
+}
+
+impl std::fmt::Debug for Shower<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        miette::ReportHandler::debug(self.handler, self.error, f)
+    }
+}
+
+/// Loads the job's plugins and starts it; what does not fit together is shown in the job file.
+///
+/// # Errors
+/// When the job could not be started.
+pub fn start(
+    engine: &Arc<Engine>,
+    job: &JobFile,
+    display: &Arc<Display>,
+) -> anyhow::Result<JobHandle> {
+    let report = |line: &str| display.say(line);
+    let plugins = JobPlugins::load(engine, &job.pipeline.plugins, &report)?;
+    let request = JobRequest {
+        pipeline: job.pipeline.clone(),
+        plugins,
+        listeners: vec![display.listener()],
+        output: display.output(),
+    };
+    match launch(engine, request) {
+        Ok(handle) => {
+            display.watch(handle.board());
+            Ok(handle)
+        }
+        Err(DriverError::Plan(errors)) => {
+            show(&job.locate(errors.0.iter().map(PlanError::finding)));
+            Err(Shown(REFUSED).into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,57 @@
+//! Config: the settings of a job.
+//!
+//! Takes the keys before the first section. Gives settings within their ranges. Never keeps a
+//! value that is out of range.
+
+use super::{Meaning, span_of};
+use crate::config::job_file::written::JobText;
+use crate::limits::{
+    BATCH_INTERVAL_MAX, BATCH_INTERVAL_MIN, BLOCK_BUDGET_BYTES_DEFAULT, BLOCK_BUDGET_BYTES_MAX,
+    BLOCK_BYTES_MAX, BLOCK_INTERVAL_MAX, BLOCK_INTERVAL_MIN, CONCURRENT_JOBS_MAX, PARTITIONS_MAX,
+    TASK_FAILURES_ASKED_MAX, TASK_FAILURES_MAX,
+};
+use crate::model::pipeline::JobSettings;
+
+impl Meaning<'_> {
+    pub(super) fn settings(&mut self, job: &JobText) -> JobSettings {
+        self.check_name(&job.name);
+        let batch_interval = self
+            .duration(
+                "batch_interval",
+                Some(&job.batch_interval),
+                BATCH_INTERVAL_MIN..=BATCH_INTERVAL_MAX,
+            )
+            .unwrap_or(BATCH_INTERVAL_MAX);
+        let block_interval = self.duration(
+            "block_interval",
+            job.block_interval.as_ref(),
+            BLOCK_INTERVAL_MIN..=BLOCK_INTERVAL_MAX,
+        );
+        if let (Some(found), Some(span)) = (block_interval, span_of(&job.block_interval))
+            && found > batch_interval
+        {
+            self.complain(span, "`block_interval` is longer than `batch_interval`");
+        }
+        let concurrent =
+            self.number("concurrent_jobs", job.concurrent_jobs.as_ref(), 1..=CONCURRENT_JOBS_MAX);
+        let failures =
+            self.number("max_failures", job.max_failures.as_ref(), 1..=TASK_FAILURES_ASKED_MAX);
+        // A block is sealed while the next one fills, so a budget holds at least two.
+        let budget = self.bytes(
+            "block_budget",
+            job.block_budget.as_ref(),
+            2 * BLOCK_BYTES_MAX..=BLOCK_BUDGET_BYTES_MAX,
+        );
+        JobSettings {
+            batch_interval,
+            block_interval,
+            concurrent_jobs: concurrent.unwrap_or(1),
+            on_failure: job.on_failure.as_ref().map(|at| at.value.0).unwrap_or_default(),
+            on_rejected: self.on_bad_row(job.on_rejected.as_ref()).unwrap_or_default(),
+            max_failures: failures.unwrap_or(TASK_FAILURES_MAX),
+            partitions: self.number("partitions", job.partitions.as_ref(), 1..=PARTITIONS_MAX),
+            block_budget_bytes: budget.unwrap_or(BLOCK_BUDGET_BYTES_DEFAULT),
+            seed: self.number("seed", job.seed.as_ref(), 0..=i64::MAX.unsigned_abs()),
+        }
+    }
+}

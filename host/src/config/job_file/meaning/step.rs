@@ -1,0 +1,167 @@
+//! Config: the steps of a stream.
+//!
+//! Takes a step's table. Gives its one operation and what stands beside it. Never looks for the
+//! operator: plugins are not there yet.
+
+use super::Meaning;
+use crate::config::job_file::value::{At, OrWith, Whole};
+use crate::config::job_file::written::{OPERATIONS, StepText};
+use crate::limits::PARTITIONS_MAX;
+use crate::model::description::OperatorKind;
+use crate::model::finding::{Item, Part, list_words, nearest};
+use crate::model::pipeline::{BuiltInFold, Operation, OperatorRef, StepDeclaration};
+
+impl Meaning<'_> {
+    pub(super) fn step(
+        &mut self,
+        stream: &str,
+        index: usize,
+        step: &At<StepText>,
+    ) -> Option<StepDeclaration> {
+        self.note_parts(stream, index, step);
+        let written = &step.value;
+        let operations = OPERATIONS.iter().zip(written.operation_spans());
+        let mut operations: Vec<_> =
+            operations.filter_map(|(word, span)| span.map(|span| (*word, span))).collect();
+        operations.sort_by_key(|(_, span)| span.start);
+        let mut operations = operations.into_iter();
+        let Some((first, _)) = operations.next() else {
+            let allowed = list_words(OPERATIONS);
+            let place = format!("stream `{stream}`, step {} has no operation", index + 1);
+            self.complain(&step.span, format!("{place}, allowed are {allowed}"));
+            return None;
+        };
+        if let Some((second, span)) = operations.next() {
+            let message = format!("`{first}` and `{second}` stand in one step; make them two");
+            self.complain(&span, message);
+            return None;
+        }
+        if let Some(name) = &written.name {
+            self.check_name(name);
+        }
+        for names in [&written.rename, &written.columns].into_iter().flatten() {
+            self.check_columns(names);
+        }
+        let partitions = self.number("partitions", written.partitions.as_ref(), 1..=PARTITIONS_MAX);
+        let params = written.params.iter().flat_map(|at| &at.value.0);
+        let params = params.map(|(name, value)| (name.value.clone(), value.0.clone())).collect();
+        Some(StepDeclaration {
+            operation: self.operation(written)?,
+            name: written.name.as_ref().map(|at| at.value.clone()),
+            params,
+            rename: written.rename.as_ref().map(|at| at.value.clone()),
+            columns: written.columns.as_ref().map(|at| at.value.clone()),
+            append: written.append.as_ref().is_some_and(|at| at.value),
+            partitions,
+        })
+    }
+
+    fn note_parts(&mut self, stream: &str, index: usize, step: &At<StepText>) {
+        let written = &step.value;
+        let parts = [
+            (Part::Whole, Some(step.span.clone())),
+            (Part::Operation, written.operation_spans().into_iter().flatten().next()),
+            (Part::As, super::span_of(&written.rename).cloned()),
+            (Part::Columns, super::span_of(&written.columns).cloned()),
+            (Part::Params, super::span_of(&written.params).cloned()),
+            (Part::Partitions, super::span_of(&written.partitions).cloned()),
+            (Part::Append, super::span_of(&written.append).cloned()),
+        ];
+        for (part, span) in parts {
+            if let Some(span) = span {
+                let item = Item::Step { stream: stream.to_owned(), index };
+                self.places.note(item, part, span);
+            }
+        }
+    }
+
+    fn operation(&mut self, step: &StepText) -> Option<Operation> {
+        let rows = [
+            (&step.map, OperatorKind::Map),
+            (&step.flat_map, OperatorKind::FlatMap),
+            (&step.filter, OperatorKind::Filter),
+            (&step.map_partitions, OperatorKind::MapPartitions),
+            (&step.map_values, OperatorKind::MapValues),
+            (&step.flat_map_values, OperatorKind::FlatMapValues),
+        ];
+        for (at, kind) in rows {
+            if let Some(at) = at {
+                return Some(Operation::Apply(kind, self.operator(at, kind.step_word(), false)?));
+            }
+        }
+        if let Some(at) = &step.reduce_by_key {
+            return Some(Operation::ReduceByKey(self.operator(at, "reduce_by_key", true)?));
+        }
+        if let Some(at) = &step.reduce {
+            return Some(Operation::Reduce(self.operator(at, "reduce", true)?));
+        }
+        for (at, operation) in [
+            (&step.group_by_key, Operation::GroupByKey),
+            (&step.count, Operation::Count),
+            (&step.count_by_value, Operation::CountByValue),
+        ] {
+            if let Some(at) = at {
+                return self.switched_on(at, operation);
+            }
+        }
+        if let Some(at) = &step.repartition {
+            let whole: At<Whole> = At { value: at.value.0, span: at.span.clone() };
+            let partitions = self.number("repartition", Some(&whole), 1..=PARTITIONS_MAX)?;
+            return Some(Operation::Repartition(partitions));
+        }
+        for (at, operation) in [
+            (&step.union, Operation::Union as fn(Vec<String>) -> Operation),
+            (&step.key_by, Operation::KeyBy),
+            (&step.select, Operation::Select),
+        ] {
+            if let Some(at) = at {
+                return Some(operation(at.value.0.clone()));
+            }
+        }
+        None
+    }
+
+    fn switched_on(&mut self, at: &At<bool>, operation: Operation) -> Option<Operation> {
+        if at.value {
+            return Some(operation);
+        }
+        let word = operation.step_word();
+        self.complain(&at.span, format!("`{word}` is `false`, allowed is `true`: or leave it out"));
+        None
+    }
+
+    /// An operator as `plugin.operator`, or the word of a built-in fold.
+    fn operator(
+        &mut self,
+        at: &At<OrWith<String>>,
+        step: &str,
+        folds: bool,
+    ) -> Option<OperatorRef> {
+        let written = at.value.0.as_str();
+        if let Some((plugin, operator)) = written.split_once('.')
+            && !plugin.is_empty()
+            && !operator.is_empty()
+        {
+            let (plugin, operator) = (plugin.to_owned(), operator.to_owned());
+            return Some(OperatorRef::Guest { plugin, operator });
+        }
+        let built_in = BuiltInFold::from_word(written);
+        let message = match (built_in, folds) {
+            (Some(fold), true) => return Some(OperatorRef::BuiltIn(fold)),
+            (Some(_), false) => {
+                let takes = format!("`{step}` takes `plugin.operator`");
+                format!("`{written}` is a fold for `reduce_by_key` and `reduce`; {takes}")
+            }
+            (None, false) => format!("`{written}` is no operator, expected `plugin.operator`"),
+            (None, true) => {
+                let words = || BuiltInFold::ALL.into_iter().map(BuiltInFold::word);
+                let near = nearest(written, words());
+                let near = near.map(|word| format!("; did you mean `{word}`?"));
+                let expected = format!("expected `plugin.operator` or {}", list_words(words()));
+                format!("`{written}` is no operator, {expected}{}", near.unwrap_or_default())
+            }
+        };
+        self.complain(&at.span, message);
+        None
+    }
+}

@@ -1,0 +1,298 @@
+//! Config: from text to written tables, one at a time, so that each can tell its own mistakes.
+//!
+//! Takes the text of a job file. Gives the tables that could be read, and what is wrong with keys
+//! and types. Never stops at a table that is wrong.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::error::Complaint;
+use super::schema::TableKeys;
+use super::value::At;
+use super::written::{JobText, PluginText, SinkText, SourceText, StepText, StreamText};
+use crate::limits::{DECLARATIONS_MAX, STEPS_MAX};
+use crate::model::finding::{list_words, nearest};
+
+/// A table that was read, and where it stands.
+pub(super) type ReadTable<T> = (At<String>, At<T>);
+
+/// A stream that was read, with the steps that were.
+#[derive(Debug)]
+pub(super) struct ReadStream {
+    pub(super) from: At<String>,
+    pub(super) steps: Vec<At<StepText>>,
+}
+
+/// All tables of a job file that could be read.
+#[derive(Debug)]
+pub(super) struct ReadJob {
+    /// The keys before the first section, if they could be read.
+    pub(super) job: Option<JobText>,
+    pub(super) plugins: Vec<ReadTable<PluginText>>,
+    pub(super) sources: Vec<ReadTable<SourceText>>,
+    pub(super) streams: Vec<ReadTable<ReadStream>>,
+    pub(super) sinks: Vec<ReadTable<SinkText>>,
+}
+
+/// Reads what can be read; nothing when the text is no TOML.
+pub(super) fn read(text: &str) -> (Option<ReadJob>, Vec<Complaint>) {
+    let document = match DeTable::parse(text) {
+        Ok(document) => document,
+        Err(error) => return (None, vec![syntax(text, &error)]),
+    };
+    let mut dates = Vec::new();
+    for value in document.get_ref().values() {
+        find_dates(value, &mut dates);
+    }
+    if !dates.is_empty() {
+        return (None, dates);
+    }
+    let mut reader = Reader::default();
+    let mut root = document.into_inner();
+    let plugins = reader.section(&mut root, "plugins");
+    let sources = reader.section(&mut root, "sources");
+    let streams = reader.section(&mut root, "streams");
+    let sinks = reader.section(&mut root, "sinks");
+    let job = reader.table::<JobText>("job file", Spanned::new(0..0, DeValue::Table(root)));
+    let job = ReadJob {
+        job: job.map(|at| at.value),
+        plugins: reader.tables("plugin", plugins),
+        sources: reader.tables("source", sources),
+        streams: reader.streams(streams),
+        sinks: reader.tables("sink", sinks),
+    };
+    (Some(job), reader.complaints)
+}
+
+/// The tables of a section by name.
+type Section<'t> = Vec<(At<String>, Spanned<DeValue<'t>>)>;
+
+#[derive(Default)]
+struct Reader {
+    complaints: Vec<Complaint>,
+    keys: HashMap<TypeId, TableKeys>,
+}
+
+impl Reader {
+    /// Takes a section's tables out of the root, leaving it empty there.
+    fn section<'t>(&mut self, root: &mut DeTable<'t>, name: &str) -> Section<'t> {
+        let Some(value) = root.remove(name) else { return Vec::new() };
+        let span = value.span();
+        let DeValue::Table(table) = value.into_inner() else {
+            let message = format!("`{name}` is no table, expected `[{name}.<name>]`");
+            self.complaints.push(Complaint::new(span, message));
+            return Vec::new();
+        };
+        if table.len() > DECLARATIONS_MAX {
+            let found = format!("{} {name} are too many", table.len());
+            let message = format!("{found}, allowed are {DECLARATIONS_MAX}");
+            self.complaints.push(Complaint::new(span, message));
+            return Vec::new();
+        }
+        let named = table.into_iter().map(|(key, value)| {
+            let span = key.span();
+            (At { value: key.into_inner().into_owned(), span }, value)
+        });
+        named.collect()
+    }
+
+    fn tables<T>(&mut self, what: &str, section: Section<'_>) -> Vec<ReadTable<T>>
+    where
+        T: DeserializeOwned + JsonSchema + 'static,
+    {
+        let tables = section.into_iter().filter_map(|(name, value)| {
+            let table = self.table(&format!("{what} `{}`", name.value), value)?;
+            Some((name, table))
+        });
+        tables.collect()
+    }
+
+    fn streams(&mut self, section: Section<'_>) -> Vec<ReadTable<ReadStream>> {
+        let mut streams = Vec::new();
+        for (name, mut value) in section {
+            let what = format!("stream `{}`", name.value);
+            let steps = take_steps(&mut value);
+            let steps = steps.map_or(Vec::new(), |steps| self.steps(&what, steps));
+            let Some(At { value: stream, span }) = self.table::<StreamText>(&what, value) else {
+                continue;
+            };
+            streams.push((name, At { value: ReadStream { from: stream.from, steps }, span }));
+        }
+        streams
+    }
+
+    fn steps(&mut self, what: &str, steps: Spanned<DeArray<'_>>) -> Vec<At<StepText>> {
+        let span = steps.span();
+        let steps = steps.into_inner();
+        if steps.len() > STEPS_MAX {
+            let message =
+                format!("{what} has {} steps, at most {STEPS_MAX} are allowed", steps.len());
+            self.complaints.push(Complaint::new(span, message));
+            return Vec::new();
+        }
+        let mut read = Vec::with_capacity(steps.len());
+        for (index, step) in steps.into_iter().enumerate() {
+            let before = self.complaints.len();
+            let Some(step) = self.table::<StepText>(&format!("{what}, step {}", index + 1), step)
+            else {
+                continue;
+            };
+            // A mistyped operation was told already: do not say that it is missing too.
+            if self.complaints.len() == before || has_operation(&step.value) {
+                read.push(step);
+            }
+        }
+        read
+    }
+
+    /// Reads one table: unknown keys, missing keys, then types.
+    fn table<T>(&mut self, what: &str, value: Spanned<DeValue<'_>>) -> Option<At<T>>
+    where
+        T: DeserializeOwned + JsonSchema + 'static,
+    {
+        let span = value.span();
+        let mut value = value.into_inner();
+        let DeValue::Table(table) = &mut value else {
+            let message = format!("{what} is no table");
+            self.complaints.push(Complaint::new(span, message));
+            return None;
+        };
+        let keys = self.keys.entry(TypeId::of::<T>()).or_insert_with(TableKeys::of::<T>);
+        let unknown = |key: &str| !keys.known.iter().any(|known| known == key);
+        let mut unread = Vec::new();
+        for (key, _) in table.iter().filter(|(key, _)| unknown(key.get_ref())) {
+            self.complaints.push(unknown_key(key.get_ref(), key.span(), keys));
+            unread.push(key.get_ref().to_string());
+        }
+        for key in &unread {
+            table.remove(key.as_str());
+        }
+        let mut complete = true;
+        for key in keys.required.iter().filter(|key| !table.contains_key(key.as_str())) {
+            complete = false;
+            // A mistyped key was told already: do not say that it is missing too.
+            if !unread.iter().any(|found| meant(found, keys) == Some(key.as_str())) {
+                let message = format!("{what} has no `{key}`, which is required");
+                self.complaints.push(Complaint::new(span.clone(), message));
+            }
+        }
+        let (read, mistyped) = deserialize::<T>(&span, table);
+        self.complaints.extend(mistyped);
+        Some(At { value: read.filter(|_| complete)?, span })
+    }
+}
+
+/// Reads a table's values. A value of the wrong type is told and left out, so that the others can
+/// tell theirs; nothing is read when a required one is then missing.
+fn deserialize<T: DeserializeOwned>(
+    span: &Range<usize>,
+    table: &mut DeTable<'_>,
+) -> (Option<T>, Vec<Complaint>) {
+    let mut complaints = Vec::new();
+    loop {
+        let value = Spanned::new(span.clone(), DeValue::Table(table.clone()));
+        let error = match T::deserialize(toml::de::ValueDeserializer::from(value)) {
+            Ok(read) => return (Some(read), complaints),
+            Err(error) => error,
+        };
+        let at = error.span().unwrap_or(span.clone());
+        let holds = |value: &Spanned<DeValue<'_>>| {
+            let span = value.span();
+            span.start <= at.start && at.end <= span.end
+        };
+        let key = table.iter().find(|(_, value)| holds(value)).map(|(key, _)| key.to_string());
+        // Missing keys were told in our own words, and are no value's fault.
+        let Some(key) = key else { return (None, complaints) };
+        complaints.push(Complaint::new(at, plain(error.message())));
+        table.remove(key.as_str());
+    }
+}
+
+fn syntax(text: &str, error: &toml::de::Error) -> Complaint {
+    let span = error.span().unwrap_or(0..0);
+    let message = match (error.message(), text.get(span.clone())) {
+        ("duplicate key", Some(key)) => format!("`{key}` stands twice, allowed is once"),
+        (message, _) => message.to_owned(),
+    };
+    Complaint::new(span, message)
+}
+
+/// No key takes a date. Nesting is bounded by the parser.
+fn find_dates(value: &Spanned<DeValue<'_>>, dates: &mut Vec<Complaint>) {
+    match value.get_ref() {
+        DeValue::Datetime(date) => {
+            let message = format!("found the date `{date}`, which no key takes; write it as text");
+            dates.push(Complaint::new(value.span(), message));
+        }
+        DeValue::Array(values) => values.iter().for_each(|value| find_dates(value, dates)),
+        DeValue::Table(table) => table.values().for_each(|value| find_dates(value, dates)),
+        _ => {}
+    }
+}
+
+fn has_operation(step: &StepText) -> bool {
+    step.operation_spans().iter().any(Option::is_some)
+}
+
+/// Takes the steps out of a stream's table, if they are a list; else they stay for the type error.
+fn take_steps<'t>(stream: &mut Spanned<DeValue<'t>>) -> Option<Spanned<DeArray<'t>>> {
+    let DeValue::Table(table) = stream.get_mut() else { return None };
+    let steps = table.get_mut("steps")?;
+    let span = steps.span();
+    match steps.get_mut() {
+        DeValue::Array(array) => Some(Spanned::new(span, std::mem::replace(array, DeArray::new()))),
+        _ => None,
+    }
+}
+
+/// The key that a mistyped one was meant to be.
+fn meant<'k>(found: &str, keys: &'k TableKeys) -> Option<&'k str> {
+    nearest(found, keys.known.iter().map(String::as_str))
+}
+
+fn unknown_key(found: &str, span: Range<usize>, keys: &TableKeys) -> Complaint {
+    let complaint = Complaint::new(span, format!("unknown key `{found}`"));
+    match meant(found, keys) {
+        Some(word) => complaint.with_help(format!("did you mean `{word}`?")),
+        None => {
+            let allowed = list_words(keys.known.iter().map(String::as_str));
+            complaint.with_help(format!("allowed are {allowed}"))
+        }
+    }
+}
+
+/// Serde's words in the house's: what was found, then what is allowed.
+fn plain(message: &str) -> String {
+    let replaced = [
+        ("invalid type: ", "found "),
+        ("invalid value: ", "found "),
+        ("found map", "found a table"),
+        ("found sequence", "found a list"),
+        ("expected a sequence", "expected a list"),
+        ("expected a boolean", "expected `true` or `false`"),
+        ("expected a string", "expected a text"),
+        ("found string", "found the text"),
+        ("unknown field", "unknown key"),
+        ("missing field", "missing key"),
+    ];
+    replaced.iter().fold(message.to_owned(), |text, (from, to)| text.replacen(from, to, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::job_file::written::OPERATIONS;
+
+    #[test]
+    fn every_operation_is_a_key_of_a_step() {
+        let keys = TableKeys::of::<StepText>();
+        assert_eq!(keys.known[..OPERATIONS.len()], OPERATIONS);
+        assert_eq!(keys.required, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,283 @@
+//! Config: a job file as it is written, key by key.
+//!
+//! Takes TOML through serde. Gives structs in which every value knows its place. Its comments are
+//! the reference of the job file: the JSON Schema is made of them. Never decides what keys mean
+//! together.
+
+use std::ops::Range;
+
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+
+use super::bad_row::OnBadRowText;
+use super::quantity::{HumanBytes, HumanDuration};
+use super::value::{At, Named, OrWith, ParameterValue, Vocabulary, Whole, Word};
+use crate::model::pipeline::{Format, OnFailure};
+
+/// A job: where records come from, what is done to them batch by batch, and where they go.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JobText {
+    /// The job's name: letters, digits, `_` and `-`.
+    pub(super) name: At<String>,
+    /// Time between batches, such as "1s".
+    pub(super) batch_interval: At<HumanDuration>,
+    /// The longest a block stays open, at most "200ms". Default: what gives each core a block a
+    /// batch.
+    pub(super) block_interval: Option<At<HumanDuration>>,
+    /// Batches that may run at once. Default: 1.
+    pub(super) concurrent_jobs: Option<At<Whole>>,
+    /// What becomes of the job when a batch failed. Default: "stop".
+    pub(super) on_failure: Option<At<Word<OnFailure>>>,
+    /// What becomes of rows that operators refuse. Default: "fail".
+    pub(super) on_rejected: Option<At<OnBadRowText>>,
+    /// Attempts of a task before its batch fails. Default: 4.
+    pub(super) max_failures: Option<At<Whole>>,
+    /// Partitions of a shuffle that says nothing itself. Default: the number of cores.
+    pub(super) partitions: Option<At<Whole>>,
+    /// Memory for blocks; when it is full, sources are read no further. Default: "512MiB".
+    pub(super) block_budget: Option<At<HumanBytes>>,
+    /// Seed of the job's hashes and of its tasks' chance. Default: drawn at the first start.
+    pub(super) seed: Option<At<Whole>>,
+    /// The components whose operators the steps call.
+    #[serde(default)]
+    #[expect(dead_code, reason = "its tables are read one by one; here it is for the schema")]
+    pub(super) plugins: Named<PluginText>,
+    /// Where records come from. A source's name is also the name of its stream.
+    #[serde(default)]
+    #[expect(dead_code, reason = "its tables are read one by one; here it is for the schema")]
+    pub(super) sources: Named<SourceText>,
+    /// What is done to records.
+    #[serde(default)]
+    #[expect(dead_code, reason = "its tables are read one by one; here it is for the schema")]
+    pub(super) streams: Named<StreamText>,
+    /// Where rows go, in the order in which they are run.
+    #[serde(default)]
+    #[expect(dead_code, reason = "its tables are read one by one; here it is for the schema")]
+    pub(super) sinks: Named<SinkText>,
+}
+
+/// A plugin: either `component` or `source`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PluginText {
+    /// The component file, from the job file's folder.
+    pub(super) component: Option<At<String>>,
+    /// A folder of source code, built when the job starts.
+    pub(super) source: Option<At<String>>,
+    /// Memory of one instance, such as "64MiB". Default: the host's limit.
+    pub(super) memory: Option<At<HumanBytes>>,
+    /// CPU time a task is granted beside what its input earns, such as "2s".
+    pub(super) cpu: Option<At<HumanDuration>>,
+}
+
+/// What a source reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SourceType {
+    Socket,
+    Files,
+    Generate,
+    Stdin,
+}
+
+impl Vocabulary for SourceType {
+    const WHAT: &'static str = "source type";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("socket", Self::Socket),
+        ("files", Self::Files),
+        ("generate", Self::Generate),
+        ("stdin", Self::Stdin),
+    ];
+}
+
+impl Vocabulary for Format {
+    const WHAT: &'static str = "format";
+    const WORDS: &'static [(&'static str, Self)] = &[("lines", Self::Lines), ("json", Self::Json)];
+}
+
+impl Vocabulary for OnFailure {
+    const WHAT: &'static str = "choice for `on_failure`";
+    const WORDS: &'static [(&'static str, Self)] = &[("stop", Self::Stop), ("skip", Self::Skip)];
+}
+
+/// A source.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SourceText {
+    /// `socket` connects to an address and reads lines; `files` reads new files of a folder;
+    /// `generate` makes text; `stdin` reads standard input to its end.
+    #[serde(rename = "type")]
+    pub(super) kind: At<Word<SourceType>>,
+    /// For `socket`: `host:port`.
+    pub(super) address: Option<At<String>>,
+    /// For `files`: the folder.
+    pub(super) path: Option<At<String>>,
+    /// For `files`: reads what is there and ends. Default: false.
+    pub(super) bounded: Option<At<bool>>,
+    /// For `generate`: lines a second. Default: 1000.
+    pub(super) lines_per_second: Option<At<Whole>>,
+    /// For `generate`: words a line. Default: 10.
+    pub(super) words_per_line: Option<At<Whole>>,
+    /// For `generate`: different words. Default: 5000.
+    pub(super) vocabulary: Option<At<Whole>>,
+    /// For `generate`: lines in all. Default: without end.
+    pub(super) lines: Option<At<Whole>>,
+    /// `lines`: each line is a row of one column `line`. `json`: each line is an object of the
+    /// columns of `schema`. Default: "lines".
+    pub(super) format: Option<At<Word<Format>>>,
+    /// For `json`: the columns and their types, such as `{ user = "utf8", age = "int64?" }`; `?`
+    /// marks a column that rows may lack.
+    pub(super) schema: Option<At<Named<At<String>>>>,
+    /// What becomes of a record that does not fit. Default: "fail".
+    pub(super) on_bad_row: Option<At<OnBadRowText>>,
+    /// The longest line; a longer one is a bad row. Default: "1MiB".
+    pub(super) line_bytes_max: Option<At<HumanBytes>>,
+}
+
+/// A stream: a chain of steps.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StreamText {
+    /// The source or stream it starts from.
+    pub(super) from: At<String>,
+    /// What is done, in order.
+    #[serde(default)]
+    #[expect(dead_code, reason = "its tables are read one by one; here it is for the schema")]
+    pub(super) steps: Vec<StepText>,
+}
+
+/// A step: exactly one operation, in short form or as a table with `with`, and what stands beside
+/// it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(transform = one_operation)]
+pub(super) struct StepText {
+    /// Each row becomes one row, by an operator such as "words.pair".
+    pub(super) map: Option<At<OrWith<String>>>,
+    /// Each row becomes any number of rows.
+    pub(super) flat_map: Option<At<OrWith<String>>>,
+    /// Keeps rows or drops them.
+    pub(super) filter: Option<At<OrWith<String>>>,
+    /// A whole partition becomes any number of rows.
+    pub(super) map_partitions: Option<At<OrWith<String>>>,
+    /// Each value becomes one value; the key stays.
+    pub(super) map_values: Option<At<OrWith<String>>>,
+    /// Each value becomes any number of values; the key stays.
+    pub(super) flat_map_values: Option<At<OrWith<String>>>,
+    /// Folds the values of each key, by an operator or by "sum", "count", "min" or "max".
+    pub(super) reduce_by_key: Option<At<OrWith<String>>>,
+    /// Folds all rows of a batch to one.
+    pub(super) reduce: Option<At<OrWith<String>>>,
+    /// Gathers the values of each key into lists: `true`.
+    pub(super) group_by_key: Option<At<bool>>,
+    /// The number of rows: `true`.
+    pub(super) count: Option<At<bool>>,
+    /// How often each row occurs: `true`.
+    pub(super) count_by_value: Option<At<bool>>,
+    /// Appends other streams of equal columns.
+    pub(super) union: Option<At<OrWith<Vec<String>>>>,
+    /// Spreads rows over so many partitions.
+    pub(super) repartition: Option<At<OrWith<Whole>>>,
+    /// Makes these columns the key, moving them to the front.
+    pub(super) key_by: Option<At<OrWith<Vec<String>>>>,
+    /// Keeps these columns, in this order.
+    pub(super) select: Option<At<OrWith<Vec<String>>>>,
+    /// A name of the step's own, for messages.
+    pub(super) name: Option<At<String>>,
+    /// Parameters of the operator.
+    pub(super) params: Option<At<Named<ParameterValue>>>,
+    /// New names for the columns the step makes, all of them.
+    #[serde(rename = "as")]
+    pub(super) rename: Option<At<Vec<String>>>,
+    /// The columns the operator is given, in its order.
+    pub(super) columns: Option<At<Vec<String>>>,
+    /// The operator gives new columns only; the others stay. Default: false.
+    pub(super) append: Option<At<bool>>,
+    /// Partitions of the step's shuffle.
+    pub(super) partitions: Option<At<Whole>>,
+}
+
+/// The operation keys of a step, in the order of the reference.
+pub(super) const OPERATIONS: [&str; 15] = [
+    "map",
+    "flat_map",
+    "filter",
+    "map_partitions",
+    "map_values",
+    "flat_map_values",
+    "reduce_by_key",
+    "reduce",
+    "group_by_key",
+    "count",
+    "count_by_value",
+    "union",
+    "repartition",
+    "key_by",
+    "select",
+];
+
+impl StepText {
+    /// Where each operation key's value is written, in the order of [`OPERATIONS`].
+    pub(super) fn operation_spans(&self) -> [Option<Range<usize>>; 15] {
+        fn span<T>(at: &Option<At<T>>) -> Option<Range<usize>> {
+            at.as_ref().map(|at| at.span.clone())
+        }
+        [
+            span(&self.map),
+            span(&self.flat_map),
+            span(&self.filter),
+            span(&self.map_partitions),
+            span(&self.map_values),
+            span(&self.flat_map_values),
+            span(&self.reduce_by_key),
+            span(&self.reduce),
+            span(&self.group_by_key),
+            span(&self.count),
+            span(&self.count_by_value),
+            span(&self.union),
+            span(&self.repartition),
+            span(&self.key_by),
+            span(&self.select),
+        ]
+    }
+}
+
+/// Tells editors that exactly one operation stands in a step.
+fn one_operation(schema: &mut Schema) {
+    let each = OPERATIONS.iter().map(|key| serde_json::json!({ "required": [key] }));
+    schema.insert("oneOf".to_owned(), each.collect());
+}
+
+/// Where a sink writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SinkType {
+    Print,
+    Files,
+}
+
+impl Vocabulary for SinkType {
+    const WHAT: &'static str = "sink type";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("print", Self::Print), ("files", Self::Files)];
+}
+
+/// A sink.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SinkText {
+    /// `print` shows the first rows of each batch; `files` writes JSON lines, a folder a batch.
+    #[serde(rename = "type")]
+    pub(super) kind: At<Word<SinkType>>,
+    /// The stream or source it is given.
+    pub(super) from: At<String>,
+    /// For `print`: rows at most. Default: 10.
+    pub(super) rows: Option<At<Whole>>,
+    /// For `files`: the folder in which each batch gets a folder of its own.
+    pub(super) path: Option<At<String>>,
+    /// For `files`: how a batch's folder begins, before `-` and its time. Default: the sink's name.
+    pub(super) prefix: Option<At<String>>,
+    /// For `files`: whether an empty batch makes a folder. Default: false.
+    pub(super) empty_batches: Option<At<bool>>,
+    /// What becomes of the job when the sink failed. Default: as the job says.
+    pub(super) on_failure: Option<At<Word<OnFailure>>>,
+}

@@ -1,0 +1,157 @@
+//! Ingest: the file that keeps records which did not fit.
+//!
+//! Takes bad rows. Gives lines of JSON: source, reason, and the row's text, or its bytes in base64
+//! where it is no text. Never grows past its bound.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::json;
+
+use super::IngestError;
+use super::bad_row::BadRow;
+use crate::limits::DEAD_LETTER_BYTES_MAX;
+use crate::model::pipeline::{OnBadRow, SourceDeclaration};
+use crate::sys::storage::{Storage, StorageError, StoredFile};
+
+/// A dead-letter file of one source. Several sources may name the same file.
+pub struct DeadLetter {
+    source: String,
+    open: Mutex<Open>,
+}
+
+struct Open {
+    file: Box<dyn StoredFile>,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl std::fmt::Debug for DeadLetter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeadLetter").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+impl DeadLetter {
+    /// The dead-letter file of a source that keeps bad rows in one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn of_source(
+        source: &SourceDeclaration,
+        storage: &dyn Storage,
+    ) -> Result<Option<Self>, IngestError> {
+        let OnBadRow::DeadLetter(path) = &source.on_bad_row else {
+            return Ok(None);
+        };
+        let opened = Self::open(storage, &source.name, path);
+        opened
+            .map(Some)
+            .map_err(|error| IngestError::DeadLetter { name: source.name.clone(), source: error })
+    }
+
+    /// Goes on with the file, or begins it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn open(storage: &dyn Storage, source: &str, path: &Path) -> Result<Self, StorageError> {
+        let (file, bytes) = storage.append(path)?;
+        let open = Open { file, bytes, bytes_max: DEAD_LETTER_BYTES_MAX };
+        Ok(Self { source: source.to_owned(), open: Mutex::new(open) })
+    }
+
+    /// Appends bad rows, each in one write. What would go past the bound is left out.
+    ///
+    /// # Errors
+    /// When a row could not be written.
+    pub fn write(&self, rows: &[BadRow]) -> Result<(), StorageError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in rows {
+            let line = self.line(row);
+            let bytes = open.bytes + line.len() as u64;
+            if bytes > open.bytes_max {
+                break;
+            }
+            open.file.write(line.as_bytes())?;
+            open.bytes = bytes;
+        }
+        Ok(())
+    }
+
+    fn line(&self, row: &BadRow) -> String {
+        let mut line = json!({ "source": self.source, "reason": row.reason });
+        match simdutf8::basic::from_utf8(&row.text) {
+            Ok(text) => line["text"] = text.into(),
+            Err(_) => line["base64"] = base64(&row.text).into(),
+        }
+        if row.cut {
+            line["cut"] = true.into();
+        }
+        format!("{line}\n")
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let word = three.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
+        let word = word << (8 * (3 - three.len()));
+        for digit in 0..4 {
+            let index = (word >> (18 - 6 * digit)) & 63;
+            let padded = digit > three.len();
+            text.push(if padded { '=' } else { char::from(DIGITS[index as usize]) });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::storage_memory::MemoryStorage;
+
+    fn row(text: &[u8], cut: bool) -> BadRow {
+        BadRow { reason: "no \"fit\"".to_owned(), text: text.to_vec(), cut }
+    }
+
+    fn content(storage: &MemoryStorage) -> String {
+        let bytes = storage.files().remove(Path::new("/d/bad")).expect("it is there");
+        String::from_utf8(bytes).expect("it is text")
+    }
+
+    #[test]
+    fn rows_are_appended_as_lines_of_json() {
+        let storage = MemoryStorage::new();
+        storage.put("/d/bad", b"{}\n");
+        let dead = DeadLetter::open(&storage, "in", Path::new("/d/bad")).expect("it opens");
+        dead.write(&[row(b"a\nb", false), row(b"\xff\x00", true)]).expect("there is room");
+        let expected = concat!(
+            "{}\n",
+            r#"{"source":"in","reason":"no \"fit\"","text":"a\nb"}"#,
+            "\n",
+            r#"{"source":"in","reason":"no \"fit\"","base64":"/wA=","cut":true}"#,
+            "\n"
+        );
+        assert_eq!(content(&storage), expected);
+    }
+
+    #[test]
+    fn the_file_never_grows_past_its_bound() {
+        let storage = MemoryStorage::new();
+        storage.put("/d/bad", b"0123456789");
+        let dead = DeadLetter::open(&storage, "in", Path::new("/d/bad")).expect("it opens");
+        dead.open.lock().expect("nobody panicked").bytes_max = 120;
+        dead.write(&vec![row(b"x", false); 5]).expect("leaving out is no error");
+        assert_eq!(content(&storage).lines().count(), 2);
+        assert!(content(&storage).len() <= 120);
+    }
+
+    #[test]
+    fn base64_is_padded() {
+        for (bytes, text) in [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v")] {
+            assert_eq!(base64(bytes), text);
+        }
+        assert_eq!(base64(b"foobar"), "Zm9vYmFy");
+    }
+}

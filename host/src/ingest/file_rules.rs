@@ -1,0 +1,134 @@
+//! Ingest: which files of a folder belong to a batch.
+//!
+//! Takes what a folder holds, and a batch time. Gives the files that are new by Spark's rules.
+//! Never looks at a folder itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::limits::FILE_REMEMBER_MIN;
+use crate::model::time::{BatchTime, interval_ms};
+use crate::sys::storage::FileFacts;
+
+/// Remembers which files were selected, as long as they could be selected again.
+#[derive(Debug)]
+pub struct FileRules {
+    /// Files as old as the source are not new.
+    started_ms: i64,
+    remember_ms: i64,
+    selected: BTreeMap<PathBuf, BatchTime>,
+}
+
+impl FileRules {
+    /// Rules for batches of that interval, of a source made at that time.
+    pub fn new(interval: Duration, started_ms: i64) -> Self {
+        let (interval, least) = (interval_ms(interval), interval_ms(FILE_REMEMBER_MIN));
+        let batches = least.div_euclid(interval) + i64::from(least % interval > 0);
+        let remember_ms = interval.saturating_mul(batches);
+        Self { started_ms, remember_ms, selected: BTreeMap::new() }
+    }
+
+    /// How far back files are looked at, in milliseconds.
+    pub fn remember_ms(&self) -> i64 {
+        self.remember_ms
+    }
+
+    /// The files of a batch, in the order of the listing.
+    pub fn select(&mut self, time: BatchTime, files: Vec<FileFacts>) -> Vec<FileFacts> {
+        let oldest_ms = time.0.saturating_sub(self.remember_ms);
+        self.selected.retain(|_, selected| selected.0 >= oldest_ms);
+        let ignored_ms = self.started_ms.max(oldest_ms);
+        let is_new = |file: &FileFacts| {
+            is_visible(&file.path)
+                && file.modified_ms > ignored_ms
+                && file.modified_ms <= time.0
+                && !self.selected.contains_key(&file.path)
+        };
+        let new: Vec<FileFacts> = files.into_iter().filter(is_new).collect();
+        self.selected.extend(new.iter().map(|file| (file.path.clone(), time)));
+        new
+    }
+}
+
+/// Whether a file is read at all: names that begin with a dot are somebody's unfinished work.
+pub fn is_visible(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn file(name: &str, modified_ms: i64) -> FileFacts {
+        FileFacts { path: Path::new("/in").join(name), bytes: 1, modified_ms }
+    }
+
+    fn select(rules: &mut FileRules, time_ms: i64, files: &[FileFacts]) -> Vec<String> {
+        let selected = rules.select(BatchTime(time_ms), files.to_vec());
+        selected
+            .iter()
+            .map(|file| file.path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn files_are_remembered_for_a_minute_or_a_whole_batch() {
+        for (interval, remembered) in [(2, 60), (7, 63), (60, 60), (100, 100)] {
+            let rules = FileRules::new(Duration::from_secs(interval), 0);
+            assert_eq!(rules.remember_ms(), remembered * 1000, "interval of {interval} s");
+        }
+    }
+
+    #[test]
+    fn a_file_must_be_newer_than_the_source() {
+        let mut rules = FileRules::new(SECOND, 10_500);
+        let files = [file("older", 10_499), file("same", 10_500), file("newer", 10_501)];
+        assert_eq!(select(&mut rules, 11_000, &files), ["newer"]);
+    }
+
+    #[test]
+    fn a_file_modified_after_the_batch_waits_for_its_own() {
+        let mut rules = FileRules::new(SECOND, 0);
+        let files = [file("at", 11_000), file("after", 11_001)];
+        assert_eq!(select(&mut rules, 11_000, &files), ["at"]);
+        assert_eq!(select(&mut rules, 12_000, &files), ["after"]);
+    }
+
+    #[test]
+    fn a_file_is_selected_once_even_if_modified_again() {
+        let mut rules = FileRules::new(SECOND, 0);
+        assert_eq!(select(&mut rules, 11_000, &[file("a", 10_500)]), ["a"]);
+        assert_eq!(select(&mut rules, 12_000, &[file("a", 11_500)]), [""; 0]);
+        // Remembered for 60 s: one modified again after that is another file.
+        assert_eq!(select(&mut rules, 71_000, &[file("a", 70_500)]), [""; 0]);
+        assert_eq!(select(&mut rules, 72_000, &[file("a", 71_500)]), ["a"]);
+    }
+
+    #[test]
+    fn a_file_seen_too_late_is_never_read() {
+        let mut rules = FileRules::new(SECOND, 0);
+        assert_eq!(select(&mut rules, 71_000, &[file("late", 11_000)]), [""; 0]);
+        assert_eq!(select(&mut rules, 71_000, &[file("just", 11_001)]), ["just"]);
+    }
+
+    #[test]
+    fn a_file_at_the_threshold_is_not_selected_twice() {
+        // SPARK-4518: a file was forgotten in the same batch in which it could still be selected.
+        let mut rules = FileRules::new(SECOND, 0);
+        let files = [file("a", 11_000)];
+        assert_eq!(select(&mut rules, 11_000, &files), ["a"]);
+        for batch in 12..80 {
+            assert_eq!(select(&mut rules, batch * 1000, &files), [""; 0], "batch {batch}");
+        }
+    }
+
+    #[test]
+    fn hidden_files_are_not_read() {
+        let mut rules = FileRules::new(SECOND, 0);
+        let files = [file(".unfinished", 500), file("a.txt", 500), file("_b", 500)];
+        assert_eq!(select(&mut rules, 1_000, &files), ["a.txt", "_b"]);
+    }
+}

@@ -1,0 +1,283 @@
+//! Ingest: the source that reads files of a folder; a batch is given ranges of them.
+//!
+//! Takes a folder, or a pattern of folders, and batch times. Gives the ranges of each batch. Never
+//! reads a file: that is a task's work.
+
+use std::collections::VecDeque;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::IngestError;
+use super::file_rules::{FileRules, is_visible};
+use crate::limits::{BLOCK_BYTES_MAX, FILE_RANGES_PER_BATCH_MAX};
+use crate::model::id::SourceId;
+use crate::model::pipeline::{SourceConnector, SourceDeclaration};
+use crate::model::stage::PartitionInput;
+use crate::model::time::BatchTime;
+use crate::sys::storage::{FileFacts, Storage, StorageError};
+
+/// What a batch reads of a source of files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Its partitions, in the order of names.
+    pub ranges: Vec<PartitionInput>,
+    /// Files that are new in this batch.
+    pub files: Vec<PathBuf>,
+    /// Something a person should know: a folder that cannot be listed gives an empty batch, and
+    /// its files are found by a later one.
+    pub warning: Option<String>,
+    /// Whether nothing comes after this batch.
+    pub ended: bool,
+}
+
+/// The files of one source.
+#[derive(Debug)]
+pub struct FileSource {
+    id: SourceId,
+    folder: PathBuf,
+    storage: Arc<dyn Storage>,
+    /// What is new; a bounded source has none: it reads what is there when it starts.
+    rules: Option<FileRules>,
+    /// Ranges that were too many for their batch.
+    left: VecDeque<PartitionInput>,
+    started_files: Vec<PathBuf>,
+}
+
+impl FileSource {
+    /// Opens a declared source of files; `None` when it is of another kind. A bounded source looks
+    /// at its folder now, another one only takes files modified after now.
+    ///
+    /// # Errors
+    /// Names the folder when there is none.
+    pub fn open(
+        id: SourceId,
+        declared: &SourceDeclaration,
+        storage: Arc<dyn Storage>,
+        interval: Duration,
+        now_ms: i64,
+    ) -> Result<Option<Self>, IngestError> {
+        let SourceConnector::Files { path, bounded } = &declared.connector else {
+            return Ok(None);
+        };
+        let failed = |source| IngestError::File { name: declared.name.clone(), source };
+        let found = list(&*storage, path).map_err(failed)?;
+        let rules = (!bounded).then(|| FileRules::new(interval, now_ms));
+        let (left, started_files) = (VecDeque::new(), Vec::new());
+        let mut source = Self { id, folder: path.clone(), storage, rules, left, started_files };
+        if *bounded {
+            let files: Vec<_> = found.into_iter().filter(|file| is_visible(&file.path)).collect();
+            files.iter().for_each(|file| source.cut(file));
+            source.started_files = files.into_iter().map(|file| file.path).collect();
+        }
+        Ok(Some(source))
+    }
+
+    /// What the batch reads. It is asked once for each batch, in the order of time.
+    pub fn select(&mut self, time: BatchTime) -> Selection {
+        let mut selection = Selection::default();
+        match &mut self.rules {
+            None => selection.files = std::mem::take(&mut self.started_files),
+            Some(rules) => match list(&*self.storage, &self.folder) {
+                Ok(found) => {
+                    let new = rules.select(time, found);
+                    new.iter().for_each(|file| self.cut(file));
+                    selection.files = new.into_iter().map(|file| file.path).collect();
+                }
+                Err(error) => selection.warning = Some(error.to_string()),
+            },
+        }
+        let ranges = self.left.len().min(FILE_RANGES_PER_BATCH_MAX);
+        selection.ranges.extend(self.left.drain(..ranges));
+        selection.ended = self.rules.is_none() && self.left.is_empty();
+        selection
+    }
+
+    /// Cuts a file into ranges, each as large as a block may be.
+    fn cut(&mut self, file: &FileFacts) {
+        let step = BLOCK_BYTES_MAX as u64;
+        let starts = (0..file.bytes).step_by(BLOCK_BYTES_MAX);
+        self.left.extend(starts.map(|start| PartitionInput::FileRange {
+            source: self.id,
+            path: file.path.clone(),
+            start,
+            end: file.bytes.min(start + step),
+        }));
+    }
+}
+
+/// The files of a folder, or of every folder that a pattern names, in the order of names.
+fn list(storage: &dyn Storage, pattern: &Path) -> Result<Vec<FileFacts>, StorageError> {
+    let mut folders = vec![PathBuf::new()];
+    for component in pattern.components() {
+        let name = component.as_os_str();
+        match name.to_str() {
+            Some(name) if matches!(component, Component::Normal(_)) && is_pattern(name) => {
+                folders = matching(storage, &folders, name)?;
+            }
+            _ => folders.iter_mut().for_each(|folder| folder.push(name)),
+        }
+    }
+    let mut files = Vec::new();
+    for folder in folders {
+        files.append(&mut storage.list(&folder)?.files);
+    }
+    Ok(files)
+}
+
+fn matching(
+    storage: &dyn Storage,
+    above: &[PathBuf],
+    pattern: &str,
+) -> Result<Vec<PathBuf>, StorageError> {
+    let mut matching = Vec::new();
+    for folder in above {
+        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        matching.extend(storage.list(here)?.folders.into_iter().filter(|folder| {
+            let name = folder.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| fits(name.as_bytes(), pattern.as_bytes()))
+        }));
+    }
+    Ok(matching)
+}
+
+fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?'])
+}
+
+/// Whether a name fits a pattern of letters, `?` for any one byte and `*` for any number of them.
+fn fits(name: &[u8], pattern: &[u8]) -> bool {
+    let (mut at, mut of) = (0, 0);
+    let mut star = None;
+    while at < name.len() {
+        match pattern.get(of) {
+            Some(b'*') => {
+                star = Some((at, of));
+                of += 1;
+            }
+            Some(byte) if *byte == b'?' || *byte == name[at] => {
+                at += 1;
+                of += 1;
+            }
+            _ => {
+                // The last star takes one byte more.
+                let Some((taken, place)) = star else { return false };
+                star = Some((taken + 1, place));
+                (at, of) = (taken + 1, place + 1);
+            }
+        }
+    }
+    pattern[of..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::test_rig::lines_source;
+    use crate::model::pipeline::OnBadRow;
+    use crate::sys::storage_memory::MemoryStorage;
+
+    fn open(storage: &MemoryStorage, path: &str, bounded: bool) -> Result<FileSource, IngestError> {
+        let connector = SourceConnector::Files { path: path.into(), bounded };
+        let declared = lines_source(connector, OnBadRow::Skip);
+        let storage = Arc::new(storage.clone());
+        let source =
+            FileSource::open(SourceId(0), &declared, storage, Duration::from_secs(1), 1_000);
+        source.map(|source| source.expect("it is a source of files"))
+    }
+
+    fn ranges(selection: &Selection) -> Vec<String> {
+        let range = |input: &PartitionInput| match input {
+            PartitionInput::FileRange { path, start, end, .. } => {
+                format!("{} {start}..{end}", path.display())
+            }
+            PartitionInput::Block(_) => unreachable!("files are read in ranges"),
+        };
+        selection.ranges.iter().map(range).collect()
+    }
+
+    #[test]
+    fn a_bounded_source_reads_what_is_there_once() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/b", &vec![b'\n'; BLOCK_BYTES_MAX + 1]);
+        storage.put("/in/a", b"a\n");
+        storage.put("/in/.hidden", b"x\n");
+        storage.put("/in/empty", b"");
+        let mut source = open(&storage, "/in", true).expect("the folder is there");
+        storage.put("/in/later", b"x\n");
+        let selection = source.select(BatchTime(2_000));
+        let whole = BLOCK_BYTES_MAX;
+        let expected =
+            ["/in/a 0..2", &format!("/in/b 0..{whole}"), &format!("/in/b {whole}..{}", whole + 1)];
+        assert_eq!(ranges(&selection), expected);
+        assert!(selection.ended);
+        let selection = source.select(BatchTime(3_000));
+        assert_eq!((selection.ranges.len(), selection.files.len(), selection.ended), (0, 0, true));
+    }
+
+    #[test]
+    fn a_batch_is_given_new_files_only() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/old", b"x\n");
+        let mut source = open(&storage, "/in", false).expect("the folder is there");
+        storage.set_now_ms(1_500);
+        storage.put("/in/new", b"x\n");
+        assert_eq!(ranges(&source.select(BatchTime(2_000))), ["/in/new 0..2"]);
+        let selection = source.select(BatchTime(3_000));
+        assert_eq!((selection.ranges.len(), selection.ended), (0, false));
+    }
+
+    #[test]
+    fn too_many_ranges_come_in_later_batches() {
+        let storage = MemoryStorage::new();
+        let all = FILE_RANGES_PER_BATCH_MAX + 10;
+        (0..all).for_each(|n| storage.put(format!("/in/{n}"), b"x\n"));
+        let mut source = open(&storage, "/in", true).expect("the folder is there");
+        let first = source.select(BatchTime(2_000));
+        assert_eq!((first.ranges.len(), first.ended), (FILE_RANGES_PER_BATCH_MAX, false));
+        let second = source.select(BatchTime(3_000));
+        assert_eq!((second.ranges.len(), second.ended), (10, true));
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_error_at_the_start_and_a_warning_later() {
+        let storage = MemoryStorage::new();
+        let error = open(&storage, "/in", false).expect_err("there is none").to_string();
+        assert_eq!(error, "source `lines` cannot be read: cannot list `/in`: it does not exist");
+        storage.put("/in/old", b"x\n");
+        let mut source = open(&storage, "/in", false).expect("the folder is there");
+        storage.remove(Path::new("/in")).expect("it goes");
+        let selection = source.select(BatchTime(2_000));
+        assert_eq!(selection.warning.as_deref(), Some("cannot list `/in`: it does not exist"));
+        assert_eq!((selection.ranges.len(), selection.ended), (0, false));
+    }
+
+    #[test]
+    fn a_pattern_names_folders() {
+        let storage = MemoryStorage::new();
+        for file in ["/logs/a-1/in/x", "/logs/a-2/in/y", "/logs/b-1/in/z", "/logs/a-1/out/w"] {
+            storage.put(file, b"x\n");
+        }
+        let mut source = open(&storage, "/logs/a-?/i*", true).expect("folders are there");
+        let expected = ["/logs/a-1/in/x 0..2", "/logs/a-2/in/y 0..2"];
+        assert_eq!(ranges(&source.select(BatchTime(2_000))), expected);
+    }
+
+    #[test]
+    fn stars_and_question_marks_fit_names() {
+        for (name, pattern, expected) in [
+            ("abc", "abc", true),
+            ("abc", "a*", true),
+            ("abc", "*c", true),
+            ("abc", "*b*", true),
+            ("abc", "a?c", true),
+            ("abc", "ab", false),
+            ("abc", "*b", false),
+            ("aab", "*ab", true),
+            ("", "*", true),
+            ("", "?", false),
+        ] {
+            assert_eq!(fits(name.as_bytes(), pattern.as_bytes()), expected, "{name} {pattern}");
+        }
+    }
+}

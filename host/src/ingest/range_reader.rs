@@ -1,0 +1,251 @@
+//! Ingest: reads a range of a file, in whole lines.
+//!
+//! Takes a range of bytes. Gives the lines that begin in it, so that ranges side by side give each
+//! line once, wherever they are cut. Never holds more of the file than the rows it gives and a
+//! bounded piece.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::RecordBatch;
+
+use super::IngestError;
+use super::bad_row::BadRows;
+use super::dead_letter::DeadLetter;
+use super::decoder::{self, Decoded, Decoder};
+use super::line_buffer::LineBuffer;
+use super::line_column::too_long;
+use crate::limits::{CONVERT_BYTES, FILE_RANGES_PER_BATCH_MAX, RECEIVE_BYTES};
+use crate::model::pipeline::{OnBadRow, SourceDeclaration};
+use crate::sys::storage::Storage;
+
+/// The rows of a range.
+#[derive(Debug)]
+pub struct RangeRows {
+    /// Slices in canonical form.
+    pub slices: Vec<RecordBatch>,
+    /// Lines that did not fit and were left out.
+    pub bad: BadRows,
+}
+
+/// Reads ranges of a source's files.
+#[derive(Debug)]
+pub struct RangeReader {
+    source: SourceDeclaration,
+    storage: Arc<dyn Storage>,
+    dead_letter: Option<DeadLetter>,
+    /// Ranges whose bad rows the dead-letter file has: one that is read again adds nothing.
+    kept_of: Mutex<BTreeSet<(PathBuf, u64)>>,
+}
+
+impl RangeReader {
+    /// A reader for a source.
+    ///
+    /// # Errors
+    /// When the source's dead-letter file cannot be written.
+    pub fn open(
+        source: &SourceDeclaration,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self, IngestError> {
+        let dead_letter = DeadLetter::of_source(source, &*storage)?;
+        let kept_of = Mutex::default();
+        Ok(Self { source: source.clone(), storage, dead_letter, kept_of })
+    }
+
+    /// Reads the lines that begin in the range.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or when a line does not fit and the source says that this
+    /// fails the batch.
+    pub fn read(&self, path: &Path, start: u64, end: u64) -> Result<RangeRows, IngestError> {
+        let mut range = Range {
+            lines: LineBuffer::of_range(self.source.line_bytes_max, start),
+            decoder: decoder::for_source(&self.source),
+            decoded: Decoded::new(&self.source.on_bad_row),
+            line_bytes_max: self.source.line_bytes_max,
+        };
+        let failed = |source| IngestError::File { name: self.source.name.clone(), source };
+        // The byte before the range tells whether a line begins at its first.
+        let mut at = start.saturating_sub(1);
+        let mut piece = vec![0; RECEIVE_BYTES];
+        // A line that began in the range is read to its end; those that follow are the next one's.
+        let mut at_line_end = true;
+        while at < end || !(at_line_end || range.lines.is_skipping()) {
+            let inside = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+            let wanted = if inside > 0 { piece.len().min(inside) } else { piece.len() };
+            let read = self.storage.read_at(path, at, &mut piece[..wanted]).map_err(failed)?;
+            if read == 0 {
+                range.lines.ended();
+                break;
+            }
+            let bytes = if inside > 0 { &piece[..read] } else { to_line_end(&piece[..read]) };
+            at += bytes.len() as u64;
+            at_line_end = bytes.ends_with(b"\n");
+            range.add(bytes);
+        }
+        self.finish(range, path, start)
+    }
+
+    fn finish(&self, mut range: Range, path: &Path, start: u64) -> Result<RangeRows, IngestError> {
+        range.convert();
+        range.decoder.finish(&mut range.decoded);
+        let Decoded { slices, bad } = range.decoded;
+        if let (OnBadRow::Fail, Some(first)) = (&self.source.on_bad_row, &bad.first) {
+            return Err(IngestError::BadRows {
+                name: self.source.name.clone(),
+                path: path.to_owned(),
+                count: bad.count,
+                first: first.clone(),
+            });
+        }
+        self.keep(&bad, path, start)?;
+        Ok(RangeRows { slices, bad })
+    }
+
+    fn keep(&self, bad: &BadRows, path: &Path, start: u64) -> Result<(), IngestError> {
+        let (Some(dead_letter), 1..) = (&self.dead_letter, bad.count) else {
+            return Ok(());
+        };
+        let mut kept_of = self.kept_of.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept_of.contains(&(path.to_owned(), start)) {
+            return Ok(());
+        }
+        let failed = |source| IngestError::DeadLetter { name: self.source.name.clone(), source };
+        dead_letter.write(&bad.rows).map_err(failed)?;
+        // The ranges read longest ago are hardly tried again; which go does not matter much.
+        if kept_of.len() == FILE_RANGES_PER_BATCH_MAX {
+            kept_of.pop_first();
+        }
+        kept_of.insert((path.to_owned(), start));
+        Ok(())
+    }
+}
+
+struct Range {
+    lines: LineBuffer,
+    decoder: Box<dyn Decoder>,
+    decoded: Decoded,
+    line_bytes_max: usize,
+}
+
+impl Range {
+    fn add(&mut self, bytes: &[u8]) {
+        let room = self.lines.room();
+        let before = room.len();
+        room.extend_from_slice(bytes);
+        if let Some(beginning) = self.lines.appended(before) {
+            self.decoded.bad.add(|| too_long(self.line_bytes_max), &beginning);
+        }
+        if self.lines.lines().len() >= CONVERT_BYTES {
+            self.convert();
+        }
+    }
+
+    fn convert(&mut self) {
+        self.decoder.decode(self.lines.lines(), &mut self.decoded);
+        self.lines.lines_taken();
+    }
+}
+
+/// As many bytes as finish the line: further lines belong to the next range.
+fn to_line_end(bytes: &[u8]) -> &[u8] {
+    memchr::memchr(b'\n', bytes).map_or(bytes, |end| &bytes[..=end])
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ingest::test_rig::lines_source;
+    use crate::model::pipeline::SourceConnector;
+    use crate::sys::storage_memory::MemoryStorage;
+
+    fn reader(storage: &MemoryStorage, on_bad_row: OnBadRow) -> RangeReader {
+        let connector = SourceConnector::Files { path: "/in".into(), bounded: true };
+        let source = SourceDeclaration { line_bytes_max: 8, ..lines_source(connector, on_bad_row) };
+        RangeReader::open(&source, Arc::new(storage.clone())).expect("it opens")
+    }
+
+    fn lines(reader: &RangeReader, start: u64, end: u64) -> (Vec<String>, u64) {
+        let rows = reader.read(Path::new("/in/file"), start, end).expect("the file is there");
+        let texts = rows.slices.iter().flat_map(|slice| {
+            let column = slice.column(0).as_string::<i32>().clone();
+            (0..column.len()).map(move |row| column.value(row).to_owned())
+        });
+        (texts.collect(), rows.bad.count)
+    }
+
+    proptest! {
+        #[test]
+        fn any_cut_gives_each_line_once(
+            file in "(\u{feff})?([a-c]{0,12}(\r\n|\n)?){0,20}",
+            cuts in prop::collection::btree_set(0_usize..200, 0..12),
+        ) {
+            let storage = MemoryStorage::new();
+            storage.put("/in/file", file.as_bytes());
+            let reader = reader(&storage, OnBadRow::Skip);
+            let bytes = file.len() as u64;
+            let whole = lines(&reader, 0, bytes);
+            let mut expected = file.trim_start_matches('\u{feff}');
+            expected = expected.strip_suffix('\n').unwrap_or(expected);
+            let mut all: Vec<&str> = expected.split('\n').map(|line| line.trim_end_matches('\r')).collect();
+            if file.trim_start_matches('\u{feff}').is_empty() {
+                all.clear();
+            }
+            let fitting: Vec<&str> = all.iter().copied().filter(|line| line.len() <= 8).collect();
+            prop_assert_eq!(&whole.0, &fitting);
+            prop_assert_eq!(whole.1, (all.len() - fitting.len()) as u64);
+
+            let mut edges: Vec<u64> = cuts.into_iter().map(|cut| (cut as u64).min(bytes)).collect();
+            edges.insert(0, 0);
+            edges.push(bytes);
+            let mut parts = (Vec::new(), 0);
+            for range in edges.windows(2).filter(|range| range[0] < range[1]) {
+                let (texts, bad) = lines(&reader, range[0], range[1]);
+                parts.0.extend(texts);
+                parts.1 += bad;
+            }
+            prop_assert_eq!(parts, whole);
+        }
+    }
+
+    #[test]
+    fn a_bad_line_fails_its_range_where_the_source_says_so() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/file", b"good\n\xff\n0123456789\n");
+        let error = reader(&storage, OnBadRow::Fail).read(Path::new("/in/file"), 0, 18);
+        let expected = "source `lines` has 2 bad rows in `/in/file`; \
+                        a line is not valid UTF-8: `\u{fffd}`";
+        assert_eq!(error.expect_err("two lines are bad").to_string(), expected);
+        assert_eq!(lines(&reader(&storage, OnBadRow::Skip), 0, 18), (vec!["good".to_owned()], 2));
+    }
+
+    #[test]
+    fn bad_lines_go_to_the_dead_letter_file() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/file", b"good\n\xff\n");
+        storage.put("/dead/old", b"");
+        let reader = reader(&storage, OnBadRow::DeadLetter("/dead/letters".into()));
+        assert_eq!(lines(&reader, 0, 7).0, ["good"]);
+        assert_eq!(lines(&reader, 0, 7).0, ["good"], "a second attempt keeps nothing twice");
+        let dead = storage.files().remove(Path::new("/dead/letters")).expect("it is written");
+        let expected =
+            "{\"source\":\"lines\",\"reason\":\"a line is not valid UTF-8\",\"base64\":\"/w==\"}\n";
+        assert_eq!(String::from_utf8_lossy(&dead), expected);
+    }
+
+    #[test]
+    fn a_file_that_went_or_shrank_is_told_or_ends() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/file", b"a\nb\n");
+        let reader = reader(&storage, OnBadRow::Skip);
+        assert_eq!(lines(&reader, 0, 400).0, ["a", "b"]);
+        let error = reader.read(Path::new("/in/gone"), 0, 4).expect_err("there is none");
+        let expected = "source `lines` cannot be read: cannot read `/in/gone`: it does not exist";
+        assert_eq!(error.to_string(), expected);
+    }
+}

@@ -1,0 +1,252 @@
+//! Sink: batches as folders of JSON lines, whole or not at all.
+//!
+//! Takes a batch. Gives a folder `prefix-<T>` with a file per partition, written aside, synced and
+//! then renamed. Never leaves half a folder behind, and replaces what the same batch left before.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+
+use super::json_lines::json_lines;
+use super::{Sink, SinkError};
+use crate::model::time::BatchTime;
+use crate::sys::storage::{Storage, StorageError};
+
+/// Writes batches to folders.
+#[derive(Debug)]
+pub struct FileSink {
+    name: String,
+    /// The folder that holds the batches' folders, and what their names begin with.
+    parent: PathBuf,
+    prefix: OsString,
+    empty_batches: bool,
+    storage: Arc<dyn Storage>,
+}
+
+impl FileSink {
+    /// Writes to `prefix-<T>`, for empty batches only if asked. The folder that holds those
+    /// folders is made now.
+    ///
+    /// # Errors
+    /// When that folder cannot be made, or the prefix names none.
+    pub fn open(
+        name: String,
+        prefix: &Path,
+        empty_batches: bool,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self, SinkError> {
+        let Some(named) = prefix.file_name() else {
+            return Err(SinkError::Prefix { sink: name, prefix: prefix.to_owned() });
+        };
+        let parent = match prefix.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let made = storage.create_folder(&parent);
+        made.map_err(|source| SinkError::Write { sink: name.clone(), source })?;
+        Ok(Self { name, parent, prefix: named.to_owned(), empty_batches, storage })
+    }
+
+    fn path(&self, before: &str, time: BatchTime, after: &str) -> PathBuf {
+        let mut name = OsString::from(before);
+        name.push(&self.prefix);
+        name.push(format!("-{}{after}", time.0));
+        self.parent.join(name)
+    }
+
+    fn write(&self, time: BatchTime, partitions: &[Vec<RecordBatch>]) -> Result<(), StorageError> {
+        let aside = self.path(".", time, ".tmp");
+        // What a killed process left there is nobody's.
+        self.storage.remove(&aside)?;
+        let written = self.write_aside(&aside, partitions).and_then(|()| self.show(time, &aside));
+        if written.is_err() {
+            // The first error is the one to tell.
+            let _ = self.storage.remove(&aside);
+        }
+        written
+    }
+
+    fn write_aside(
+        &self,
+        aside: &Path,
+        partitions: &[Vec<RecordBatch>],
+    ) -> Result<(), StorageError> {
+        self.storage.create_folder(aside)?;
+        for (index, slices) in partitions.iter().enumerate() {
+            let mut file = self.storage.create(&aside.join(format!("part-{index:05}.jsonl")))?;
+            for slice in slices {
+                file.write(&json_lines(slice))?;
+            }
+            file.sync()?;
+        }
+        self.storage.sync_folder(aside)
+    }
+
+    /// Gives the folder its name. What stood there goes only when the new one has taken its place.
+    fn show(&self, time: BatchTime, aside: &Path) -> Result<(), StorageError> {
+        let (shown, before) = (self.path("", time, ""), self.path(".", time, ".old"));
+        self.storage.remove(&before)?;
+        let replaces = self.storage.exists(&shown)?;
+        if replaces {
+            self.storage.rename(&shown, &before)?;
+        }
+        if let Err(error) = self.storage.rename(aside, &shown) {
+            if replaces {
+                // The first error is the one to tell.
+                let _ = self.storage.rename(&before, &shown);
+            }
+            return Err(error);
+        }
+        self.storage.sync_folder(&self.parent)?;
+        self.storage.remove(&before)
+    }
+}
+
+impl Sink for FileSink {
+    fn publish(
+        &mut self,
+        time: BatchTime,
+        partitions: &[Vec<RecordBatch>],
+    ) -> Result<(), SinkError> {
+        let empty = partitions.iter().flatten().all(|slice| slice.num_rows() == 0);
+        if empty && !self.empty_batches {
+            return Ok(());
+        }
+        let written = self.write(time, partitions);
+        written.map_err(|source| SinkError::Write { sink: self.name.clone(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::ErrorKind;
+
+    use arrow_array::{ArrayRef, Int64Array, StringArray};
+
+    use super::*;
+    use crate::sys::storage_memory::MemoryStorage;
+
+    fn sink(storage: &MemoryStorage, prefix: &str, empty_batches: bool) -> FileSink {
+        let storage = Arc::new(storage.clone());
+        let sink = FileSink::open("out".to_owned(), Path::new(prefix), empty_batches, storage);
+        sink.expect("its folder can be made")
+    }
+
+    fn slice(rows: &[(&str, Option<i64>)]) -> RecordBatch {
+        let words = StringArray::from_iter_values(rows.iter().map(|(word, _)| word));
+        let counts = Int64Array::from_iter(rows.iter().map(|(_, count)| *count));
+        let columns: [(&str, ArrayRef); 2] = [("word", Arc::new(words)), ("n", Arc::new(counts))];
+        RecordBatch::try_from_iter(columns).expect("columns of equal length")
+    }
+
+    fn texts(storage: &MemoryStorage) -> BTreeMap<String, String> {
+        let text = |bytes| String::from_utf8(bytes).expect("it is text");
+        let files = storage.files().into_iter();
+        files.map(|(path, bytes)| (path.display().to_string(), text(bytes))).collect()
+    }
+
+    #[test]
+    fn a_batch_is_a_folder_with_a_file_per_partition() {
+        let storage = MemoryStorage::new();
+        let mut sink = sink(&storage, "/out/counts", false);
+        let first = vec![slice(&[("a", Some(1))]), slice(&[("b\n", None)])];
+        sink.publish(BatchTime(2_000), &[first, vec![]]).expect("there is room");
+        let expected = [
+            (
+                "/out/counts-2000/part-00000.jsonl".to_owned(),
+                "{\"word\":\"a\",\"n\":1}\n{\"word\":\"b\\n\",\"n\":null}\n".to_owned(),
+            ),
+            ("/out/counts-2000/part-00001.jsonl".to_owned(), String::new()),
+        ];
+        assert_eq!(texts(&storage), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn an_empty_batch_makes_a_folder_only_if_asked() {
+        let storage = MemoryStorage::new();
+        let publish = |empty_batches| {
+            let mut sink = sink(&storage, "/out/counts", empty_batches);
+            sink.publish(BatchTime(1), &[vec![slice(&[])]]).expect("there is room");
+            texts(&storage)
+        };
+        assert_eq!(publish(false), BTreeMap::new());
+        assert_eq!(
+            publish(true).into_keys().collect::<Vec<_>>(),
+            ["/out/counts-1/part-00000.jsonl"]
+        );
+    }
+
+    #[test]
+    fn publishing_a_batch_again_replaces_it() {
+        let storage = MemoryStorage::new();
+        storage.put("/out/.counts-1.tmp/part-00007.jsonl", b"left by a killed process");
+        let mut sink = sink(&storage, "/out/counts", false);
+        let two = [vec![slice(&[("a", Some(1))])], vec![slice(&[("b", Some(1))])]];
+        sink.publish(BatchTime(1), &two).expect("there is room");
+        sink.publish(BatchTime(1), &two[1..]).expect("there is room");
+        let expected = BTreeMap::from([(
+            "/out/counts-1/part-00000.jsonl".to_owned(),
+            "{\"word\":\"b\",\"n\":1}\n".to_owned(),
+        )]);
+        assert_eq!(texts(&storage), expected);
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_batch_whole_or_absent() {
+        let partitions = [vec![slice(&[("a", Some(1))])], vec![slice(&[("b", Some(2))])]];
+        let publish = |storage: &MemoryStorage, parts: &[Vec<RecordBatch>]| {
+            sink(storage, "/out/counts", false).publish(BatchTime(1), parts)
+        };
+        let mut failures = 0;
+        for replaces in [false, true] {
+            for changes in 1.. {
+                let storage = MemoryStorage::new();
+                if replaces {
+                    publish(&storage, &partitions[..1]).expect("there is room");
+                }
+                let before = texts(&storage);
+                storage.fail_after(changes, ErrorKind::StorageFull);
+                let published = publish(&storage, &partitions);
+                storage.repair();
+                let Err(error) = published else {
+                    assert_eq!(texts(&storage).len(), 2);
+                    break;
+                };
+                failures += 1;
+                let error = error.to_string();
+                assert!(error.starts_with("sink `out` cannot write: cannot "), "{error}");
+                assert!(error.contains("/out") && error.contains("no space left"), "{error}");
+                let after = texts(&storage);
+                let hidden = |path: &&String| path.contains("/.");
+                let shown: Vec<_> = after.keys().filter(|path| !hidden(path)).collect();
+                // Once renamed, only the sync of the parent can fail: the batch is whole then.
+                let untouched = after == before;
+                assert!(untouched || shown.len() != 1, "after {changes} changes: {after:?}");
+                publish(&storage, &partitions).expect("there is room again");
+                assert_eq!(texts(&storage).len(), 2, "nothing else is left");
+            }
+        }
+        assert!(failures > 10, "every change was made to fail");
+    }
+
+    #[test]
+    fn a_prefix_must_name_something() {
+        let storage = Arc::new(MemoryStorage::new());
+        let error = FileSink::open("out".to_owned(), Path::new("/"), false, storage);
+        let expected = "sink `out` has prefix `/`, expected a path that ends in a name";
+        assert_eq!(error.expect_err("there is no name").to_string(), expected);
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_written_is_named() {
+        let storage = MemoryStorage::new();
+        storage.fail_after(0, ErrorKind::PermissionDenied);
+        let opened =
+            FileSink::open("out".to_owned(), Path::new("/no/counts"), false, Arc::new(storage));
+        let expected = "sink `out` cannot write: cannot create folder `/no`: permission denied";
+        assert_eq!(opened.expect_err("it is refused").to_string(), expected);
+    }
+}

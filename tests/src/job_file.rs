@@ -1,0 +1,10 @@
+//! Job files from text to stages, with plugins described by hand.
+//!
+//! Takes job files in short pieces. Gives goldens of plans and of what is said about mistakes.
+//! Never loads a component.
+
+mod catalogue;
+mod explained;
+mod mismatched;
+mod schema;
+mod staged;

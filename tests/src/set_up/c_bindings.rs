@@ -1,0 +1,24 @@
+//! Set-up: C bindings of the treaty, generated when they are wanted.
+//!
+//! Takes `wit/`. Gives `plugin.h`, `plugin.c` and the object file that carries the treaty into a
+//! module. Never commits them: they are read by nobody and follow from the treaty.
+
+use std::path::Path;
+
+use wit_bindgen_core::Files;
+use wit_bindgen_core::wit_parser::Resolve;
+
+/// Writes the bindings into the folder.
+pub fn write_c_bindings(wit: &Path, into: &Path) {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(wit).expect("the treaty parses");
+    let world = resolve.select_world(&[package], Some("plugin")).expect("the world is there");
+    let mut files = Files::default();
+    wit_bindgen_c::Opts::default()
+        .build()
+        .generate(&mut resolve, world, &mut files)
+        .expect("bindings are generated");
+    for (name, bytes) in files.iter() {
+        std::fs::write(into.join(name), bytes).expect("a binding can be written");
+    }
+}
