@@ -17,8 +17,12 @@ fn main() -> io::Result<()> {
     let sdk = here.join("../guest-sdk");
     let mut files = Vec::new();
     for part in PARTS {
-        println!("cargo::rerun-if-changed={}", sdk.join(part).display());
-        collect(&sdk.join(part), &mut files)?;
+        let path = sdk.join(part);
+        // Cargo takes a file that is not there for one that has changed, every time.
+        if path.exists() {
+            println!("cargo::rerun-if-changed={}", path.display());
+        }
+        collect(&path, &mut files)?;
     }
     files.sort();
     let mut list = String::from("&[\n");

@@ -64,6 +64,12 @@ pub enum WasmError {
         /// What does not fit, escaped.
         reason: String,
     },
+    /// It asks for more than the pool of instances has room for.
+    #[error("the component does not fit the sandbox: {reason}")]
+    Unfit {
+        /// What is too large, escaped.
+        reason: String,
+    },
     /// It failed to describe itself.
     #[error("the plugin failed to describe itself ({code}): {message}")]
     Describe {
@@ -106,14 +112,14 @@ pub enum WasmError {
 impl WasmError {
     #[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
     fn engine(error: wasmtime::Error) -> Self {
-        let reason = error.root_cause().to_string();
-        Self::Engine { reason: text::escape(&reason, limits::GUEST_TEXT_BYTES_MAX) }
+        Self::Engine { reason: escaped_words(&error) }
     }
+}
 
-    fn interface(error: &wasmtime::Error) -> Self {
-        let reason = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
-        Self::Interface { reason: text::escape(&reason, limits::GUEST_TEXT_BYTES_MAX) }
-    }
+/// What wasmtime says, with its contexts, fit for a terminal.
+fn escaped_words(error: &wasmtime::Error) -> String {
+    let words = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    text::escape(&words, limits::GUEST_TEXT_BYTES_MAX)
 }
 
 impl Classify for WasmError {
@@ -121,8 +127,12 @@ impl Classify for WasmError {
         match self {
             Self::Engine { .. } | Self::Artefacts(_) => Domain::External,
             Self::Compile(compile::CompileError::Program { .. }) => Domain::External,
-            Self::Describe { .. } | Self::Description(_) | Self::Interface { .. } => Domain::Plugin,
-            Self::Component(_) | Self::Compile(_) => Domain::Plugin,
+            Self::Describe { .. }
+            | Self::Description(_)
+            | Self::Interface { .. }
+            | Self::Unfit { .. }
+            | Self::Component(_)
+            | Self::Compile(_) => Domain::Plugin,
             Self::File { .. }
             | Self::UnknownOperator { .. }
             | Self::Chain { .. }

@@ -17,6 +17,7 @@ mod sdk_bindings;
 
 #[cfg(test)]
 mod backpressure;
+mod border;
 #[cfg(test)]
 mod hand_fused;
 #[cfg(test)]

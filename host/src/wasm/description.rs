@@ -361,3 +361,6 @@ fn check_unique<'a>(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,13 +84,14 @@ pub(super) struct HostState {
 }
 
 impl HostState {
-    pub(super) fn new(limits: &PluginLimits, cpu: Duration, caller: Caller) -> Self {
+    pub(super) fn new(plugin: &PluginLimits, cpu: Duration, caller: Caller) -> Self {
+        let memory = plugin.memory_bytes.min(limits::INSTANCE_MEMORY_BYTES_MAX);
         Self {
-            limits: StoreLimits::new(limits.memory_bytes),
+            limits: StoreLimits::new(memory),
             cpu: CpuMeter::new(cpu),
             panicked: None,
             caller,
-            log: LogBudget { left: limits.log_bytes, dropped: 0 },
+            log: LogBudget { left: plugin.log_bytes, dropped: 0 },
             counters: Vec::new(),
         }
     }

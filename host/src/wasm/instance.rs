@@ -55,16 +55,18 @@ impl LiveInstance {
             Ok(UpdateDeadline::Continue(1))
         });
         store.set_epoch_deadline(1);
-        let loaded = code.pre.instantiate(&mut store).and_then(|instance| {
-            let operators = code.operators.load(&mut store, &instance)?;
-            let folds = code.folds.as_ref().map(|f| f.load(&mut store, &instance)).transpose()?;
-            Ok((operators, folds))
-        });
+        let instance = code.pre.instantiate(&mut store);
         store.data_mut().cpu.on_return(thread_cpu_time);
-        match loaded {
-            Ok((operators, folds)) => Ok(Self { store, operators, folds }),
-            Err(error) => Err(Fault::no_instance(&error, store.data())),
-        }
+        let instance = instance.map_err(|error| Fault::no_instance(&error, store.data()))?;
+        let operators =
+            code.operators.load(&mut store, &instance).map_err(|e| Fault::interface(&e))?;
+        let folds = match &code.folds {
+            Some(folds) => {
+                Some(folds.load(&mut store, &instance).map_err(|e| Fault::interface(&e))?)
+            }
+            None => None,
+        };
+        Ok(Self { store, operators, folds })
     }
 
     /// Who is named in logs from now on: two operators of one plugin may have other names for it.

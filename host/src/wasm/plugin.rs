@@ -16,6 +16,7 @@ use super::host_state::{Caller, HostState, SilentPort};
 use super::inspect::ComponentFacts;
 use super::instance::LiveInstance;
 use super::sandbox::Sandbox;
+use super::trap::{self, Fault};
 use super::{WasmError, description};
 use crate::limits;
 use crate::model::description::PluginDescription;
@@ -109,7 +110,10 @@ impl Plugin {
         let caller = Caller { plugin: Arc::from("describe"), port: Arc::new(SilentPort) };
         let described = LiveInstance::for_description(&code, &limits, caller)
             .and_then(|mut instance| instance.call(|guest, store| guest.call_describe(store)))
-            .map_err(|fault| WasmError::Describe { code: fault.code, message: fault.message })?;
+            .map_err(|Fault { code, message, .. }| match code {
+                trap::INTERFACE => WasmError::Interface { reason: message },
+                _ => WasmError::Describe { code, message },
+            })?;
         let missing_folds = code.folds.is_none().then(|| bindings::interface("folds"));
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Ok(Self {

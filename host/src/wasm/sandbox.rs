@@ -14,7 +14,7 @@ use super::compile::{self, Compiler};
 use super::engine::{self, EpochTicker};
 use super::host_state::HostState;
 use super::plugin::{Origin, Plugin, PluginCode, PluginLimits};
-use super::{WasmError, host_func, inspect};
+use super::{WasmError, escaped_words, host_func, inspect};
 use crate::limits;
 
 /// What a sandbox needs to know.
@@ -74,7 +74,7 @@ impl Sandbox {
             .linker
             .instantiate_pre(&component)
             .and_then(|pre| PluginCode::new(pre, &facts))
-            .map_err(|error| WasmError::interface(&error))?;
+            .map_err(|error| WasmError::Interface { reason: escaped_words(&error) })?;
         let origin = Origin { digest, bytes: bytes.len(), facts };
         Plugin::describe(Arc::clone(self), code, origin, limits).map(Arc::new)
     }
@@ -99,7 +99,9 @@ impl Sandbox {
         }
         let code = compile::compile(&self.compiler, &self.engine, bytes)?;
         tracing::debug!(digest, "component compiled");
-        self.artefacts.keep(&self.engine, &name, &code).map_err(WasmError::engine)
+        self.artefacts
+            .keep(&self.engine, &name, &code)
+            .map_err(|error| WasmError::Unfit { reason: escaped_words(&error) })
     }
 }
 

@@ -11,10 +11,14 @@ use super::host_state::HostState;
 use crate::error::Domain;
 use crate::limits;
 use crate::model::text::escape;
+use crate::wasm::escaped_words;
 
 /// What wasmtime says when more than `set_hostcall_fuel` is copied out of a guest. Its error has
 /// no public type; a test holds this text against the pinned version.
 const HOSTCALL_FUEL_TEXT: &str = "too much data is being copied between the host and the guest";
+
+/// The code of a component whose functions have other types.
+pub(super) const INTERFACE: &str = "interface";
 
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +57,12 @@ impl Fault {
     pub(super) fn answer(error: &ExchangeError) -> Self {
         let code = if error.is_over_limit() { "output-limit" } else { "malformed" };
         Self::plugin(code, error.to_string())
+    }
+
+    /// A function of the treaty has other types. Only the first instance of a plugin, which
+    /// describes it, can find that.
+    pub(super) fn interface(error: &wasmtime::Error) -> Self {
+        Self::plugin(INTERFACE, escaped_words(error))
     }
 
     /// No instance was to be had.
