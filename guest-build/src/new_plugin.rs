@@ -127,7 +127,7 @@ strip = true
     )
 }
 
-const SETTINGS: &str = r#"# Vector instructions: the sandbox has them, and searching text gains most.
+const SETTINGS: &str = r#"# Vector instructions: the sandbox has them, and text search gains most.
 [target.wasm32-unknown-unknown]
 rustflags = ["-C", "target-feature=+simd128"]
 "#;

@@ -10,6 +10,7 @@ pub mod event;
 pub mod event_loop;
 pub mod handle;
 pub mod launch;
+pub mod parts;
 pub mod plugins;
 pub mod publisher;
 pub mod running_batch;

@@ -7,3 +7,4 @@ pub mod attempt;
 pub mod executor;
 pub mod gather;
 pub mod stage;
+pub mod task_error;

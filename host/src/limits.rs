@@ -15,7 +15,8 @@ pub const SLICE_BYTES_MAX: usize = MIB;
 pub const SLICE_ROWS_MAX: usize = 64 * 1024;
 /// Bytes of one block. A fuller block is sealed before its interval ends.
 pub const BLOCK_BYTES_MAX: usize = 16 * MIB;
-/// The longest a block stays open, however long the batch (Spark's `spark.streaming.blockInterval`).
+/// The longest a block stays open, however long the batch (Spark's
+/// `spark.streaming.blockInterval`).
 pub const BLOCK_INTERVAL_MAX: Duration = Duration::from_millis(200);
 /// How long a batch tick waits for receivers to seal their open blocks.
 pub const SEAL_WAIT_MAX: Duration = Duration::from_millis(1);

@@ -15,5 +15,6 @@ pub mod schema;
 pub mod stage;
 pub mod status;
 pub mod step_rules;
+pub mod text;
 pub mod time;
 pub mod wiring;

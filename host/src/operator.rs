@@ -5,6 +5,7 @@
 pub mod canonical;
 pub mod fold;
 pub mod fold_extreme;
+pub mod fold_failure;
 pub mod fold_sum;
 pub mod group;
 pub mod partition;

@@ -57,7 +57,7 @@ pub enum SinkError {
         source: StorageError,
     },
     /// The prefix of its folders is no name.
-    #[error("sink `{sink}` has prefix `{}`, expected a path that ends in a name", .prefix.display())]
+    #[error("sink `{sink}` has prefix `{}`, expected one that ends in a name", .prefix.display())]
     Prefix {
         /// The sink.
         sink: String,

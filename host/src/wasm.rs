@@ -23,7 +23,6 @@ pub mod operator;
 pub mod plugin;
 pub mod sandbox;
 mod store_limits;
-pub mod text;
 mod trap;
 
 use std::path::PathBuf;
@@ -31,6 +30,7 @@ use std::path::PathBuf;
 use crate::error::{Classify, Domain, Retry};
 use crate::limits;
 use crate::model::parameter::ParameterError;
+use crate::model::text;
 
 /// A plugin that is not loaded, or a call that cannot be.
 #[derive(Debug, thiserror::Error)]

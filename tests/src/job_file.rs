@@ -5,6 +5,5 @@
 
 mod catalogue;
 mod explained;
-mod mismatched;
 mod schema;
 mod staged;

@@ -18,6 +18,8 @@ mod sdk_bindings;
 #[cfg(test)]
 mod backpressure;
 #[cfg(test)]
+mod hand_fused;
+#[cfg(test)]
 mod ingest_rig;
 #[cfg(test)]
 mod ingest_rows;

@@ -12,7 +12,7 @@ use crate::job_rig::{Collected, Feeder, engine, plugin, reset};
 /// This repository's own prose, and the licence texts that a Debian system ships, where it is one.
 fn prose() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let own = ["README.md", "ARCHITECTURE.md", "STYLE.md", "LICENSE"].map(|name| root.join(name));
+    let own = ["README.md", "ARCHITECTURE.md", "LICENSE"].map(|name| root.join(name));
     let licences = std::fs::read_dir("/usr/share/common-licenses");
     let licences = licences.into_iter().flatten().flatten().map(|entry| entry.path());
     let texts =

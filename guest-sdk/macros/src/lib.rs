@@ -3,7 +3,7 @@
 //! Takes the author's items. Gives them back unchanged, with an operator or row beside them. Never
 //! lets a wrong use through to errors about generated code where it can say what is wrong.
 
-#![deny(missing_docs)]
+#![deny(missing_docs, unsafe_code)]
 
 mod operator;
 mod row;

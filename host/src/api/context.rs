@@ -1,7 +1,7 @@
 //! Api: the streaming context: sources in, one start, one end.
 //!
 //! Takes an engine and a batch interval. Gives streams to build on, and runs what was built. Never
-//! takes further streams once it was started (`spark.md` 1.0, closed after start).
+//! takes further streams once it was started (as in Spark).
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -175,7 +175,7 @@ impl StreamingContext {
     }
 }
 
-/// A program's plugins are loaded before they are declared: where they came from is not asked again.
+/// A program's plugins are loaded before they are declared: nobody asks again where from.
 fn declaration(name: &str) -> PluginDeclaration {
     PluginDeclaration {
         name: name.to_owned(),

@@ -1,7 +1,7 @@
 //! Api: a stream of batches and what can be done to it.
 //!
 //! Takes operators of plugins, built-in folds and closures. Gives further streams. Never computes
-//! anything: a stream without an output is never run (`spark.md` 1.0, laziness).
+//! anything: a stream without an output is never run (as in Spark).
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

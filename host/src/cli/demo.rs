@@ -67,7 +67,7 @@ pub fn demo(args: &DemoArgs) -> anyhow::Result<u8> {
         seconds(duration)
     );
     println!(
-        "Write a plugin of your own: `tidemill plugin new NAME`; then run it: `tidemill run JOB.toml`."
+        "Write a plugin of your own: `tidemill plugin new NAME`; then `tidemill run JOB.toml`."
     );
     Ok(ENDED)
 }

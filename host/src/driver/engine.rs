@@ -39,8 +39,8 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    /// One executor per core, the system's clock, chance and files, and the given place and compiler for
-    /// plugins.
+    /// One executor per core, the system's clock, chance and files, and the given place and
+    /// compiler for plugins.
     pub fn new(artefact_dir: PathBuf, compiler: Compiler) -> Self {
         Self {
             executors: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),

@@ -12,7 +12,7 @@ use crossbeam_channel::Receiver;
 use super::dead_letter;
 use super::error::DriverError;
 use super::event::{Command, Event};
-use super::launch::JobParts;
+use super::parts::JobParts;
 use super::publisher::Publication;
 use super::running_batch::{QueuedBatch, RunningBatch};
 use crate::block::tracker::Tracker;

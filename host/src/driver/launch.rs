@@ -13,6 +13,7 @@ use super::error::DriverError;
 use super::event::Event;
 use super::event_loop::EventLoop;
 use super::handle::JobHandle;
+use super::parts::JobParts;
 use super::plugins::{GuestVoice, JobPlugins};
 use super::publisher::{OpenSink, Publisher};
 use super::sources::JobSources;
@@ -20,7 +21,6 @@ use super::status_board::{Listener, StatusBoard};
 use super::ticker::{SharedSupervisor, Ticker};
 use crate::batch::clock::BatchClock;
 use crate::block::manager::BlockManager;
-use crate::exec::executor::{Executors, TaskResult};
 use crate::exec::stage::{BoundStage, SharedStage};
 use crate::ingest::EventPort;
 use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
@@ -33,7 +33,6 @@ use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::stage::JobPlan;
 use crate::plan::{PlanDefaults, plan};
 use crate::sink::SharedWriter;
-use crate::sys::clock::Clock;
 use crate::sys::storage::Storage;
 use crate::wasm::host_state::GuestPort;
 
@@ -47,37 +46,6 @@ pub struct JobRequest {
     pub listeners: Vec<Listener>,
     /// Where `print` sinks print.
     pub output: SharedWriter,
-}
-
-/// Everything the loop of a job works with. Dropped in this order: no tick and no block comes
-/// after the loop has ended.
-pub struct JobParts {
-    /// The batch clock's thread and, through it, the receivers.
-    pub ticker: Ticker,
-    /// The publishing thread.
-    pub publisher: Publisher,
-    /// The plan.
-    pub plan: Arc<JobPlan>,
-    /// Its stages, bound.
-    pub stages: Vec<SharedStage>,
-    /// The job's settings.
-    pub settings: JobSettings,
-    /// The job's seed.
-    pub seed: u64,
-    /// The sources.
-    pub sources: JobSources,
-    /// The blocks.
-    pub blocks: Arc<BlockManager>,
-    /// The executors.
-    pub executors: Arc<Executors>,
-    /// Where tasks answer.
-    pub answer: Arc<dyn Fn(TaskResult) + Send + Sync>,
-    /// Where the job's standing is written.
-    pub board: Arc<StatusBoard>,
-    /// Files.
-    pub storage: Arc<dyn Storage>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
 }
 
 /// Starts a job on the engine.

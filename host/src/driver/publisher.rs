@@ -86,7 +86,7 @@ impl Drop for Publisher {
 }
 
 /// Publishes to each sink in turn. A sink that fails does not keep the others from publishing
-/// (`spark.md` 1.4). Gives the first failure whose policy is to stop.
+/// (as in Spark). Gives the first failure whose policy is to stop.
 fn publish(
     sinks: &mut [OpenSink],
     publication: &Publication,

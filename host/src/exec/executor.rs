@@ -11,10 +11,12 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::attempt::{Attempted, TaskError, attempt};
+use super::attempt::{Attempted, attempt};
 use super::stage::SharedStage;
+use super::task_error::TaskError;
 use crate::model::id::StageId;
 use crate::model::operator::{TaskFacts, TaskScope};
+use crate::sys::cpu::thread_cpu_time;
 
 /// Which task of which batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,7 +111,7 @@ impl Drop for Executors {
 fn run_tasks(queue: &Receiver<Task>) {
     for task in queue {
         let Task { key, stage, facts, read, answer } = task;
-        let started = thread_cpu();
+        let started = thread_cpu_time();
         let mut rows_in = 0;
         let ran = catch_unwind(AssertUnwindSafe(|| {
             let input = read()?;
@@ -120,14 +122,9 @@ fn run_tasks(queue: &Receiver<Task>) {
         }));
         let outcome = ran.unwrap_or_else(|panic| Err(TaskError::Panic(panic_message(&*panic))));
         drop(stage);
-        let cpu = thread_cpu().saturating_sub(started);
+        let cpu = thread_cpu_time().saturating_sub(started);
         answer(TaskResult { key, outcome, cpu, rows_in });
     }
-}
-
-fn thread_cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -12,8 +12,8 @@ use arrow_schema::{ArrowError, DataType, SchemaRef};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take;
 
-use super::attempt::TaskError;
 use super::stage::BoundFold;
+use super::task_error::TaskError;
 use crate::model::operator::{Phase, TaskScope};
 use crate::operator::group::{Groups, group_rows};
 

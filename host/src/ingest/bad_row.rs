@@ -4,7 +4,7 @@
 //! where they are kept, all of them. Never decides what becomes of them.
 
 use crate::limits::BAD_ROW_TEXT_BYTES_MAX;
-use crate::wasm::text::escape;
+use crate::model::text::escape;
 
 /// Bytes of a bad row that a message shows.
 const SHOWN_BYTES: usize = 80;

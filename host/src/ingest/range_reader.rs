@@ -192,7 +192,8 @@ mod tests {
             let whole = lines(&reader, 0, bytes);
             let mut expected = file.trim_start_matches('\u{feff}');
             expected = expected.strip_suffix('\n').unwrap_or(expected);
-            let mut all: Vec<&str> = expected.split('\n').map(|line| line.trim_end_matches('\r')).collect();
+            let expected = expected.split('\n').map(|line| line.trim_end_matches('\r'));
+            let mut all: Vec<&str> = expected.collect();
             if file.trim_start_matches('\u{feff}').is_empty() {
                 all.clear();
             }

@@ -129,7 +129,7 @@ pub enum SourceConnector {
         /// `host:port`, resolved at each connect.
         address: String,
     },
-    /// Reads new files of a folder (`spark.md` 2.3).
+    /// Reads new files of a folder (Spark's rules).
     Files {
         /// The folder.
         path: PathBuf,

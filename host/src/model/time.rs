@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// The end instant of a batch, in milliseconds since 1970-01-01T00:00:00Z: a multiple of the
-/// batch interval (`spark.md` 1.0, the time grid).
+/// batch interval (Spark's time grid).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BatchTime(pub i64);
 

@@ -11,19 +11,11 @@ use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 
 use super::fold_extreme::{Extreme, extreme_by_group};
+use super::fold_failure::FoldFailure;
 use super::fold_sum::sum_by_group;
 use crate::error::Domain;
 use crate::model::operator::{Operator, OperatorError, Phase, TaskScope};
 use crate::model::pipeline::BuiltInFold;
-
-/// Why a built-in fold could not be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FoldFailure {
-    /// An integer or decimal sum left its type's range.
-    Overflow,
-    /// The column's type has no such fold, which planning refuses.
-    Unsupported,
-}
 
 impl Operator for BuiltInFold {
     fn label(&self) -> String {

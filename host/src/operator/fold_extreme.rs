@@ -14,7 +14,7 @@ use arrow_array::{Array, ArrayRef, UInt32Array};
 use arrow_schema::DataType;
 use arrow_select::take::take;
 
-use super::fold::FoldFailure;
+use super::fold_failure::FoldFailure;
 
 /// Which end of the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

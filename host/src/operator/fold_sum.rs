@@ -13,7 +13,7 @@ use arrow_array::{Array, ArrayRef, Decimal128Array, PrimitiveArray};
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::DataType;
 
-use super::fold::FoldFailure;
+use super::fold_failure::FoldFailure;
 
 /// Digits of a summed decimal: as many as its 128 bits hold.
 const DECIMAL_DIGITS: u8 = 38;

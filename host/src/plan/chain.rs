@@ -1,7 +1,7 @@
 //! Plan: which operators of a plugin are run in one call.
 //!
-//! Takes what two neighbouring steps take and give. Says whether the second can follow within the
-//! first one's call. Never builds the call.
+//! Takes what two neighbouring steps are given and make. Gives whether the second can follow within
+//! the first one's call. Never builds the call.
 
 use crate::model::schema::Column;
 

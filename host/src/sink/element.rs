@@ -13,7 +13,7 @@ use arrow_array::types::{
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 
-use crate::wasm::text::is_plain;
+use crate::model::text::is_plain;
 
 const DAY_US: i64 = 86_400_000_000;
 

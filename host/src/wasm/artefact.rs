@@ -84,7 +84,7 @@ impl ArtefactStore {
         match deserialize(engine, &SealedCode(code)) {
             Ok(component) => Some(component),
             Err(_) => {
-                tracing::info!(path = %path.display(), "artefact of another engine; compiling anew");
+                tracing::info!(path = %path.display(), "another engine's artefact; compiling anew");
                 None
             }
         }

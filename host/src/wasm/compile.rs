@@ -18,7 +18,7 @@ pub use child::child_main;
 use super::artefact::CompiledCode;
 use super::engine::Registers;
 use crate::limits;
-use crate::wasm::text::escape;
+use crate::model::text::escape;
 
 /// The hidden subcommand under which a program that calls [`child_main`] does so.
 pub const COMPILE_SUBCOMMAND: &str = "__compile";

@@ -11,7 +11,7 @@ use crate::model::column_type::{self, ColumnType};
 use crate::model::description::{Binding, OperatorDescription, OperatorKind, PluginDescription};
 use crate::model::parameter::{Parameter, ParameterType};
 use crate::model::schema::{Column, StreamSchema};
-use crate::wasm::text::{escape, escape_paragraph, is_plain};
+use crate::model::text::{escape, escape_paragraph, is_plain};
 
 /// What is wrong with a description.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

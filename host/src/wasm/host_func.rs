@@ -10,7 +10,7 @@ use super::bindings;
 use super::bindings::latest::tidemill::plugin::types::Level;
 use super::host_state::{GuestLogLevel, HostState, Panicked};
 use crate::limits;
-use crate::wasm::text::escape;
+use crate::model::text::escape;
 
 /// A linker with the imports of the treaty and nothing else. The calls are spelled out here, not
 /// taken from the bindings, because those copy each string before anyone looks at the budget.

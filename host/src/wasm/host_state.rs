@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::cpu_time::CpuMeter;
 use super::store_limits::StoreLimits;
 use crate::limits;
+use crate::model::text::{escape, is_plain};
 use crate::wasm::plugin::PluginLimits;
-use crate::wasm::text::{escape, is_plain};
 
 /// How much a guest thinks a log line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use wasmparser::{
 
 use super::{bindings, engine};
 use crate::limits;
-use crate::wasm::text::escape;
+use crate::model::text::escape;
 
 /// What of a component matters before it is compiled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::exchange::ExchangeError;
 use super::host_state::HostState;
 use crate::error::Domain;
 use crate::limits;
-use crate::wasm::text::escape;
+use crate::model::text::escape;
 
 /// What wasmtime says when more than `set_hostcall_fuel` is copied out of a guest. Its error has
 /// no public type; a test holds this text against the pinned version.

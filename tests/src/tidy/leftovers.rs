@@ -40,7 +40,9 @@ fn wishes(file: &SourceFile) -> Vec<Finding> {
             let numbered =
                 number.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
             if !numbered {
-                let message = format!("`{word}` has no issue; write `TODO(#n)` or mend it");
+                let message = format!(
+                    "`{word}` has no issue; write its number behind it, as `(#n)`, or mend it"
+                );
                 found.push(Finding::at(&file.path, line_of(&file.text, at), message));
             }
         }

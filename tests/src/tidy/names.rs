@@ -74,7 +74,7 @@ fn tests_without_a_sentence(file: &SourceFile) -> Vec<Finding> {
         let parts = parts(&name);
         if parts.len() < TEST_WORDS_MIN || parts[0] == "test" {
             let message = format!(
-                "the test `{name}` is no sentence; say what holds, in {TEST_WORDS_MIN} words or more"
+                "the test `{name}` is no sentence; say what holds in {TEST_WORDS_MIN} words or more"
             );
             found.push(Finding::at(&file.path, line_of(&code, at), message));
         }

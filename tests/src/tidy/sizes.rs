@@ -17,7 +17,7 @@ const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Files above the first bound, with their lines.
-const LONG_FILES: &[(&str, usize)] = &[("guest-sdk/tests/operators.rs", 419)];
+const LONG_FILES: &[(&str, usize)] = &[("guest-sdk/tests/engine/operators.rs", 459)];
 /// Functions above their bound, with their lines.
 const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[];
 
@@ -170,7 +170,7 @@ fn planted_giants_are_found() {
 #[test]
 fn planted_long_line_is_found() {
     let line = format!("let a = {};\n", "1 + ".repeat(25));
-    expect_one(&long_lines(&SourceFile::planted("a.rs", &line)), 1, "110 columns");
+    expect_one(&long_lines(&SourceFile::planted("a.rs", &line)), 1, "109 columns");
     let address = format!("// https://{}\n", "a".repeat(120));
     assert_eq!(long_lines(&SourceFile::planted("a.rs", &address)), []);
 }

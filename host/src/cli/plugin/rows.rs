@@ -11,7 +11,7 @@ use arrow_json::reader::ReaderBuilder;
 use arrow_json::writer::{LineDelimited, WriterBuilder};
 use arrow_schema::SchemaRef;
 use tidemill::limits::{LINE_BYTES_MAX, SLICE_BYTES_MAX, SLICE_ROWS_MAX};
-use tidemill::wasm::text::escape;
+use tidemill::model::text::escape;
 
 /// Bytes of a bad line that its error shows.
 const SHOWN_BYTES_MAX: usize = 80;

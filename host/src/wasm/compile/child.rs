@@ -10,8 +10,8 @@ use std::process::{ExitCode, ExitStatus};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::limits;
+use crate::model::text::escape;
 use crate::wasm::engine::{self, Registers};
-use crate::wasm::text::escape;
 
 /// The exit code of a child whose component does not compile.
 const REFUSED: u8 = 3;

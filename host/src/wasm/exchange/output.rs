@@ -9,7 +9,7 @@ use super::error::ExchangeError;
 use super::shape::{AnswerLimits, BatchShape, RawBatch};
 use crate::limits;
 use crate::model::operator::{Applied, AppliedRows, Rejection};
-use crate::wasm::text::escape;
+use crate::model::text::escape;
 
 /// One rejected row as it came over the border; nothing of it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,6 @@
 //! Columns of every type, with nulls and without, through operators made of closures.
 
-#![allow(missing_docs, reason = "a test")]
-
-#[path = "rig/rig.rs"]
-mod rig;
-
-use rig::{Answer, batch_of, check};
+use crate::rig::{Answer, batch_of, check};
 use tidemill_sdk::batch::{Batch, BatchRef, Node};
 use tidemill_sdk::closures::{filter, flat_map, map, reduce};
 use tidemill_sdk::column::{Date, Decimal, List, Timestamp, Value};
@@ -132,7 +127,7 @@ fn lists_are_read_and_made() {
             map::<&str, Made<(&str, Vec<String>)>>("both", |_, line| (line, vec![line.to_owned()])),
         ],
     );
-    let words: Vec<_> = table.describe().operators.iter().map(rig::in_words).collect();
+    let words: Vec<_> = table.describe().operators.iter().map(crate::rig::in_words).collect();
     assert_eq!(words[0], "words: Map by Position (value: utf8) -> (value: list<utf8>)");
     assert_eq!(words[2], "numbers: Map by Position (value: utf8) -> (value: list<int64?>)");
     assert_eq!(words[4], "deep: Map by Position (value: list<list<int64>>) -> (value: int64)");

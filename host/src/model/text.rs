@@ -1,4 +1,4 @@
-//! Wasm: words of a guest, made fit for a terminal.
+//! Model: words of a guest, made fit for a terminal.
 //!
 //! Takes text that a stranger wrote. Gives it cut, and with everything that could move a cursor,
 //! forge a line or turn the reading direction spelled out. Never gives a control character.

@@ -1,11 +1,6 @@
 //! Operators of every kind, run natively through the table that the host calls in the sandbox.
 
-#![allow(missing_docs, reason = "a test")]
-
-#[path = "rig/rig.rs"]
-mod rig;
-
-use rig::{Answer, batch_of, in_words};
+use crate::rig::{Answer, batch_of, in_words};
 use tidemill_sdk::batch::Batch;
 use tidemill_sdk::native::Step;
 use tidemill_sdk::prelude::*;
@@ -206,7 +201,7 @@ plugin!(
 );
 
 fn check<In: Columns, Out: Columns>(steps: &[&str], input: &[In::Of<'_>], expected: Answer<Out>) {
-    rig::check::<In, Out>(operators(), steps, input, expected);
+    crate::rig::check::<In, Out>(operators(), steps, input, expected);
 }
 
 fn check_fold<C: Columns>(
@@ -216,7 +211,7 @@ fn check_fold<C: Columns>(
     count: u32,
     expected: Result<&[C::Of<'_>], &str>,
 ) {
-    rig::check_fold::<C>(operators(), name, values, (groups, count), expected);
+    crate::rig::check_fold::<C>(operators(), name, values, (groups, count), expected);
 }
 
 #[test]
@@ -440,7 +435,7 @@ fn values_fold_to_one_row_per_group() {
 fn partial_results_merge_row_by_row() {
     let merge = |name, left: Batch, right: Batch| {
         let (mut left_buffers, mut right_buffers) = (Vec::new(), Vec::new());
-        let step = Step { operator: rig::number_of(operators(), name), parameters: b"{}" };
+        let step = Step { operator: crate::rig::number_of(operators(), name), parameters: b"{}" };
         let (left, right) = (left.lend(&mut left_buffers), right.lend(&mut right_buffers));
         operators().merge(step, Task::default(), left, right)
     };
@@ -494,7 +489,8 @@ fn the_description_says_what_attributes_and_docs_said() {
         "swap: Map by Position (word: utf8, count: int64) -> (_1: int64, _2: utf8)",
         "describe_pair: Map by Position (_1: utf8, _2: int64) -> (value: utf8)",
         "positive: Map by Position (number: int64) -> (value: int64?)",
-        "visit: Map by Name (user: utf8, at: timestamp, price: float64?) -> (who: utf8, type: int64)",
+        "visit: Map by Name (user: utf8, at: timestamp, price: float64?) \
+         -> (who: utf8, type: int64)",
         "total: Reduce by Position (sum: int64, most: float64) -> (sum: int64, most: float64)",
         "longest: MapPartitions by Position (words: utf8) -> (_1: utf8 | _2: int64)",
         "place: Map by Position (word: utf8) -> (value: utf8) before: utf8 = \"\" after: utf8",

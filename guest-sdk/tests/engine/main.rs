@@ -1,0 +1,7 @@
+//! The SDK's engine natively: columns of every type, operators of every kind.
+
+#![allow(missing_docs, reason = "a test")]
+
+mod columns;
+mod operators;
+mod rig;

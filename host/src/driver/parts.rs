@@ -1,0 +1,48 @@
+//! Driver: everything that the loop of one job works with.
+//!
+//! Takes what launching has made. Gives it to the loop. Never does anything itself.
+
+use std::sync::Arc;
+
+use super::publisher::Publisher;
+use super::sources::JobSources;
+use super::status_board::StatusBoard;
+use super::ticker::Ticker;
+use crate::block::manager::BlockManager;
+use crate::exec::executor::{Executors, TaskResult};
+use crate::exec::stage::SharedStage;
+use crate::model::pipeline::JobSettings;
+use crate::model::stage::JobPlan;
+use crate::sys::clock::Clock;
+use crate::sys::storage::Storage;
+
+/// Everything the loop of a job works with. Dropped in this order: no tick and no block comes
+/// after the loop has ended.
+pub struct JobParts {
+    /// The batch clock's thread and, through it, the receivers.
+    pub ticker: Ticker,
+    /// The publishing thread.
+    pub publisher: Publisher,
+    /// The plan.
+    pub plan: Arc<JobPlan>,
+    /// Its stages, bound.
+    pub stages: Vec<SharedStage>,
+    /// The job's settings.
+    pub settings: JobSettings,
+    /// The job's seed.
+    pub seed: u64,
+    /// The sources.
+    pub sources: JobSources,
+    /// The blocks.
+    pub blocks: Arc<BlockManager>,
+    /// The executors.
+    pub executors: Arc<Executors>,
+    /// Where tasks answer.
+    pub answer: Arc<dyn Fn(TaskResult) + Send + Sync>,
+    /// Where the job's standing is written.
+    pub board: Arc<StatusBoard>,
+    /// Files.
+    pub storage: Arc<dyn Storage>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}

@@ -1,0 +1,60 @@
+//! Exec: why an attempt of a task failed.
+//!
+//! Takes the errors of operators and of reading. Gives one type that answers for all of them.
+
+use arrow_schema::ArrowError;
+
+use crate::error::{Classify, Domain, Retry};
+use crate::model::operator::OperatorError;
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// A call of an operator failed.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+    /// A block or file could not be read.
+    #[error("failed to read `{input}`: {message}")]
+    Input {
+        /// The block or file.
+        input: String,
+        /// What happened.
+        message: String,
+        /// Whose fault it is.
+        domain: Domain,
+        /// Whether reading again can help.
+        retry: Retry,
+    },
+    /// A list would hold more values than its offsets can count.
+    #[error(
+        "one partition has {found} values to group, at most 2147483647 fit one column of lists"
+    )]
+    TooManyValues {
+        /// The values.
+        found: usize,
+    },
+    /// Columns did not fit together: a bug of the host.
+    #[error("columns do not fit together: {0}")]
+    Columns(#[from] ArrowError),
+    /// The host's own code panicked.
+    #[error("the host panicked: {0}")]
+    Panic(String),
+}
+
+impl Classify for TaskError {
+    fn domain(&self) -> Domain {
+        match self {
+            Self::Operator(error) => error.domain(),
+            Self::Input { domain, .. } => *domain,
+            Self::TooManyValues { .. } => Domain::User,
+            Self::Columns(_) | Self::Panic(_) => Domain::Internal,
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Input { retry, .. } => *retry,
+            _ => Retry::Never,
+        }
+    }
+}
