@@ -13,6 +13,8 @@ mod job_file;
 #[cfg(test)]
 mod plugin_cli;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod sdk_bindings;
 
 #[cfg(test)]

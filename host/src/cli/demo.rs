@@ -86,6 +86,7 @@ fn write_plugin() -> anyhow::Result<PathBuf> {
 }
 
 /// Sends the text, over and over, at the rate; gives the lines sent.
+#[expect(clippy::disallowed_methods, reason = "it paces a real socket, for people to watch")]
 fn feed(mut stream: TcpStream, rate: u32, duration: Duration) -> std::io::Result<u64> {
     let begun = Instant::now();
     let mut lines = TEXT.lines().cycle();

@@ -12,6 +12,7 @@ use super::exit;
 ///
 /// # Errors
 /// When the system lets nobody listen.
+#[expect(clippy::disallowed_methods, reason = "at the second signal nothing is waited for")]
 pub fn listen(engine: &Engine, control: JobControl) -> std::io::Result<()> {
     let _runtime = engine.runtime.enter();
     let mut interrupt = signal(SignalKind::interrupt())?;

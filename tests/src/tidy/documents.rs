@@ -58,11 +58,10 @@ fn missing_documents(file: &SourceFile, all: &[SourceFile]) -> Vec<Finding> {
         let before = &file.text[..at];
         let part = |c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '-' | '.');
         let start = before.rfind(|c| !part(c)).map_or(0, |i| i + 1);
-        let name = &file.text[start..at + ending.len()];
+        let name = file.text[start..at + ending.len()].trim_start_matches("../");
         let goes_on = file.text[at + ending.len()..].starts_with(|c: char| c.is_alphanumeric());
-        let known = |other: &SourceFile| {
-            other.path == name.trim_start_matches("./") || other.path.ends_with(&format!("/{name}"))
-        };
+        let known =
+            |other: &SourceFile| other.path == name || other.path.ends_with(&format!("/{name}"));
         if name.len() > ending.len() && !goes_on && !all.iter().any(known) {
             let message = format!("there is no `{name}`");
             found.push(Finding::at(&file.path, line_of(&file.text, at), message));

@@ -38,7 +38,7 @@ impl SourceFile {
 
     /// Whether it is a program that is meant not to compile.
     pub fn is_wrong_on_purpose(&self) -> bool {
-        self.path.starts_with("tests/ui/")
+        self.path.starts_with("tests/wrong_use/ui/")
     }
 
     /// Its text, scanned as Rust.
