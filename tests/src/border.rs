@@ -5,7 +5,6 @@
 
 mod arrays;
 mod artefacts;
-mod bounds;
 mod calls;
 mod crafted;
 mod faults;

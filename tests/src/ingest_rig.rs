@@ -28,7 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Rig {
     pub manager: Arc<BlockManager>,
     pub supervisor: Supervisor,
-    pub clock: ManualClock,
     pub storage: MemoryStorage,
     pub events: Receiver<(SourceId, ReceiverEvent)>,
     // Last, so that receivers are told to stop before their runtime goes.
@@ -69,7 +68,7 @@ impl Rig {
         let ports = ReceiverPorts {
             store: manager.clone(),
             events: Arc::new(move |source, event| drop(sender.send((source, event)))),
-            clock: Arc::new(clock.clone()),
+            clock: Arc::new(clock),
             storage: Arc::new(storage.clone()),
             entropy: Arc::new(SeededEntropy::new(1)),
         };
@@ -82,7 +81,7 @@ impl Rig {
         let sources = [(SourceId(0), source)];
         let supervisor = Supervisor::start(&sources, &ports, settings, runtime.handle());
         let supervisor = supervisor.expect("the source is declared well");
-        Self { manager, supervisor, clock, storage, events, runtime }
+        Self { manager, supervisor, storage, events, runtime }
     }
 
     /// The next event.

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use tidemill::ingest::ReceiverEvent;
-use tidemill::ingest::generate_receiver::Text;
 use tidemill::model::column_type::ColumnType;
 use tidemill::model::pipeline::{Format, OnBadRow, SourceConnector, SourceDeclaration};
 use tidemill::model::schema::{Column, StreamSchema};
@@ -79,32 +78,6 @@ fn blocks_of_json_are_in_canonical_form() {
             rows += info.rows;
         }
     }
-}
-
-#[test]
-fn generated_text_follows_the_clock_and_ends() {
-    let connector = SourceConnector::Generate {
-        lines_per_second: 1_000,
-        words_per_line: 3,
-        vocabulary: 50,
-        lines: Some(2_500),
-    };
-    let rig = Rig::start(lines(connector), BUDGET, AT_ONCE);
-    let mut got = Vec::new();
-    for seconds in 1..=2 {
-        rig.clock.advance(Duration::from_secs(1));
-        got.extend(rig.rows(1_000));
-        assert_eq!(got.len(), seconds * 1_000, "no more than is due");
-    }
-    assert!(!rig.supervisor.all_ended());
-    rig.clock.advance(Duration::from_secs(10));
-    got.extend(rig.rows(500));
-    assert_eq!(rig.event(), ReceiverEvent::Ended);
-
-    let mut expected = Vec::new();
-    Text::new(42, 3, 50).append(&mut expected, 2_500, usize::MAX >> 1);
-    let expected = String::from_utf8(expected).expect("it is text");
-    assert!(got.iter().eq(expected.lines()), "the text follows from the seed alone");
 }
 
 #[test]

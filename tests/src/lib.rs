@@ -3,23 +3,15 @@
 //! Takes the crates of the workspace. Gives nothing but passed or failed. Never ships.
 
 #[cfg(test)]
+mod backpressure;
+#[cfg(test)]
+mod border;
+#[cfg(test)]
 mod c_plugin;
 #[cfg(test)]
 mod guest_build;
 #[cfg(test)]
 mod guest_build_toolchain;
-#[cfg(test)]
-mod job_file;
-#[cfg(test)]
-mod plugin_cli;
-#[cfg(test)]
-mod readme;
-#[cfg(test)]
-mod sdk_bindings;
-
-#[cfg(test)]
-mod backpressure;
-mod border;
 #[cfg(test)]
 mod hand_fused;
 #[cfg(test)]
@@ -31,9 +23,17 @@ mod ingest_socket;
 #[cfg(test)]
 mod job_failures;
 #[cfg(test)]
+mod job_file;
+#[cfg(test)]
 mod job_rig;
 #[cfg(test)]
+mod plugin_cli;
+#[cfg(test)]
 mod prose;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
+mod sdk_bindings;
 #[cfg(test)]
 mod set_up;
 #[cfg(test)]

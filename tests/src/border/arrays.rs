@@ -59,14 +59,17 @@ pub fn array(data_type: &ColumnType, nullable: bool, rows: usize) -> BoxedStrate
     }
 }
 
-fn built<T: std::fmt::Debug>(
+fn built<T: std::fmt::Debug + 'static>(
     value: impl Strategy<Value = T> + 'static,
     nullable: bool,
     rows: usize,
     build: impl Fn(Vec<Option<T>>) -> ArrayRef + 'static,
 ) -> BoxedStrategy<ArrayRef> {
-    let probability = if nullable { 0.7 } else { 1.0 };
-    let value = prop::option::weighted(probability, value);
+    let value = if nullable {
+        prop::option::weighted(0.7, value).boxed()
+    } else {
+        value.prop_map(Some).boxed()
+    };
     prop::collection::vec(value, rows).prop_map(build).boxed()
 }
 
@@ -96,8 +99,8 @@ fn lists(
     };
     let item = item.clone();
     let lengths = prop::collection::vec(0_usize..4, rows);
-    let probability = if nullable { 0.7 } else { 1.0 };
-    let valid = prop::collection::vec(prop::bool::weighted(probability), rows);
+    let valid = if nullable { prop::bool::weighted(0.7).boxed() } else { Just(true).boxed() };
+    let valid = prop::collection::vec(valid, rows);
     (lengths, valid)
         .prop_flat_map(move |(lengths, valid)| {
             let items = array(&item, item_nullable, lengths.iter().sum());

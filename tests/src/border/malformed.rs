@@ -5,8 +5,10 @@
 
 mod batches;
 mod lists;
+mod numbers;
 mod outputs;
 mod right;
+mod texts;
 
 use tidemill::model::schema::Column;
 use tidemill::wasm::exchange::{AnswerLimits, BatchShape, RawBatch, RawNode};
@@ -85,8 +87,8 @@ fn malformed_batches_are_named_by_column_and_row() {
     let cases: Vec<Case> = batches::counts()
         .into_iter()
         .chain(batches::bitmaps())
-        .chain(batches::numbers())
-        .chain(batches::texts())
+        .chain(numbers::numbers())
+        .chain(texts::texts())
         .chain(lists::lists())
         .chain(lists::nested())
         .collect();

@@ -142,7 +142,9 @@ fn every_crate_comes_from_the_one_index() {
 
 #[test]
 fn every_source_is_compiled() {
-    expect_none(dead_files(files()));
+    // A test target of its own, because it starts itself as the compiling child.
+    let program = "tests/src/compile_child.rs";
+    expect_none(dead_files(files()).into_iter().filter(|found| found.path != program).collect());
 }
 
 #[test]

@@ -137,7 +137,10 @@ fn files_hold_one_idea() {
 
 #[test]
 fn functions_fit_a_screen() {
-    expect_none(rust_files().flat_map(|file| long_functions(file, LONG_FUNCTIONS)).collect());
+    // A table of cases is read case by case.
+    let read_whole = |file: &&SourceFile| !file.path.starts_with("tests/src/border/malformed/");
+    let long = rust_files().filter(read_whole);
+    expect_none(long.flat_map(|file| long_functions(file, LONG_FUNCTIONS)).collect());
 }
 
 #[test]

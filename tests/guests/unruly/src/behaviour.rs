@@ -46,7 +46,7 @@ fn one(step: u32, name: &str, parameter: u64, output: Output) -> Result<Output, 
         "grow" => grow(),
         "recurse" => Ok(Output { origin: None, ..pushed(output, recurse(u64::from(rows))) }),
         "flood_log" => {
-            (0..parameter).for_each(|_| host::log(Level::Info, "\u{1b}]0;owned\u{7} a line\nFORGED"));
+            (0..parameter).for_each(|_| host::log(Level::Info, "\u{1b}]0;owned\u{7} one\nFORGED"));
             Ok(output)
         }
         "count" => {
@@ -142,7 +142,8 @@ fn without_odd(output: Output, step: u32) -> Output {
 
 /// The one number of the step's parameters, or zero.
 fn parameter(step: &Step) -> u64 {
-    let parameters: serde_json::Value = serde_json::from_slice(&step.parameters).unwrap_or_default();
+    let parameters = serde_json::from_slice(&step.parameters);
+    let parameters: serde_json::Value = parameters.unwrap_or_default();
     let first = parameters.as_object().and_then(|object| object.values().next());
     first.and_then(serde_json::Value::as_u64).unwrap_or(0)
 }
