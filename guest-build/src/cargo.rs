@@ -111,7 +111,8 @@ impl Outcome {
             Some("compiler-message") => {
                 let message = &message["message"];
                 let rendered = message["rendered"].as_str().unwrap_or_default();
-                if message["level"].as_str().is_some_and(|level| level.starts_with("error")) {
+                let level = message["level"].as_str().unwrap_or_default();
+                if level.starts_with("error") || level == "failure-note" {
                     self.take_error(rendered);
                 } else {
                     (options.warnings)(rendered);

@@ -92,7 +92,10 @@ impl Freshness {
 
     /// Written aside and renamed: a reader sees the whole file or none.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
-        let written = tempfile::NamedTempFile::new_in(&self.folder).and_then(|mut file| {
+        // A component is no secret: whatever the user's mask allows.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        let aside = tempfile::Builder::new().permissions(mode).tempfile_in(&self.folder);
+        let written = aside.and_then(|mut file| {
             file.write_all(bytes)?;
             file.persist(path).map_err(|error| error.error)
         });

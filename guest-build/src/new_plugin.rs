@@ -118,6 +118,8 @@ tidemill-sdk = {{ path = {sdk} }}
 opt-level = 3
 lto = true
 codegen-units = 1
+panic = "abort"
+strip = true
 
 # A workspace of its own, whatever lies in the folders above.
 [workspace]

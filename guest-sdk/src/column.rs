@@ -4,12 +4,14 @@
 //! same layout in canonical form. Never looks at more than one column.
 
 mod boolean;
+mod list;
 mod nullable;
 mod number;
 mod text;
 mod time;
 
 pub use boolean::Bits;
+pub use list::{Items, List, ListBuilder, ListIter, ListReader};
 pub use nullable::NullableBuilder;
 pub use text::TextBuilder;
 pub use time::{Date, Decimal, Timestamp};
@@ -49,6 +51,8 @@ pub trait Scalar: 'static {
     fn get<'a>(reader: Self::Reader<'a>, row: usize) -> Self::Of<'a>;
     /// The same value, lent for a shorter time.
     fn shorten<'b, 'a: 'b>(value: Self::Of<'a>) -> Self::Of<'b>;
+    /// The same reader, lent for a shorter time.
+    fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b>;
     /// What stands in the place of a null.
     fn blank<'a>() -> Self::Of<'a>;
     /// Gathers the values of a run.
@@ -90,6 +94,8 @@ pub trait Value: 'static {
     fn get<'a>(reader: Self::Reader<'a>, row: usize) -> Self::Of<'a>;
     /// The same value, lent for a shorter time.
     fn shorten<'b, 'a: 'b>(value: Self::Of<'a>) -> Self::Of<'b>;
+    /// The same reader, lent for a shorter time.
+    fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b>;
     /// Gathers the values of a run.
     fn append<'a>(builder: &mut Self::Builder, values: impl Iterator<Item = Self::Of<'a>> + Clone);
     /// Makes room, after `done` of `total` input rows were seen.
@@ -130,6 +136,10 @@ impl<S: Scalar> Value for S {
     #[inline]
     fn shorten<'b, 'a: 'b>(value: Self::Of<'a>) -> Self::Of<'b> {
         S::shorten(value)
+    }
+
+    fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b> {
+        S::lend(reader)
     }
 
     #[inline]

@@ -20,7 +20,8 @@ pub struct Run<'b, 'a> {
     rows: *const u8,
     len: usize,
     family: TypeId,
-    lifetimes: PhantomData<(&'b [u8], fn(&'a u8) -> &'a u8)>,
+    borrowed: PhantomData<&'b [u8]>,
+    borrowing: PhantomData<fn(&'a u8) -> &'a u8>,
 }
 
 impl<'b, 'a> Run<'b, 'a> {
@@ -28,7 +29,13 @@ impl<'b, 'a> Run<'b, 'a> {
     #[inline]
     pub fn new<T: Columns>(rows: &'b [T::Of<'a>]) -> Self {
         let family = TypeId::of::<T>();
-        Self { rows: rows.as_ptr().cast(), len: rows.len(), family, lifetimes: PhantomData }
+        Self {
+            rows: rows.as_ptr().cast(),
+            len: rows.len(),
+            family,
+            borrowed: PhantomData,
+            borrowing: PhantomData,
+        }
     }
 
     /// The rows, if they are rows of `T`.

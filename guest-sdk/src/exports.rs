@@ -25,7 +25,10 @@ fn report_panics() {
     ONCE.call_once(|| {
         std::panic::set_hook(Box::new(|panic| {
             let (step, row) = position::current();
-            let said = panic.payload_as_str().unwrap_or("no message");
+            let payload = panic.payload();
+            let said = payload.downcast_ref::<&str>().copied();
+            let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            let said = said.unwrap_or("no message");
             match panic.location() {
                 Some(place) => host::panicked(&format!("{said} ({place})"), step, row),
                 None => host::panicked(said, step, row),

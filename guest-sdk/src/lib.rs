@@ -11,27 +11,29 @@
 #[rustfmt::skip]
 pub mod bindings;
 
-pub mod batch;
 mod call;
 mod chain;
-pub mod column;
-pub mod context;
-pub mod description;
+pub mod closures;
 mod erased;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod exports;
 mod groups;
+mod position;
+mod sink;
+mod source;
+
+pub mod batch;
+pub mod column;
+pub mod context;
+pub mod description;
 pub mod host;
 pub mod native;
 pub mod operator;
 pub mod output;
 pub mod parameter;
-mod position;
 pub mod reject;
 pub mod row;
-mod sink;
-mod source;
 
 /// What a plugin's source begins with: `use tidemill_sdk::prelude::*;`.
 pub mod prelude {
@@ -39,7 +41,7 @@ pub mod prelude {
         Row, filter, flat_map, flat_map_values, map, map_partitions, map_values, reduce,
     };
 
-    pub use crate::column::{Date, Decimal, Timestamp};
+    pub use crate::column::{Date, Decimal, List, Timestamp};
     pub use crate::context::{Context, Task};
     pub use crate::reject::Reject;
     pub use crate::{log, plugin};

@@ -8,6 +8,7 @@ mod flat_map;
 mod map;
 mod partitions;
 mod reduce;
+mod reduce_made;
 
 use std::any::TypeId;
 use std::marker::PhantomData;
@@ -17,9 +18,10 @@ pub use partitions::Rows;
 
 use crate::batch::{Batch, BatchRef, Failure};
 use crate::call::Call;
+use crate::column::Value;
 use crate::context::Context;
 use crate::description::{Binding, Field, Kind, OperatorDescription, Parameter, Schema};
-use crate::output::Output;
+use crate::output::{Output, Owned};
 use crate::parameter::Parameters;
 use crate::reject::Reject;
 use crate::row::Columns;
@@ -172,14 +174,37 @@ impl Operator {
         In: Columns,
         Out: Output,
         P: 'static,
+        F: for<'b, 'a> Fn(&P, &Context, Lent<'a>, &'b In::Of<'a>) -> Out::Held<'a>
+            + Send
+            + Sync
+            + 'static,
+    {
+        Self::mapping::<In, Out, P, _>(kind, declared, load, map::Always(run))
+    }
+
+    /// An operator of kind `map` or `map_values` that may refuse rows.
+    pub fn try_map<In, Out, P, F>(kind: Kind, declared: Declaration, load: Load<P>, run: F) -> Self
+    where
+        In: Columns,
+        Out: Output,
+        P: 'static,
         F: for<'b, 'a> Fn(&P, &Context, Lent<'a>, &'b In::Of<'a>) -> Result<Out::Held<'a>, Reject>
             + Send
             + Sync
             + 'static,
     {
+        Self::mapping::<In, Out, P, _>(kind, declared, load, map::Sometimes(run))
+    }
+
+    fn mapping<In: Columns, Out: Output, P: 'static, F: map::MapRows<In, Out, P>>(
+        kind: Kind,
+        declared: Declaration,
+        load: Load<P>,
+        run: F,
+    ) -> Self {
         let description = declared.describe::<In>(kind, Out::returned_fields());
-        let body = Body::Rows(Box::new(map::MapBody::<In, Out, P, F>::new(load, run)));
-        Self { description, body }
+        let body = map::MapBody::<In, Out, P, F>::new(load, run);
+        Self { description, body: Body::Rows(Box::new(body)) }
     }
 
     /// An operator of kind `flat_map` or `flat_map_values`.
@@ -232,6 +257,27 @@ impl Operator {
         let description = declared.describe::<In>(Kind::MapPartitions, Out::returned_fields());
         let body = partitions::PartitionsBody::<In, Out, P, F>::new(load, run);
         Self { description, body: Body::Rows(Box::new(body)) }
+    }
+
+    /// An operator of kind `reduce` that makes values of its own.
+    pub fn reduce_made<Out, P, F>(declared: Declaration, load: Load<P>, run: F) -> Self
+    where
+        Out: Owned,
+        P: 'static,
+        F: for<'a> Fn(
+                &P,
+                &Context,
+                <Out::View as Value>::Of<'a>,
+                <Out::View as Value>::Of<'a>,
+            ) -> Out
+            + Send
+            + Sync
+            + 'static,
+    {
+        let description =
+            declared.describe::<Out::View>(Kind::Reduce, <Out::View as Columns>::fields());
+        let body = Body::Fold(Box::new(reduce_made::ReduceMadeBody::<Out, P, F>::new(load, run)));
+        Self { description, body }
     }
 
     /// An operator of kind `reduce`.

@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-use crate::column::Value;
+use crate::column::{Date, List, Timestamp, Value};
 use crate::description::Field;
 use crate::erased::Run;
 use crate::row::Columns;
@@ -92,6 +92,15 @@ macro_rules! owned_value {
             }
         }
 
+        impl Owned for $name {
+            type View = $view;
+
+            #[inline]
+            fn lend(&self) -> <$view as Value>::Of<'_> {
+                <$name as OutputValue>::view(self)
+            }
+        }
+
         impl Output for $name {
             type View = $view;
             type Held<'a> = $name;
@@ -108,6 +117,59 @@ owned_value!(String, &'static str, |held| held.as_str());
 owned_value!(Vec<u8>, &'static [u8], |held| held.as_slice());
 owned_value!(Option<String>, Option<&'static str>, |held| held.as_deref());
 owned_value!(Option<Vec<u8>>, Option<&'static [u8]>, |held| held.as_deref());
+
+macro_rules! list_value {
+    ($($name:ty, $held:ty, $item:ty;)*) => {
+        $(impl OutputValue for $name {
+            type View = List<'static, $item>;
+            type Held<'a> = $held;
+
+            fn view<'b, 'a: 'b>(held: &'b Self::Held<'a>) -> List<'b, $item> {
+                List::from(held)
+            }
+        }
+
+        impl Output for $name {
+            type View = List<'static, $item>;
+            type Held<'a> = $held;
+
+            fn push<'a>(held: &[Self::Held<'a>], origins: &[u32], next: &mut dyn Sink) {
+                let views: Vec<_> = held.iter().map(<$name as OutputValue>::view).collect();
+                next.push(Run::new::<List<'static, $item>>(&views), origins);
+            }
+        })*
+    };
+}
+
+list_value! {
+    Vec<bool>, Vec<bool>, bool;
+    Vec<i32>, Vec<i32>, i32;
+    Vec<i64>, Vec<i64>, i64;
+    Vec<u64>, Vec<u64>, u64;
+    Vec<f64>, Vec<f64>, f64;
+    Vec<Timestamp>, Vec<Timestamp>, Timestamp;
+    Vec<Date>, Vec<Date>, Date;
+    Vec<Option<bool>>, Vec<Option<bool>>, Option<bool>;
+    Vec<Option<i32>>, Vec<Option<i32>>, Option<i32>;
+    Vec<Option<i64>>, Vec<Option<i64>>, Option<i64>;
+    Vec<Option<u64>>, Vec<Option<u64>>, Option<u64>;
+    Vec<Option<f64>>, Vec<Option<f64>>, Option<f64>;
+    Vec<&'static str>, Vec<&'a str>, &'static str;
+    Vec<String>, Vec<String>, &'static str;
+}
+
+/// A value of its own that lends what an operator takes: the result of `#[reduce]` over text.
+#[diagnostic::on_unimplemented(
+    message = "`#[reduce]` cannot return `{Self}`",
+    label = "not a value of its own",
+    note = "it returns the type of its arguments, or `String` for `&str` and `Vec<u8>` for `&[u8]`"
+)]
+pub trait Owned: 'static {
+    /// What the function takes.
+    type View: Value;
+    /// Lends the value.
+    fn lend(&self) -> <Self::View as Value>::Of<'_>;
+}
 
 /// Marks a tuple type some of whose values are owned, such as `Made<(&str, String)>`.
 #[derive(Debug)]

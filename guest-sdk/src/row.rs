@@ -3,8 +3,8 @@
 //! Takes the columns of a batch. Gives rows that borrow from them, and columns again. Never keeps
 //! a row.
 
-use crate::batch::{Batch, Cursor, Failure};
-use crate::column::Value;
+use crate::batch::{Batch, BatchRef, Cursor, Failure, row_number};
+use crate::column::{RUN, Value};
 use crate::description::Field;
 
 /// The columns of a row: a single value, a tuple of values, or a struct with `#[derive(Row)]`.
@@ -49,6 +49,40 @@ pub trait Columns: 'static {
     /// # Errors
     /// When the values are more than a column may hold.
     fn finish(builder: Self::Builder, rows: u32, batch: &mut Batch) -> Result<(), Failure>;
+}
+
+/// Gathers rows into a batch.
+///
+/// # Errors
+/// When they are more than a batch may hold.
+pub fn gather<'a, C: Columns>(
+    rows: usize,
+    row_of: impl Fn(usize) -> C::Of<'a>,
+) -> Result<Batch, Failure> {
+    let mut columns = C::Builder::default();
+    let mut run = Vec::with_capacity(RUN);
+    for start in (0..rows).step_by(RUN) {
+        run.clear();
+        run.extend((start..rows.min(start + RUN)).map(&row_of));
+        C::append(&mut columns, &run);
+        if start == 0 {
+            C::reserve(&mut columns, run.len(), rows);
+        }
+    }
+    let rows = row_number(rows)?;
+    let mut batch = Batch { rows, ..Batch::default() };
+    C::finish(columns, rows, &mut batch)?;
+    Ok(batch)
+}
+
+/// The rows of a batch, one by one.
+///
+/// # Errors
+/// When the batch has not the columns of the row.
+pub fn read<'a, C: Columns>(batch: BatchRef<'a>) -> Result<Vec<C::Of<'a>>, Failure> {
+    let rows = batch.rows as usize;
+    let reader = C::open(&mut Cursor::new(batch), rows)?;
+    Ok((0..rows).map(|row| C::get(reader, row)).collect())
 }
 
 impl<V: Value> Columns for V {

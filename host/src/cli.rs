@@ -7,7 +7,9 @@ pub mod args;
 pub mod demo;
 pub mod display;
 pub mod exit;
+pub mod explain;
 pub mod host;
+pub mod plugin;
 pub mod run;
 pub mod signals;
 pub mod status_line;
@@ -28,7 +30,14 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
         Command::Run(run) => run::run(run),
+        Command::Explain(job) => explain::explain(job),
+        Command::Schema => {
+            exit::print(&format!("{:#}\n", tidemill::config::job_file::json_schema()))
+        }
         Command::Demo(demo) => demo::demo(demo),
+        Command::Plugin(command) => {
+            plugin::plugin(command, &mut std::io::stdin().lock(), &mut std::io::stdout().lock())
+        }
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(*shell, &mut command, "tidemill", &mut std::io::stdout());

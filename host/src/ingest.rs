@@ -24,6 +24,9 @@ pub mod stdin_receiver;
 pub mod supervisor;
 pub mod zone;
 
+#[cfg(test)]
+mod test_rig;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

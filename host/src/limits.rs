@@ -22,6 +22,11 @@ pub const SEAL_WAIT_MAX: Duration = Duration::from_millis(1);
 /// Bytes of blocks and shuffles held for all jobs of an engine unless set; at it receivers stop
 /// reading their sources.
 pub const BLOCK_BUDGET_BYTES_DEFAULT: usize = 512 * MIB;
+/// The most that anyone may set: beyond it a number is a slip.
+pub const BLOCK_BUDGET_BYTES_MAX: usize = 16 * 1024 * 1024 * MIB;
+/// One part in so many of the block budget is kept back from receivers: rows can take more room
+/// than the bytes they were read as (at worst an offset of four bytes for an empty line of one).
+pub const CONVERSION_SHARE: usize = 8;
 /// The longest line of a text source unless set; a longer one is a bad row, cut off unread.
 pub const LINE_BYTES_DEFAULT: usize = MIB;
 /// The longest line anyone may set: a row must fit a border call with room for its copies.
@@ -105,8 +110,13 @@ pub const COMPILE_WALL_MAX: Duration = Duration::from_secs(90);
 pub const JOB_FILE_BYTES_MAX: usize = MIB;
 /// Plugins, sources, streams or sinks of a job, each: all are held and checked at once.
 pub const DECLARATIONS_MAX: usize = 1024;
-/// Steps of one stream.
+/// Steps of a job, all streams together: planning keeps the schema after each.
 pub const STEPS_MAX: usize = 1024;
+/// How often a union may bring partitions together, unions of unions counted through: each more
+/// is a task per partition and batch.
+pub const UNION_WIDTH_MAX: usize = 1024;
+/// Words that a message lists of those that would be allowed.
+pub const LISTED_WORDS_MAX: usize = 24;
 /// What is wrong with a job, told at once; people mend a few and try again.
 pub const FINDINGS_MAX: usize = 20;
 /// The longest batch interval: beyond a day a clock of batches is the wrong tool.

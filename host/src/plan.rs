@@ -18,16 +18,16 @@ mod step;
 use std::collections::HashMap;
 
 use crate::error::{Classify, Domain, Retry};
-use crate::limits::FINDINGS_MAX;
+use crate::limits::{FINDINGS_MAX, UNION_WIDTH_MAX};
 use crate::model::description::PluginDescription;
-use crate::model::finding::{Finding, Place};
+use crate::model::finding::{Finding, Part, Place};
 use crate::model::pipeline::{Pipeline, StreamDeclaration};
 use crate::model::schema::StreamSchema;
 use crate::model::stage::JobPlan;
 use crate::model::wiring::{Origin, Wiring, wire};
 
 pub use fault::PlanFault;
-use step::StepContext;
+use step::{StepContext, StepWork};
 
 /// What plugins say of themselves, by their names in the job.
 pub trait PluginCatalogue {
@@ -137,6 +137,8 @@ pub fn plan(
 struct CheckedStream {
     input: StreamSchema,
     steps: Vec<step::CheckedStep>,
+    /// How often partitions of sources or shuffles stand in it, through all unions.
+    width: usize,
 }
 
 impl CheckedStream {
@@ -171,8 +173,12 @@ fn check_streams(
         };
         // A stream that reads one with a mismatch is left out: its rows are not known.
         let Some(input) = schema_of(&stream.from).cloned() else { continue };
+        let width_of = |name: &str| match wiring.origin(name) {
+            Some(Origin::Stream(parent)) => checked.get(&parent).map_or(1, |stream| stream.width),
+            _ => 1,
+        };
         let context = StepContext { plugins, partitions, schema_of: &schema_of };
-        match check_stream(stream, input, &context) {
+        match check_stream(stream, input, &context, width_of) {
             Ok(Some(stream)) => {
                 checked.insert(*index, stream);
             }
@@ -192,16 +198,26 @@ fn check_stream(
     stream: &StreamDeclaration,
     input: StreamSchema,
     context: &StepContext<'_>,
+    width_of: impl Fn(&str) -> usize,
 ) -> Result<Option<CheckedStream>, PlanError> {
-    let mut checked = CheckedStream { input, steps: Vec::with_capacity(stream.steps.len()) };
+    let (steps, width) = (Vec::with_capacity(stream.steps.len()), width_of(&stream.from));
+    let mut checked = CheckedStream { input, steps, width };
     for (index, declared) in stream.steps.iter().enumerate() {
-        match step::check(declared, checked.output(), context) {
-            Ok(Some(step)) => checked.steps.push(step),
-            Ok(None) => return Ok(None),
-            Err((part, fault)) => {
-                return Err(PlanError { place: Place::step(&stream.name, index, part), fault });
+        let fail =
+            |(part, fault)| PlanError { place: Place::step(&stream.name, index, part), fault };
+        let step = step::check(declared, checked.output(), context).map_err(fail)?;
+        let Some(step) = step else { return Ok(None) };
+        checked.width = match &step.work {
+            StepWork::Narrow { .. } => checked.width,
+            StepWork::Union(names) => {
+                names.iter().fold(checked.width, |sum, name| sum.saturating_add(width_of(name)))
             }
+            StepWork::Fold { .. } | StepWork::Group { .. } | StepWork::Repartition(_) => 1,
+        };
+        if checked.width > UNION_WIDTH_MAX {
+            return Err(fail((Part::Operation, PlanFault::UnionWidth { found: checked.width })));
         }
+        checked.steps.push(step);
     }
     Ok(Some(checked))
 }

@@ -1,13 +1,13 @@
 //! Tests of guest-build: a toolchain is found, or made, or its absence is explained.
 //!
-//! Takes a folder with the smallest crate. Never downloads unless `TIDEMILL_SLOW=1`.
+//! Takes folders with programs that play Rust's. Never downloads unless `TIDEMILL_SLOW=1`.
 
 use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
 
 use tidemill_guest_build::{
-    Command, Switches, TARGET, ToolchainError, find_program, find_toolchain,
+    Options, Switches, ToolchainError, build, find_program, find_toolchain, new_plugin,
 };
 
 const EVERY_STEP_LEFT_OUT: Switches = Switches {
@@ -18,21 +18,6 @@ const EVERY_STEP_LEFT_OUT: Switches = Switches {
     rust_home: None,
     search_path: None,
 };
-
-fn write_crate(folder: &Path) {
-    std::fs::create_dir(folder.join("src")).expect("made");
-    std::fs::write(
-        folder.join("Cargo.toml"),
-        "[package]\nname = \"least\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"cdylib\"]\n",
-    )
-    .expect("written");
-    std::fs::write(
-        folder.join("src/lib.rs"),
-        "#[unsafe(no_mangle)]\npub extern \"C\" fn words() -> usize {\n    \
-         format!(\"{} {}\", 1.5, 2).split(' ').collect::<Vec<_>>().len()\n}\n",
-    )
-    .expect("written");
-}
 
 #[test]
 fn nothing_found_names_every_step_and_the_command() {
@@ -134,7 +119,7 @@ fn debian_rust_is_unpacked_once_and_compiles() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    write_crate(folder.path());
+    let plugin = new_plugin(&folder.path().join("debians")).expect("it is made");
     let home = folder.path().join("rust home");
     let switches = Switches { debian: true, rust_home: Some(home.clone()), ..EVERY_STEP_LEFT_OUT };
     let said = RefCell::new(Vec::new());
@@ -150,10 +135,8 @@ fn debian_rust_is_unpacked_once_and_compiles() {
     assert_eq!(find_toolchain(folder.path(), &switches, &report).expect("kept"), made);
     assert_eq!(said.borrow().len(), 1, "{said:?}");
 
-    let cargo = Command::new("cargo")
-        .args(["build", "--release", "--offline", "--target", TARGET])
-        .current_dir(folder.path());
-    let built = made.apply(cargo).finish().expect("cargo runs");
-    assert!(built.success, "{}", built.stderr);
-    assert!(folder.path().join("target").join(TARGET).join("release/least.wasm").is_file());
+    // With macros, which that Rust compiles for this machine, and the SDK for the sandbox.
+    let options = Options { switches, report: &report, ..Options::default() };
+    let built = build(&plugin, &options).expect("it builds");
+    assert!(built.component.is_file() && !built.cached, "{built:?}");
 }

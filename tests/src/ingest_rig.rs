@@ -18,6 +18,7 @@ use tidemill::model::pipeline::{Format, OnBadRow, SourceConnector, SourceDeclara
 use tidemill::model::schema::{Column, StreamSchema};
 use tidemill::sys::clock::ManualClock;
 use tidemill::sys::entropy::SeededEntropy;
+use tidemill::sys::storage_memory::MemoryStorage;
 use tokio::runtime::Runtime;
 
 /// Longer than anything here takes: a lost event shows as a failure, not as a test that hangs.
@@ -28,6 +29,7 @@ pub struct Rig {
     pub manager: Arc<BlockManager>,
     pub supervisor: Supervisor,
     pub clock: ManualClock,
+    pub storage: MemoryStorage,
     pub events: Receiver<(SourceId, ReceiverEvent)>,
     // Last, so that receivers are told to stop before their runtime goes.
     pub runtime: Runtime,
@@ -61,11 +63,15 @@ impl Rig {
             .expect("a runtime can be made");
         let manager = Arc::new(BlockManager::new(budget));
         let clock = ManualClock::at_ms(1_000);
+        let storage = MemoryStorage::new();
+        storage.put("/dead/folder", b"");
         let (sender, events) = unbounded();
         let ports = ReceiverPorts {
+            storage: Arc::new(tidemill::sys::storage::SystemStorage),
             store: manager.clone(),
             events: Arc::new(move |source, event| drop(sender.send((source, event)))),
             clock: Arc::new(clock.clone()),
+            storage: Arc::new(storage.clone()),
             entropy: Arc::new(SeededEntropy::new(1)),
         };
         let settings = ReceiverSettings {
@@ -77,7 +83,7 @@ impl Rig {
         let sources = [(SourceId(0), source)];
         let supervisor = Supervisor::start(&sources, &ports, settings, runtime.handle());
         let supervisor = supervisor.expect("the source is declared well");
-        Self { manager, supervisor, clock, events, runtime }
+        Self { manager, supervisor, clock, storage, events, runtime }
     }
 
     /// The next event.

@@ -99,7 +99,7 @@ fn a_full_budget_slows_the_sender_and_loses_nothing() {
     let rig = Rig::start(socket(address(&listener)), 2 << 20, AT_ONCE);
     let (mut sender, _) = listener.accept().expect("the receiver connects");
     let sending = std::thread::spawn(move || {
-        let text: String = (0..LINES).map(|n| format!("line {n:0>90}\n")).collect();
+        let text: String = (0..LINES).map(|n| format!("line {n:0>290}\n")).collect();
         sender.write_all(text.as_bytes()).expect("it reads in the end");
     });
     // Nobody takes a block: what is held grows until the receiver must stop reading.
@@ -109,7 +109,7 @@ fn a_full_budget_slows_the_sender_and_loses_nothing() {
             stored.push(info);
         }
     }
-    assert!(!sending.is_finished(), "29 MB do not fit into 2 MiB and the kernel's buffers");
+    assert!(!sending.is_finished(), "89 MB do not fit into 2 MiB and the kernel's buffers");
     let mut got: Vec<String> = stored.iter().flat_map(|info| rig.take(info)).collect();
     while got.len() < LINES {
         got.extend(rig.rows(1));

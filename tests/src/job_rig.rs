@@ -44,9 +44,17 @@ pub fn scratch(name: &str) -> PathBuf {
 
 /// A plugin of the project, built from its source.
 pub fn plugin(name: &str) -> LoadedPlugin {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(name);
+    built(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(name))
+}
+
+/// A guest that only tests run, built from its source.
+pub fn guest(name: &str) -> LoadedPlugin {
+    built(&Path::new(env!("CARGO_MANIFEST_DIR")).join("guests").join(name))
+}
+
+fn built(folder: &Path) -> LoadedPlugin {
     let options = Options { report: &|line| eprintln!("{line}"), ..Options::default() };
-    let built = build(&folder, &options).expect("the plugin builds");
+    let built = build(folder, &options).expect("the plugin builds");
     engine().load_plugin(built.component).expect("the plugin loads")
 }
 
@@ -76,6 +84,15 @@ impl Feeder {
     pub fn send(&self, text: &str) {
         self.accept().write_all(text.as_bytes()).expect("the source reads");
     }
+}
+
+/// Ends a connection with a reset instead of an end.
+pub fn reset(stream: TcpStream) {
+    let runtime = engine();
+    let _inside = runtime.runtime.enter();
+    stream.set_nonblocking(true).expect("it is a socket");
+    let stream = tokio::net::TcpStream::from_std(stream).expect("it is a socket");
+    stream.set_zero_linger().expect("it is a socket");
 }
 
 /// Batches as they come out of a stream.

@@ -10,16 +10,29 @@ mod guest_build;
 mod guest_build_toolchain;
 #[cfg(test)]
 mod job_file;
+mod plugin_cli;
 #[cfg(test)]
 mod sdk_bindings;
 
 #[cfg(test)]
+mod backpressure;
+#[cfg(test)]
 mod ingest_rig;
+#[cfg(test)]
+mod ingest_rows;
 #[cfg(test)]
 mod ingest_socket;
 #[cfg(test)]
+mod job_failures;
+#[cfg(test)]
 mod job_rig;
+#[cfg(test)]
+mod prose;
 #[cfg(test)]
 mod set_up;
 #[cfg(test)]
+mod sinks_files;
+#[cfg(test)]
 mod socket_word_count;
+#[cfg(test)]
+mod tidy;

@@ -6,3 +6,4 @@
 pub mod c_bindings;
 pub mod c_compiler;
 pub mod c_plugin;
+pub mod program;

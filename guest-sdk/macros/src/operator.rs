@@ -4,13 +4,13 @@
 //! the same name that makes the operator. Never changes what the function does when it is called.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, ItemFn, Result, Type};
 
-use crate::signature::{Place, Signature, read, read_keys};
+use crate::signature::{ColumnArgument, Place, Signature, read, read_keys, strip};
 use crate::types::{
-    bound_item, is_named, referenced_row, result_of, returned_items, returned_row,
+    bound_item, is_named, is_owned, referenced_row, result_of, returned_items, returned_row,
     with_inferred_lifetimes,
 };
 
@@ -69,15 +69,13 @@ pub(crate) fn expand(kind: Kind, arguments: TokenStream, item: TokenStream) -> T
             return quote!(#item #error);
         }
     };
-    let made = read(&mut function).and_then(|signature| {
+    let made = read(&function).and_then(|signature| {
         let keys = read_keys(arguments, kind.may_set_keys())?;
         operator(kind, keys, &function, &signature)
     });
+    strip(&mut function);
     let (name, visibility) = (&function.sig.ident, &function.vis);
-    let made = made.unwrap_or_else(|error| {
-        let error = error.to_compile_error();
-        quote!(::core::unreachable!(); #error)
-    });
+    let made = made.unwrap_or_else(|error| error.to_compile_error());
     quote! {
         #function
 
@@ -176,7 +174,9 @@ fn row_call(function: &ItemFn, signature: &Signature) -> (TokenStream, TokenStre
             Some(row) => (with_inferred_lifetimes(row), quote!(__row)),
             None => {
                 let row = with_inferred_lifetimes(&only.written);
-                let taken = quote!(<#row as ::tidemill_sdk::row::Columns>::again(__row));
+                let here = only.written.span();
+                let taken =
+                    quote_spanned!(here=> <#row as ::tidemill_sdk::row::Columns>::again(__row));
                 (row, taken)
             }
         };
@@ -222,10 +222,10 @@ fn map(
     let (written, refuses) = returned(kind, function, signature)?;
     let (variant, out) = (kind.variant(), returned_row(written));
     let (row, call) = row_call(function, signature);
-    let answer = if refuses { call } else { quote!(::core::result::Result::Ok(#call)) };
+    let maker = if refuses { quote!(try_map) } else { quote!(map) };
     Ok(quote! {
-        ::tidemill_sdk::operator::Operator::map::<#row, #out, #kept, _>(
-            #variant, #declaration, #load, |__parameters, __context, _, __row| #answer,
+        ::tidemill_sdk::operator::Operator::#maker::<#row, #out, #kept, _>(
+            #variant, #declaration, #load, |__parameters, __context, _, __row| #call,
         )
     })
 }
@@ -320,20 +320,40 @@ fn reduce(
         let message = "`#[reduce]` cannot refuse rows: it returns a value, no `Result`";
         return Err(Error::new(written.span(), message));
     }
-    let row = with_inferred_lifetimes(&left.written);
-    for other in [&right.written, written] {
-        if with_inferred_lifetimes(other) != row {
-            let message = "`#[reduce]` takes two values of one type and returns that type";
-            return Err(Error::new(other.span(), message));
-        }
+    let (left_row, right_row) = (row_of(left), row_of(right));
+    if spelled(&left_row) != spelled(&right_row) {
+        let message = "`#[reduce]` takes two values of one type";
+        return Err(Error::new(right.written.span(), message));
     }
-    let call = call(function, signature, |index| match index {
-        0 => quote!(__left),
-        _ => quote!(__right),
+    let call = call(function, signature, |index| {
+        let value = [quote!(__left), quote!(__right)][index].clone();
+        let by_reference = referenced_row(&signature.columns[index].written).is_some();
+        if by_reference { quote!(&#value) } else { value }
     });
+    if spelled(written) == spelled(&left_row) {
+        return Ok(quote! {
+            ::tidemill_sdk::operator::Operator::reduce::<#left_row, #kept, _>(
+                #declaration, #load, |__parameters, __context, _, __left, __right| #call,
+            )
+        });
+    }
+    if !is_owned(written) {
+        let message = "`#[reduce]` takes two values of one type and returns that type";
+        return Err(Error::new(written.span(), message));
+    }
     Ok(quote! {
-        ::tidemill_sdk::operator::Operator::reduce::<#row, #kept, _>(
-            #declaration, #load, |__parameters, __context, _, __left, __right| #call,
+        ::tidemill_sdk::operator::Operator::reduce_made::<#written, #kept, _>(
+            #declaration, #load, |__parameters, __context, __left, __right| #call,
         )
     })
+}
+
+/// The row type of an argument, by value or by reference.
+fn row_of(column: &ColumnArgument) -> Type {
+    with_inferred_lifetimes(referenced_row(&column.written).unwrap_or(&column.written))
+}
+
+/// The type as text, lifetimes aside: equal for equal types unless one is an alias.
+fn spelled(written: &Type) -> String {
+    with_inferred_lifetimes(written).into_token_stream().to_string()
 }

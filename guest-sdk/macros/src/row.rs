@@ -7,7 +7,7 @@ use quote::{format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Fields, GenericParam, Lifetime, Result, Type};
 
-use crate::types::{is_owned, with_static_lifetimes};
+use crate::types::{is_owned, refuse_unsupported, with_static_lifetimes};
 
 struct Row {
     name: Ident,
@@ -72,6 +72,9 @@ fn read(item: &DeriveInput) -> Result<Row> {
         .collect();
     if fields.is_empty() {
         return Err(Error::new(item.ident.span(), "a row has at least one field"));
+    }
+    for field in &named.named {
+        refuse_unsupported(&field.ty)?;
     }
     let borrows = !item.generics.params.is_empty();
     Ok(Row { name: item.ident.clone(), borrows, fields })

@@ -1,7 +1,6 @@
 //! What a function's signature says: columns, parameters, context, documentation.
 //!
-//! Takes the author's function. Gives its parts, and the function without what only attributes
-//! understand. Never accepts what the host could not call.
+//! Takes the author's function. Gives its parts. Never accepts what the host could not call.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
@@ -11,7 +10,10 @@ use syn::{
     ReturnType, Token, Type, UnOp,
 };
 
-use crate::types::{is_named, plain_name};
+use crate::types::{is_named, plain_name, refuse_unsupported};
+
+/// Types of parameters, `&str` less its reference.
+const PARAMETERS: [&str; 6] = ["bool", "i64", "f64", "char", "str", "String"];
 
 /// One argument that is filled from columns.
 pub(crate) struct ColumnArgument {
@@ -48,10 +50,9 @@ pub(crate) struct Signature {
 pub(crate) fn doc_of(attributes: &[Attribute]) -> String {
     let mut lines = Vec::new();
     for attribute in attributes {
-        if let Meta::NameValue(pair) = &attribute.meta
-            && pair.path.is_ident("doc")
-            && let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = &pair.value
-        {
+        let Meta::NameValue(pair) = &attribute.meta else { continue };
+        let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = &pair.value else { continue };
+        if pair.path.is_ident("doc") {
             let line = line.value();
             lines.push(line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned());
         }
@@ -59,20 +60,30 @@ pub(crate) fn doc_of(attributes: &[Attribute]) -> String {
     lines.join("\n").trim().to_owned()
 }
 
-/// Reads a function, and strips attributes of arguments off it.
-pub(crate) fn read(function: &mut ItemFn) -> Result<Signature> {
+/// Strips off what the compiler does not allow on arguments.
+pub(crate) fn strip(function: &mut ItemFn) {
+    for argument in &mut function.sig.inputs {
+        if let FnArg::Typed(argument) = argument {
+            argument.attrs.retain(|one| !is_parameter(one) && !one.path().is_ident("doc"));
+        }
+    }
+}
+
+fn is_parameter(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("param")
+}
+
+/// Reads a function.
+pub(crate) fn read(function: &ItemFn) -> Result<Signature> {
     refuse_what_cannot_be_called(function)?;
     let mut signature = Signature {
         columns: Vec::new(),
         parameters: Vec::new(),
         places: Vec::new(),
-        returned: match &function.sig.output {
-            ReturnType::Default => None,
-            ReturnType::Type(_, written) => Some((**written).clone()),
-        },
+        returned: None,
         doc: doc_of(&function.attrs),
     };
-    for argument in &mut function.sig.inputs {
+    for argument in &function.sig.inputs {
         match argument {
             FnArg::Receiver(receiver) => {
                 return Err(Error::new(receiver.span(), "an operator is a free function"));
@@ -80,7 +91,18 @@ pub(crate) fn read(function: &mut ItemFn) -> Result<Signature> {
             FnArg::Typed(argument) => signature.add(argument)?,
         }
     }
+    signature.returned = returned(function)?;
     Ok(signature)
+}
+
+fn returned(function: &ItemFn) -> Result<Option<Type>> {
+    match &function.sig.output {
+        ReturnType::Default => Ok(None),
+        ReturnType::Type(_, written) => {
+            refuse_unsupported(written)?;
+            Ok(Some((**written).clone()))
+        }
+    }
 }
 
 fn refuse_what_cannot_be_called(function: &ItemFn) -> Result<()> {
@@ -102,8 +124,7 @@ fn refuse_what_cannot_be_called(function: &ItemFn) -> Result<()> {
 }
 
 impl Signature {
-    fn add(&mut self, argument: &mut PatType) -> Result<()> {
-        let is_parameter = |attribute: &Attribute| attribute.path().is_ident("param");
+    fn add(&mut self, argument: &PatType) -> Result<()> {
         if let Some(attribute) = argument.attrs.iter().find(|one| is_parameter(one)) {
             let parameter = read_parameter(attribute, argument)?;
             self.places.push(Place::Parameter(self.parameters.len()));
@@ -112,11 +133,11 @@ impl Signature {
             self.places.push(Place::Context);
         } else {
             refuse_mutable(&argument.ty)?;
+            refuse_unsupported(&argument.ty)?;
             self.places.push(Place::Column(self.columns.len()));
             let name = name_of(argument).map(plain_name).filter(|name| !name.is_empty());
             self.columns.push(ColumnArgument { name, written: (*argument.ty).clone() });
         }
-        argument.attrs.retain(|one| !is_parameter(one) && !one.path().is_ident("doc"));
         Ok(())
     }
 }
@@ -145,6 +166,14 @@ fn read_parameter(attribute: &Attribute, argument: &PatType) -> Result<Parameter
     let Some(name) = name_of(argument) else {
         return Err(Error::new(argument.pat.span(), "a parameter needs a plain name"));
     };
+    let written = match &*argument.ty {
+        Type::Reference(reference) if is_named(&reference.elem, "str") => &*reference.elem,
+        written => written,
+    };
+    if !PARAMETERS.iter().any(|name| is_named(written, name)) {
+        let message = "a parameter is of type bool, i64, f64, char, &str or String";
+        return Err(Error::new(argument.ty.span(), message));
+    }
     let mut default = None;
     if !matches!(attribute.meta, Meta::Path(_)) {
         attribute.parse_nested_meta(|meta| {

@@ -3,16 +3,65 @@
 //! Takes types as they are written. Gives the types that the SDK's traits are asked for. Never
 //! resolves a name: an alias is taken for what it looks like.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
+use syn::visit::{Visit, visit_type_path};
 use syn::visit_mut::{VisitMut, visit_type_mut, visit_type_reference_mut};
 use syn::{
-    AngleBracketedGenericArguments, AssocType, GenericArgument, Lifetime, PathArguments,
-    PathSegment, Type, TypeParamBound, TypeReference,
+    AngleBracketedGenericArguments, AssocType, Error, GenericArgument, Lifetime, PathArguments,
+    PathSegment, Result, Type, TypeParamBound, TypePath, TypeReference,
 };
 
 /// Types that own what they hold.
 const OWNED: [&str; 4] = ["String", "Vec", "Box", "Cow"];
+
+/// Types that look like columns and are none; an alias of one is found by the compiler later.
+const UNSUPPORTED: [&str; 18] = [
+    "f32",
+    "i8",
+    "i16",
+    "i128",
+    "isize",
+    "u16",
+    "u32",
+    "u128",
+    "usize",
+    "char",
+    "Duration",
+    "SystemTime",
+    "Instant",
+    "HashMap",
+    "HashSet",
+    "BTreeMap",
+    "BTreeSet",
+    "Rc",
+];
+
+struct FirstUnsupported(Option<(Span, String)>);
+
+impl<'ast> Visit<'ast> for FirstUnsupported {
+    fn visit_type_path(&mut self, written: &'ast TypePath) {
+        let last = written.path.segments.last();
+        let found = last.filter(|one| UNSUPPORTED.iter().any(|name| one.ident == name));
+        if let (None, Some(found)) = (&self.0, found) {
+            self.0 = Some((found.span(), found.ident.to_string()));
+        }
+        visit_type_path(self, written);
+    }
+}
+
+/// Names the first type that cannot be a column.
+pub(crate) fn refuse_unsupported(written: &Type) -> Result<()> {
+    let mut unsupported = FirstUnsupported(None);
+    unsupported.visit_type(written);
+    let Some((place, name)) = unsupported.0 else { return Ok(()) };
+    let message = format!(
+        "`{name}` is no column type; columns are bool, i32, i64, u64, f64, &str, String, &[u8], \
+         Vec<u8>, Timestamp, Date, Decimal<P, S>, List<T>, and Option<..> of these"
+    );
+    Err(Error::new(place, message))
+}
 
 struct Lifetimes(&'static str);
 

@@ -74,6 +74,10 @@ impl Scalar for bool {
         value
     }
 
+    fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b> {
+        reader
+    }
+
     fn blank<'a>() -> Self::Of<'a> {
         false
     }

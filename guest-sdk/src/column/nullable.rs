@@ -49,6 +49,10 @@ impl<S: Scalar> Value for Option<S> {
         value.map(S::shorten)
     }
 
+    fn lend<'b, 'a: 'b>((validity, values): Self::Reader<'a>) -> Self::Reader<'b> {
+        (validity, S::lend(values))
+    }
+
     fn append<'a>(builder: &mut Self::Builder, values: impl Iterator<Item = Self::Of<'a>> + Clone) {
         let (mut rows, mut nulls) = (0, 0);
         for value in values.clone() {

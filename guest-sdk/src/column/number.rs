@@ -30,6 +30,10 @@ macro_rules! number_column {
                 value
             }
 
+            fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b> {
+                reader
+            }
+
             fn blank<'a>() -> Self::Of<'a> {
                 $wrap(<$number>::default())
             }

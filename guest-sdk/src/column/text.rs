@@ -22,7 +22,7 @@ impl TextBuilder {
     #[inline]
     fn append<'a>(&mut self, values: impl Iterator<Item = &'a [u8]>) {
         self.offsets.extend(values.map(|value| {
-            append_bytes(&mut self.bytes, value);
+            self.bytes.extend_from_slice(value);
             // Too many bytes are noticed in `finish`, before anyone reads a wrapped offset.
             (self.bytes.len() as u32).to_ne_bytes()
         }));
@@ -46,31 +46,9 @@ impl TextBuilder {
     }
 }
 
-/// Appends a value. Short ones, which most words are, go by two overlapping copies of a fixed
-/// size: in a sandbox a copy of a size known only at run time is a call out of the guest's code.
-#[inline]
-fn append_bytes(bytes: &mut Vec<u8>, value: &[u8]) {
-    match value.len() {
-        8..=16 => append_ends::<8>(bytes, value),
-        4..=7 => append_ends::<4>(bytes, value),
-        0..=3 => bytes.extend(value.iter().copied()),
-        _ => bytes.extend_from_slice(value),
-    }
-}
-
-#[inline]
-fn append_ends<const N: usize>(bytes: &mut Vec<u8>, value: &[u8]) {
-    if let (Some(head), Some(tail)) = (value.first_chunk::<N>(), value.last_chunk::<N>()) {
-        let end = bytes.len() + value.len() - N;
-        bytes.extend_from_slice(head);
-        bytes.truncate(end);
-        bytes.extend_from_slice(tail);
-    }
-}
-
 /// Where a value lies in the bytes.
 #[inline]
-fn span(offsets: &[[u8; 4]], row: usize) -> std::ops::Range<usize> {
+pub(super) fn span(offsets: &[[u8; 4]], row: usize) -> std::ops::Range<usize> {
     let at = |index: usize| u32::from_ne_bytes(offsets[index]) as usize;
     at(row)..at(row + 1)
 }
@@ -98,6 +76,10 @@ impl Scalar for &'static str {
 
     fn shorten<'b, 'a: 'b>(value: Self::Of<'a>) -> Self::Of<'b> {
         value
+    }
+
+    fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b> {
+        reader
     }
 
     fn blank<'a>() -> Self::Of<'a> {
@@ -138,6 +120,10 @@ impl Scalar for &'static [u8] {
 
     fn shorten<'b, 'a: 'b>(value: Self::Of<'a>) -> Self::Of<'b> {
         value
+    }
+
+    fn lend<'b, 'a: 'b>(reader: Self::Reader<'a>) -> Self::Reader<'b> {
+        reader
     }
 
     fn blank<'a>() -> Self::Of<'a> {

@@ -6,14 +6,13 @@
 use std::marker::PhantomData;
 
 use super::{FoldBody, Lent, Load};
-use crate::batch::{Batch, BatchRef, Cursor, Failure, row_number};
+use crate::batch::{Batch, BatchRef, Cursor, Failure};
 use crate::call::Call;
-use crate::column::RUN;
 use crate::context::Context;
 use crate::groups::Groups;
 use crate::parameter::Parameters;
 use crate::position;
-use crate::row::Columns;
+use crate::row::{Columns, gather};
 
 pub(super) struct ReduceBody<In, P, F> {
     load: Load<P>,
@@ -27,25 +26,13 @@ impl<In, P, F> ReduceBody<In, P, F> {
     }
 }
 
-/// Gathers rows into a batch, a run at a time.
-fn gather<'a, In: Columns>(
-    rows: usize,
-    row_of: impl Fn(usize) -> In::Of<'a>,
-) -> Result<Batch, Failure> {
-    let mut columns = In::Builder::default();
-    let mut run = Vec::with_capacity(RUN);
-    for start in (0..rows).step_by(RUN) {
-        run.clear();
-        run.extend((start..rows.min(start + RUN)).map(&row_of));
-        In::append(&mut columns, &run);
-        if start == 0 {
-            In::reserve(&mut columns, run.len(), rows);
-        }
+/// How many rows there are on both sides.
+pub(super) fn same_rows(left: BatchRef<'_>, right: BatchRef<'_>) -> Result<usize, Failure> {
+    if left.rows != right.rows {
+        let (left, right) = (left.rows, right.rows);
+        return Err(Failure::new(format!("{left} rows to merge with {right}")));
     }
-    let rows = row_number(rows)?;
-    let mut batch = Batch { rows, ..Batch::default() };
-    In::finish(columns, rows, &mut batch)?;
-    Ok(batch)
+    Ok(left.rows as usize)
 }
 
 impl<In, P, F> FoldBody for ReduceBody<In, P, F>
@@ -97,11 +84,7 @@ where
         right: BatchRef<'_>,
     ) -> Result<Batch, Failure> {
         let parameters = (self.load)(parameters)?;
-        if left.rows != right.rows {
-            let (left, right) = (left.rows, right.rows);
-            return Err(Failure::new(format!("{left} rows to merge with {right}")));
-        }
-        let rows = left.rows as usize;
+        let rows = same_rows(left, right)?;
         let left = In::open(&mut Cursor::new(left), rows)?;
         let right = In::open(&mut Cursor::new(right), rows)?;
         position::enter_step(0);

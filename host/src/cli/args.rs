@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::plugin::PluginCommand;
+
 /// Streams through sandboxed components, batch by batch.
 #[derive(Debug, Parser)]
 #[command(name = "tidemill", version, about, after_help = EXIT_CODES)]
@@ -27,9 +29,16 @@ pub enum Command {
     ///
     /// SIGINT or SIGTERM stops reading, works off what was received and ends; a second one ends
     /// at once and drops it.
-    Run(RunArgs),
+    Run(JobArgs),
+    /// Show the stages and tasks of a job, and the schema after every step, without running it.
+    Explain(JobArgs),
     /// Count the words of a text that comes over a socket, through a component built from source.
     Demo(DemoArgs),
+    /// Print the JSON Schema of job files, for editors.
+    Schema,
+    /// Make, build, look at and try plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -37,9 +46,9 @@ pub enum Command {
     },
 }
 
-/// Arguments of `run`.
+/// A job file, and the machine it is for.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub struct JobArgs {
     /// The job file.
     pub job: PathBuf,
     /// Executor threads; one per core unless given.

@@ -3,6 +3,7 @@
 //! Takes an error. Gives words on standard error and a code. Never shows a backtrace to a person
 //! who cannot use one.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use tidemill::driver::error::DriverError;
@@ -20,6 +21,17 @@ pub const KILLED: u8 = 130;
 #[derive(Debug, thiserror::Error)]
 #[error("shown above")]
 pub struct Shown(pub u8);
+
+/// Prints on standard output; a reader that has seen enough and left is no error.
+///
+/// # Errors
+/// When it cannot be written for another reason.
+pub fn print(text: &str) -> anyhow::Result<u8> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ENDED),
+    }
+}
 
 /// Shows the error and gives the code that goes with it.
 pub fn report(error: &anyhow::Error) -> ExitCode {

@@ -7,15 +7,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use tidemill::config::job_file::JobFile;
+use miette::Diagnostic;
+use tidemill::config::job_file::{JobFile, JobFileErrors};
 use tidemill::driver::engine::Engine;
 use tidemill::driver::error::DriverError;
 use tidemill::driver::handle::JobHandle;
 use tidemill::driver::launch::{JobRequest, launch};
 use tidemill::driver::plugins::JobPlugins;
 use tidemill::limits::JOB_FILE_BYTES_MAX;
+use tidemill::plan::PlanError;
 
-use super::args::RunArgs;
+use super::args::JobArgs;
 use super::display::Display;
 use super::exit::{ENDED, REFUSED, Shown};
 use super::status_line::{Machine, grouped};
@@ -28,7 +30,7 @@ const DURABILITY: &str = "durability: none, a restart begins empty";
 ///
 /// # Errors
 /// When the job could not be started, or failed.
-pub fn run(args: &RunArgs) -> anyhow::Result<u8> {
+pub fn run(args: &JobArgs) -> anyhow::Result<u8> {
     let job = read_job(&args.job)?;
     let engine = host::start_engine(args.executors, args.artefacts.clone())?;
     let machine = Machine {
@@ -73,9 +75,29 @@ pub fn read_job(path: &Path) -> anyhow::Result<JobFile> {
     let text = String::from_utf8(text).with_context(|| format!("`{name}` is no text"))?;
     let folder = path.parent().unwrap_or(Path::new("."));
     JobFile::parse(&name, &text, folder).map_err(|errors| {
-        eprintln!("{:?}", miette::Report::new(errors));
+        show(&errors);
         Shown(REFUSED).into()
     })
+}
+
+/// Shows each mistake with the lines of the job file it is about.
+pub fn show(errors: &JobFileErrors) {
+    let handler = miette::MietteHandlerOpts::new().build();
+    for error in errors.related().into_iter().flatten() {
+        eprintln!("error:{:?}", Shower { handler: &handler, error });
+    }
+}
+
+/// Renders one mistake; a handler only renders where it is asked for debug output.
+struct Shower<'a> {
+    handler: &'a miette::MietteHandler,
+    error: &'a dyn Diagnostic,
+}
+
+impl std::fmt::Debug for Shower<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        miette::ReportHandler::debug(self.handler, self.error, f)
+    }
 }
 
 /// Loads the job's plugins and starts it; what does not fit together is shown in the job file.
@@ -101,8 +123,7 @@ pub fn start(
             Ok(handle)
         }
         Err(DriverError::Plan(errors)) => {
-            let findings = errors.0.iter().map(tidemill::plan::PlanError::finding);
-            eprintln!("{:?}", miette::Report::new(job.locate(findings)));
+            show(&job.locate(errors.0.iter().map(PlanError::finding)));
             Err(Shown(REFUSED).into())
         }
         Err(error) => Err(error.into()),

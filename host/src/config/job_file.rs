@@ -9,6 +9,8 @@ mod meaning;
 mod quantity;
 mod reading;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod value;
 mod written;
 

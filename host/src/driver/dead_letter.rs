@@ -3,8 +3,6 @@
 //! Takes rows with the reason they were refused for. Gives one JSON object a line. Never loses a
 //! row silently: a file that cannot be written fails the batch.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::Path;
 
 use arrow_array::RecordBatch;
@@ -12,12 +10,18 @@ use serde_json::{Map, Value, json};
 
 use crate::exec::attempt::RejectedRow;
 use crate::model::time::BatchTime;
+use crate::sys::storage::Storage;
 
 /// Appends the rows.
 ///
 /// # Errors
 /// Says which file could not be written, and why.
-pub fn append(path: &Path, time: BatchTime, rows: &[RejectedRow]) -> Result<(), String> {
+pub fn append(
+    storage: &dyn Storage,
+    path: &Path,
+    time: BatchTime,
+    rows: &[RejectedRow],
+) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| {
         format!("failed to write dead letters to `{}`: {error}", path.display())
     };
@@ -34,8 +38,8 @@ pub fn append(path: &Path, time: BatchTime, rows: &[RejectedRow]) -> Result<(), 
         lines.extend_from_slice(line.to_string().as_bytes());
         lines.push(b'\n');
     }
-    let file = OpenOptions::new().create(true).append(true).open(path);
-    file.and_then(|mut file| file.write_all(&lines)).map_err(|error| failed(&error))
+    let (mut file, _) = storage.append(path).map_err(|error| failed(&error))?;
+    file.write(&lines).map_err(|error| failed(&error))
 }
 
 fn row_object(row: &RecordBatch) -> Result<Value, arrow_schema::ArrowError> {

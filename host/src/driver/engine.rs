@@ -12,6 +12,7 @@ use super::error::DriverError;
 use crate::exec::executor::Executors;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::entropy::{Entropy, SystemEntropy};
+use crate::sys::storage::{Storage, SystemStorage};
 use crate::wasm::compile::Compiler;
 use crate::wasm::plugin::Plugin;
 use crate::wasm::sandbox::{Sandbox, SandboxConfig};
@@ -33,10 +34,12 @@ pub struct EngineConfig {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+    /// Files.
+    pub storage: Arc<dyn Storage>,
 }
 
 impl EngineConfig {
-    /// One executor per core, the system's clock and chance, and the given place and compiler for
+    /// One executor per core, the system's clock, chance and files, and the given place and compiler for
     /// plugins.
     pub fn new(artefact_dir: PathBuf, compiler: Compiler) -> Self {
         Self {
@@ -45,6 +48,7 @@ impl EngineConfig {
             compiler,
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SystemEntropy),
+            storage: Arc::new(SystemStorage),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
+use super::dead_letter;
 use super::error::DriverError;
 use super::event::{Command, Event};
 use super::launch::JobParts;
@@ -257,9 +258,8 @@ impl EventLoop {
             }
             OnBadRow::Skip => {}
             OnBadRow::DeadLetter(path) => {
-                if let Err(error) =
-                    super::dead_letter::append(path, batch.batch.time, &batch.rejected)
-                {
+                let (storage, time) = (&*self.parts.storage, batch.batch.time);
+                if let Err(error) = dead_letter::append(storage, path, time, &batch.rejected) {
                     batch.failure = Some(error);
                 }
             }

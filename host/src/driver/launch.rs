@@ -25,13 +25,16 @@ use crate::exec::stage::{BoundStage, SharedStage};
 use crate::ingest::EventPort;
 use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
 use crate::ingest::supervisor::Supervisor;
-use crate::limits::{BLOCK_INTERVAL_MAX, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX};
-use crate::model::id::SourceId;
+use crate::limits::{
+    BLOCK_INTERVAL_MAX, CONVERSION_SHARE, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX,
+};
+use crate::model::id::{SinkId, SourceId, StageId};
 use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::stage::JobPlan;
 use crate::plan::{PlanDefaults, plan};
 use crate::sink::SharedWriter;
 use crate::sys::clock::Clock;
+use crate::sys::storage::Storage;
 use crate::wasm::host_state::GuestPort;
 
 /// A job to start.
@@ -71,6 +74,8 @@ pub struct JobParts {
     pub answer: Arc<dyn Fn(TaskResult) + Send + Sync>,
     /// Where the job's standing is written.
     pub board: Arc<StatusBoard>,
+    /// Files.
+    pub storage: Arc<dyn Storage>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -90,12 +95,12 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
     let board = Arc::new(StatusBoard::new(listeners));
     let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(&board)));
     let stages = bind(&planned.plan, seed, &plugins, &port)?;
-    let sinks = open_sinks(&pipeline, &planned.plan, &output)?;
-    let blocks = Arc::new(BlockManager::new(settings.block_budget_bytes));
-    let sources = JobSources::new(pipeline.sources.clone(), Arc::clone(&blocks));
+    let sinks = open_sinks(&pipeline, &planned.plan, &output, &engine.config.storage)?;
+    let blocks = Arc::new(BlockManager::new(receivers_share(settings.block_budget_bytes)));
 
     // Unbounded by itself: blocks by the byte budget, tasks by the running batches, ticks by time.
     let (sender, events) = unbounded();
+    let sources = JobSources::open(&engine.config, &pipeline, Arc::clone(&blocks), sender.clone())?;
     let receivers = start_receivers(engine, &pipeline, &settings, seed, &blocks, &sender)?;
     let system = |what| move |source| DriverError::System { what, source };
     let batches = BatchClock::start(clock.now_ms(), settings.batch_interval);
@@ -117,6 +122,7 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
         // An answer to a job that has ended is nobody's.
         answer: Arc::new(move |result| drop(answers.send(Event::Task(result)))),
         board: Arc::clone(&board),
+        storage: Arc::clone(&engine.config.storage),
         clock,
     });
     let thread = std::thread::Builder::new()
@@ -140,14 +146,14 @@ fn open_sinks(
     pipeline: &Pipeline,
     plan: &JobPlan,
     output: &SharedWriter,
+    storage: &Arc<dyn Storage>,
 ) -> Result<Vec<OpenSink>, DriverError> {
-    let open = |(sink, stage): &(crate::model::id::SinkId, crate::model::id::StageId)| {
+    let open = |(sink, _): &(SinkId, StageId)| {
         let declared = &pipeline.sinks[sink.0];
-        let schema = plan.stages[stage.0].output_schema();
         Ok(OpenSink {
             name: declared.name.clone(),
             on_failure: declared.on_failure.unwrap_or(pipeline.settings.on_failure),
-            sink: crate::sink::open(declared, schema, Arc::clone(output))?,
+            sink: crate::sink::open(declared, Arc::clone(output), Arc::clone(storage))?,
         })
     };
     plan.sinks.iter().map(open).collect()
@@ -169,6 +175,7 @@ fn start_receivers(
     let ports = ReceiverPorts {
         store: Arc::clone(blocks) as _,
         events: tell,
+        storage: Arc::clone(&engine.config.storage),
         clock: Arc::clone(&engine.config.clock),
         entropy: Arc::clone(&engine.config.entropy),
     };
@@ -182,6 +189,12 @@ fn start_receivers(
     let handle = engine.runtime.handle();
     let supervisor = Supervisor::start(&sources, &ports, receiver_settings, handle)?;
     Ok(Arc::new(Mutex::new(Some(supervisor))))
+}
+
+/// The bytes at which receivers stop reading. Rows of short lines take more room than the bytes
+/// they were read as; the rest of the budget is for that.
+fn receivers_share(budget_bytes: usize) -> usize {
+    budget_bytes - budget_bytes / CONVERSION_SHARE
 }
 
 /// A block per slot and batch, so that no core stands idle, but none longer open than the limit.

@@ -3,34 +3,60 @@
 //! Takes events of receivers. Gives readers to tasks. Never decides which batch a block belongs
 //! to: that is the tracker's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crossbeam_channel::Sender;
+
+use super::engine::EngineConfig;
+use super::event::Event;
 use super::running_batch::BatchInputs;
 use super::status_board::StatusBoard;
 use crate::block::manager::BlockManager;
-use crate::error::{Domain, Retry};
+use crate::error::{Classify, Domain, Retry};
 use crate::exec::attempt::TaskError;
 use crate::exec::executor::ReadInput;
-use crate::ingest::ReceiverEvent;
+use crate::ingest::file_source::FileSource;
+use crate::ingest::range_reader::RangeReader;
+use crate::ingest::{IngestError, ReceiverEvent};
 use crate::model::id::{SourceId, StageId};
-use crate::model::pipeline::{SourceConnector, SourceDeclaration};
+use crate::model::pipeline::{Pipeline, SourceConnector, SourceDeclaration};
 use crate::model::stage::{JobPlan, PartitionInput, StageInput};
 use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;
 
 /// The sources of one job.
-#[derive(Debug)]
 pub struct JobSources {
     declared: Vec<SourceDeclaration>,
     ended: BTreeSet<SourceId>,
     blocks: Arc<BlockManager>,
+    files: BTreeMap<SourceId, (FileSource, Arc<RangeReader>)>,
+    events: Sender<Event>,
 }
 
 impl JobSources {
-    /// The sources of a job that has read nothing.
-    pub fn new(declared: Vec<SourceDeclaration>, blocks: Arc<BlockManager>) -> Self {
-        Self { declared, ended: BTreeSet::new(), blocks }
+    /// The sources of a job that has read nothing. What reading files finds out is told as events.
+    ///
+    /// # Errors
+    /// Names a folder that is missing, or a dead-letter file that cannot be written.
+    pub fn open(
+        engine: &EngineConfig,
+        pipeline: &Pipeline,
+        blocks: Arc<BlockManager>,
+        events: Sender<Event>,
+    ) -> Result<Self, IngestError> {
+        let (interval, now_ms) = (pipeline.settings.batch_interval, engine.clock.now_ms());
+        let mut files = BTreeMap::new();
+        for (id, source) in (0..).map(SourceId).zip(&pipeline.sources) {
+            let storage = Arc::clone(&engine.storage);
+            let opened = FileSource::open(id, source, storage, interval, now_ms)?;
+            if let Some(opened) = opened {
+                let reader = RangeReader::open(source, Arc::clone(&engine.storage))?;
+                files.insert(id, (opened, Arc::new(reader)));
+            }
+        }
+        let declared = pipeline.sources.clone();
+        Ok(Self { declared, ended: BTreeSet::new(), blocks, files, events })
     }
 
     /// The source's name.
@@ -82,8 +108,20 @@ impl JobSources {
     }
 
     /// The files that a batch reads.
-    pub fn select_files(&mut self, _time: BatchTime, _board: &StatusBoard) -> BatchInputs {
-        BatchInputs::new()
+    pub fn select_files(&mut self, time: BatchTime, board: &StatusBoard) -> BatchInputs {
+        let mut inputs = BatchInputs::new();
+        for (&id, (source, _)) in &mut self.files {
+            let selection = source.select(time);
+            if let Some(message) = selection.warning {
+                let source = self.declared[id.0 as usize].name.clone();
+                board.tell(&JobEvent::Source { source, message, warning: true });
+            }
+            if selection.ended {
+                self.ended.insert(id);
+            }
+            inputs.insert(id, selection.ranges);
+        }
+        inputs
     }
 
     /// What gives a task the rows of a partition, on the executor's thread.
@@ -110,7 +148,28 @@ impl JobSources {
                     }
                 })
             }
-            PartitionInput::FileRange { .. } => Box::new(|| Ok(Vec::new())),
+            PartitionInput::FileRange { source, path, start, end } => {
+                let Some((_, reader)) = self.files.get(source) else {
+                    unreachable!("only sources of files make ranges of files")
+                };
+                let (reader, events) = (Arc::clone(reader), self.events.clone());
+                let (source, path, start, end) = (*source, path.clone(), *start, *end);
+                Box::new(move || {
+                    let rows =
+                        reader.read(&path, start, end).map_err(|error| TaskError::Input {
+                            input: path.display().to_string(),
+                            message: error.to_string(),
+                            domain: error.domain(),
+                            retry: error.retry(),
+                        })?;
+                    if let Some(first) = rows.bad.first {
+                        let event = ReceiverEvent::BadRows { count: rows.bad.count, first };
+                        // A job that has ended hears nothing, and need not.
+                        let _sent = events.send(Event::Receiver(source, event));
+                    }
+                    Ok(rows.slices)
+                })
+            }
         }
     }
 }

@@ -4,9 +4,10 @@
 //! where they are kept, all of them. Never decides what becomes of them.
 
 use crate::limits::BAD_ROW_TEXT_BYTES_MAX;
+use crate::wasm::text::escape;
 
-/// Characters of a bad row that a message shows.
-const SHOWN_CHARACTERS: usize = 80;
+/// Bytes of a bad row that a message shows.
+const SHOWN_BYTES: usize = 80;
 /// Memory of a kept row beside its text and reason.
 const ROW_BYTES: usize = 128;
 
@@ -74,20 +75,11 @@ impl BadRows {
     }
 }
 
-/// The beginning of a record as a message may show it: one line, no control characters.
+/// The beginning of a record as a message may show it: one line of harmless characters.
 pub fn shown(text: &[u8]) -> String {
-    let head = &text[..text.len().min(4 * SHOWN_CHARACTERS)];
-    let head = String::from_utf8_lossy(head);
-    let mut characters = head.chars();
-    let mut shown: String = characters
-        .by_ref()
-        .take(SHOWN_CHARACTERS)
-        .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
-        .collect();
-    if characters.next().is_some() || text.len() > 4 * SHOWN_CHARACTERS {
-        shown.push_str("...");
-    }
-    shown
+    // A character of four bytes more than is shown: it is cut off there, not read in half.
+    let head = &text[..text.len().min(SHOWN_BYTES + 4)];
+    escape(&String::from_utf8_lossy(head), SHOWN_BYTES)
 }
 
 #[cfg(test)]
@@ -101,7 +93,7 @@ mod tests {
         bad.add(|| unreachable!("nobody asks for the second reason"), b"b");
         let taken = bad.take();
         assert_eq!(taken.count, 2);
-        assert_eq!(taken.first.as_deref(), Some("not text: `a\u{fffd}[2J\u{fffd}`"));
+        assert_eq!(taken.first.as_deref(), Some("not text: `a\\u{1b}[2J\u{fffd}`"));
         assert!(taken.rows.is_empty());
         assert_eq!(bad.count, 0);
     }

@@ -162,3 +162,97 @@ impl BlockGenerator {
         sealed.push(Sealed { block: Block { info, slices, failure }, bad });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::test_rig::lines_source;
+    use crate::model::pipeline::SourceConnector;
+
+    const INTERVAL: Duration = Duration::from_millis(10);
+
+    fn generator(on_bad_row: OnBadRow) -> BlockGenerator {
+        let source = lines_source(SourceConnector::Stdin, on_bad_row);
+        BlockGenerator::new(SourceId(3), &source, INTERVAL)
+    }
+
+    fn add(generator: &mut BlockGenerator, bytes: &[u8], now_us: u64) -> Vec<Sealed> {
+        let room = generator.room();
+        let before = room.len();
+        room.extend_from_slice(bytes);
+        generator.appended(before, now_us)
+    }
+
+    /// Name, rows and bad rows of each block.
+    fn facts(sealed: &[Sealed]) -> Vec<(String, u64, u64)> {
+        let info = sealed.iter().map(|sealed| &sealed.block.info);
+        info.map(|info| (info.id.to_string(), info.rows, info.bad_rows)).collect()
+    }
+
+    #[test]
+    fn a_block_is_cut_when_its_interval_is_over() {
+        let mut generator = generator(OnBadRow::Skip);
+        assert!(add(&mut generator, b"a\n", 1_000).is_empty());
+        assert!(add(&mut generator, b"b\n", 10_999).is_empty(), "open for 9.999 ms");
+        let sealed = add(&mut generator, b"c\nd", 11_000);
+        assert_eq!(facts(&sealed), [("b-3-0".to_owned(), 3, 0)]);
+        assert!(add(&mut generator, b"\n", 50_000).is_empty(), "the next one opens now");
+        assert_eq!(facts(&generator.seal()), [("b-3-1".to_owned(), 1, 0)]);
+    }
+
+    #[test]
+    fn nothing_makes_no_block() {
+        let mut generator = generator(OnBadRow::Skip);
+        assert!(generator.seal().is_empty());
+        assert!(add(&mut generator, b"unfinished", 0).is_empty());
+        assert!(add(&mut generator, b"", 1_000_000).is_empty());
+        assert!(generator.seal().is_empty());
+        assert_eq!(generator.held_bytes(), 0, "an unfinished line is not counted");
+        generator.ended();
+        assert_eq!(facts(&generator.seal()), [("b-3-0".to_owned(), 1, 0)]);
+    }
+
+    #[test]
+    fn a_block_is_cut_at_its_size() {
+        let mut generator = generator(OnBadRow::Skip);
+        let piece = [b"x".repeat(1023), b"\n".to_vec()].concat().repeat(256);
+        let mut sealed = Vec::new();
+        for _ in 0..200 {
+            sealed.extend(add(&mut generator, &piece, 0));
+        }
+        assert_eq!(sealed.len(), 3, "50 MiB fill three blocks");
+        sealed.extend(generator.seal());
+        assert_eq!(generator.held_bytes(), 0);
+        assert_eq!(sealed.iter().map(|s| s.block.info.rows).sum::<u64>(), 200 * 256);
+        for Sealed { block, .. } in &sealed {
+            let bytes: usize = block.slices.iter().map(RecordBatch::get_array_memory_size).sum();
+            assert!(block.info.bytes == bytes && bytes <= BLOCK_BYTES_MAX);
+        }
+    }
+
+    #[test]
+    fn a_bad_row_poisons_its_block_where_the_source_says_so() {
+        let mut failing = generator(OnBadRow::Fail);
+        add(&mut failing, b"\xff\n", 0);
+        let sealed = failing.seal();
+        let failure = "source `lines` has 1 bad rows; a line is not valid UTF-8: `\u{fffd}`";
+        assert_eq!(sealed[0].block.failure.as_deref(), Some(failure));
+        add(&mut failing, b"fine\n", 0);
+        assert_eq!(failing.seal()[0].block.failure, None, "the next block is whole");
+
+        let mut skipping = generator(OnBadRow::Skip);
+        add(&mut skipping, b"fine\n\xff\n", 0);
+        let sealed = skipping.seal();
+        assert_eq!((facts(&sealed)[0].1, facts(&sealed)[0].2), (1, 1));
+        assert_eq!(sealed[0].block.failure, None);
+    }
+
+    #[test]
+    fn bad_rows_that_are_kept_are_bounded() {
+        let mut generator = generator(OnBadRow::DeadLetter("/bad".into()));
+        let piece = b"\xff\n".repeat(CONVERT_BYTES / 2);
+        let sealed: Vec<Sealed> = (0..4).flat_map(|_| add(&mut generator, &piece, 0)).collect();
+        assert!(!sealed.is_empty(), "a block of bad rows is cut before its interval is over");
+        assert!(generator.held_bytes() < 2 * BLOCK_BYTES_MAX);
+    }
+}

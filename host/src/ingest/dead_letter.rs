@@ -26,6 +26,12 @@ struct Open {
     bytes_max: u64,
 }
 
+impl std::fmt::Debug for DeadLetter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeadLetter").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
 impl DeadLetter {
     /// The dead-letter file of a source that keeps bad rows in one.
     ///

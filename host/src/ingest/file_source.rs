@@ -173,20 +173,13 @@ fn fits(name: &[u8], pattern: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::column_type::ColumnType;
-    use crate::model::pipeline::{Format, OnBadRow};
-    use crate::model::schema::{Column, StreamSchema};
+    use crate::ingest::test_rig::lines_source;
+    use crate::model::pipeline::OnBadRow;
     use crate::sys::storage_memory::MemoryStorage;
 
     fn open(storage: &MemoryStorage, path: &str, bounded: bool) -> Result<FileSource, IngestError> {
-        let declared = SourceDeclaration {
-            name: "logs".to_owned(),
-            connector: SourceConnector::Files { path: path.into(), bounded },
-            format: Format::Lines,
-            schema: StreamSchema::new(vec![Column::new("line", ColumnType::Utf8)]),
-            on_bad_row: OnBadRow::Skip,
-            line_bytes_max: 1024,
-        };
+        let connector = SourceConnector::Files { path: path.into(), bounded };
+        let declared = lines_source(connector, OnBadRow::Skip);
         let storage = Arc::new(storage.clone());
         let source =
             FileSource::open(SourceId(0), &declared, storage, Duration::from_secs(1), 1_000);
@@ -250,7 +243,7 @@ mod tests {
     fn a_missing_folder_is_an_error_at_the_start_and_a_warning_later() {
         let storage = MemoryStorage::new();
         let error = open(&storage, "/in", false).expect_err("there is none").to_string();
-        assert_eq!(error, "source `logs` cannot be read: cannot list `/in`: it does not exist");
+        assert_eq!(error, "source `lines` cannot be read: cannot list `/in`: it does not exist");
         storage.put("/in/old", b"x\n");
         let mut source = open(&storage, "/in", false).expect("the folder is there");
         storage.remove(Path::new("/in")).expect("it goes");

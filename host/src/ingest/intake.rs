@@ -155,3 +155,76 @@ impl Intake {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::test_rig::{Rig, intake};
+    use crate::model::pipeline::OnBadRow;
+    use crate::sys::storage_memory::MemoryStorage;
+
+    fn fill(intake: &Intake, bytes: &[u8]) {
+        let reserved = intake.store.reserve_now(RECEIVE_BYTES).expect("there is room");
+        let filled = intake.fill(reserved, |room| {
+            room.extend_from_slice(bytes);
+            Ok(bytes.len())
+        });
+        filled.expect("adding cannot fail");
+    }
+
+    #[test]
+    fn a_seal_that_comes_while_reading_is_done_after_it() {
+        let Rig { intake, events, .. } = intake(&MemoryStorage::new(), OnBadRow::Skip);
+        let reserved = intake.store.reserve_now(RECEIVE_BYTES).expect("there is room");
+        let filled = intake.fill(reserved, |room| {
+            room.extend_from_slice(b"line\n");
+            assert!(!intake.try_seal(), "the receiver holds the block");
+            intake.wish_seal();
+            Ok(5)
+        });
+        filled.expect("adding cannot fail");
+        assert!(matches!(events.try_recv(), Ok(ReceiverEvent::Stored(info)) if info.rows == 1));
+        fill(&intake, b"line\n");
+        assert!(events.try_recv().is_err(), "it was wished for once");
+        assert!(intake.try_seal());
+        assert!(matches!(events.try_recv(), Ok(ReceiverEvent::Stored(_))));
+    }
+
+    #[test]
+    fn a_failed_read_changes_nothing() {
+        let Rig { intake, events, store } = intake(&MemoryStorage::new(), OnBadRow::Skip);
+        let reserved = intake.store.reserve_now(RECEIVE_BYTES).expect("there is room");
+        let failed = intake.fill(reserved, |_| Err(io::ErrorKind::WouldBlock.into()));
+        assert_eq!(failed.expect_err("it failed").kind(), io::ErrorKind::WouldBlock);
+        intake.seal();
+        assert!(events.try_recv().is_err());
+        assert_eq!(store.held(), 0, "everything was given back");
+    }
+
+    #[test]
+    fn only_whole_lines_are_held_of_the_budget() {
+        let Rig { intake, store, .. } = intake(&MemoryStorage::new(), OnBadRow::Skip);
+        fill(&intake, b"unfinished");
+        assert_eq!(store.held(), 0);
+        fill(&intake, b"\nmore");
+        assert_eq!(store.held(), "unfinished\n".len());
+    }
+
+    #[test]
+    fn bad_rows_that_cannot_be_kept_fail_their_batch() {
+        let storage = MemoryStorage::new();
+        storage.put("/dead/other", b"");
+        let on_bad_row = OnBadRow::DeadLetter("/dead/letters".into());
+        let Rig { intake, events, store } = intake(&storage, on_bad_row);
+        fill(&intake, b"\xff\n");
+        intake.seal();
+        assert!(matches!(events.try_recv(), Ok(ReceiverEvent::BadRows { count: 1, .. })));
+        assert!(events.try_recv().is_err(), "kept aside, it leaves no block");
+
+        storage.fail_after(0, io::ErrorKind::StorageFull);
+        fill(&intake, b"\xff\nfine\n");
+        intake.seal();
+        let failure = "cannot write `/dead/letters`: no space left on the disk";
+        assert_eq!(store.failures(), [Some(failure.to_owned())]);
+    }
+}

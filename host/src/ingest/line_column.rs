@@ -95,3 +95,69 @@ impl Decoder for LineColumn {
 pub fn too_long(line_bytes_max: usize) -> String {
     format!("a line is longer than {line_bytes_max} bytes")
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
+
+    use super::*;
+    use crate::ingest::bad_row::BadRows;
+    use crate::model::column_type::ColumnType;
+    use crate::model::pipeline::OnBadRow;
+    use crate::model::schema::{Column, StreamSchema};
+
+    fn decode(line_bytes_max: usize, runs: &[&[u8]]) -> (Vec<RecordBatch>, BadRows) {
+        let schema = StreamSchema::new(vec![Column::new("line", ColumnType::Utf8)]);
+        let mut column = LineColumn::new(schema.to_arrow(), line_bytes_max);
+        let mut decoded = Decoded::new(&OnBadRow::Skip);
+        for run in runs {
+            column.decode(run, &mut decoded);
+        }
+        column.finish(&mut decoded);
+        assert_eq!(column.open_bytes(), 0);
+        (decoded.slices, decoded.bad)
+    }
+
+    fn texts(slices: &[RecordBatch]) -> Vec<String> {
+        let column = |slice: &RecordBatch| slice.column(0).as_string::<i32>().clone();
+        let text = |text: Option<&str>| text.expect("no line is null").to_owned();
+        slices.iter().flat_map(|slice| column(slice).iter().map(text).collect::<Vec<_>>()).collect()
+    }
+
+    #[test]
+    fn runs_of_lines_become_one_slice_in_canonical_form() {
+        let (slices, bad) = decode(100, &[b"a\r\n\nb\rc\n", "d\u{e9}\n".as_bytes()]);
+        assert_eq!(texts(&slices), ["a", "", "b\rc", "d\u{e9}"]);
+        assert_eq!((slices.len(), bad.count), (1, 0));
+        let column = slices[0].column(0).as_string::<i32>();
+        assert_eq!(column.value_offsets(), [0, 1, 1, 4, 7]);
+        assert_eq!((column.values().len(), column.nulls()), (7, None));
+    }
+
+    #[test]
+    fn lines_that_are_no_text_or_too_long_are_left_out() {
+        let (slices, bad) = decode(3, &[b"abcd\nok\n", b"\xc3\n\xa9\nabcd\nabc\r\n"]);
+        assert_eq!((texts(&slices), bad.count), (vec!["ok".to_owned(), "abc".to_owned()], 4));
+        assert_eq!(bad.first.as_deref(), Some("a line is longer than 3 bytes: `abcd`"));
+    }
+
+    #[test]
+    fn slices_stay_within_their_limits() {
+        let lines = b"0123456789abcdef\n".repeat(200_000);
+        let (slices, _) = decode(100, &lines.chunks(17 * 1000).collect::<Vec<_>>());
+        assert_eq!(slices.iter().map(RecordBatch::num_rows).sum::<usize>(), 200_000);
+        for slice in &slices {
+            let column = slice.column(0).as_string::<i32>();
+            let bytes = column.values().len() + size_of_val(column.value_offsets());
+            assert!(bytes <= SLICE_BYTES_MAX && slice.num_rows() <= SLICE_ROWS_MAX);
+        }
+        let (slices, _) = decode(100, &[&b"\n".repeat(SLICE_ROWS_MAX + 1)]);
+        let rows: Vec<usize> = slices.iter().map(RecordBatch::num_rows).collect();
+        assert_eq!(rows, [SLICE_ROWS_MAX, 1]);
+        let long = [b"x".repeat(3 * SLICE_BYTES_MAX), b"\n".to_vec()].concat();
+        let (slices, bad) = decode(4 * SLICE_BYTES_MAX, &[b"a\n", &long, b"b\n"]);
+        let rows: Vec<usize> = slices.iter().map(RecordBatch::num_rows).collect();
+        assert_eq!((rows, bad.count), (vec![1, 1, 1], 0), "one long line is a slice of its own");
+    }
+}

@@ -30,6 +30,7 @@ pub struct RangeRows {
 }
 
 /// Reads ranges of a source's files.
+#[derive(Debug)]
 pub struct RangeReader {
     source: SourceDeclaration,
     storage: Arc<dyn Storage>,
@@ -159,20 +160,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::column_type::ColumnType;
-    use crate::model::pipeline::{Format, SourceConnector};
-    use crate::model::schema::{Column, StreamSchema};
+    use crate::ingest::test_rig::lines_source;
+    use crate::model::pipeline::SourceConnector;
     use crate::sys::storage_memory::MemoryStorage;
 
     fn reader(storage: &MemoryStorage, on_bad_row: OnBadRow) -> RangeReader {
-        let source = SourceDeclaration {
-            name: "logs".to_owned(),
-            connector: SourceConnector::Files { path: "/in".into(), bounded: true },
-            format: Format::Lines,
-            schema: StreamSchema::new(vec![Column::new("line", ColumnType::Utf8)]),
-            on_bad_row,
-            line_bytes_max: 8,
-        };
+        let connector = SourceConnector::Files { path: "/in".into(), bounded: true };
+        let source = SourceDeclaration { line_bytes_max: 8, ..lines_source(connector, on_bad_row) };
         RangeReader::open(&source, Arc::new(storage.clone())).expect("it opens")
     }
 
@@ -224,7 +218,7 @@ mod tests {
         let storage = MemoryStorage::new();
         storage.put("/in/file", b"good\n\xff\n0123456789\n");
         let error = reader(&storage, OnBadRow::Fail).read(Path::new("/in/file"), 0, 18);
-        let expected = "source `logs` has 2 bad rows in `/in/file`; \
+        let expected = "source `lines` has 2 bad rows in `/in/file`; \
                         a line is not valid UTF-8: `\u{fffd}`";
         assert_eq!(error.expect_err("two lines are bad").to_string(), expected);
         assert_eq!(lines(&reader(&storage, OnBadRow::Skip), 0, 18), (vec!["good".to_owned()], 2));
@@ -240,7 +234,7 @@ mod tests {
         assert_eq!(lines(&reader, 0, 7).0, ["good"], "a second attempt keeps nothing twice");
         let dead = storage.files().remove(Path::new("/dead/letters")).expect("it is written");
         let expected =
-            "{\"source\":\"logs\",\"reason\":\"a line is not valid UTF-8\",\"base64\":\"/w==\"}\n";
+            "{\"source\":\"lines\",\"reason\":\"a line is not valid UTF-8\",\"base64\":\"/w==\"}\n";
         assert_eq!(String::from_utf8_lossy(&dead), expected);
     }
 
@@ -251,7 +245,7 @@ mod tests {
         let reader = reader(&storage, OnBadRow::Skip);
         assert_eq!(lines(&reader, 0, 400).0, ["a", "b"]);
         let error = reader.read(Path::new("/in/gone"), 0, 4).expect_err("there is none");
-        let expected = "source `logs` cannot be read: cannot read `/in/gone`: it does not exist";
+        let expected = "source `lines` cannot be read: cannot read `/in/gone`: it does not exist";
         assert_eq!(error.to_string(), expected);
     }
 }

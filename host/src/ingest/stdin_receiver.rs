@@ -84,3 +84,70 @@ fn read_as_asked(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+    use crate::ingest::test_rig::{Rig, intake};
+    use crate::model::pipeline::OnBadRow;
+    use crate::sys::storage_memory::MemoryStorage;
+
+    fn rows(told: &[ReceiverEvent]) -> u64 {
+        let rows = |event: &ReceiverEvent| match event {
+            ReceiverEvent::Stored(info) => info.rows,
+            _ => 0,
+        };
+        told.iter().map(rows).sum()
+    }
+
+    #[tokio::test]
+    async fn input_is_read_to_its_end() {
+        let Rig { intake, events, .. } = intake(&MemoryStorage::new(), OnBadRow::Skip);
+        let (_sender, stop) = Stop::new();
+        let text = b"0123456789abcdef\n".repeat(100_000);
+        run(io::Cursor::new([&text[..], b"rest"].concat()), &intake, stop).await;
+        let told: Vec<ReceiverEvent> = events.try_iter().collect();
+        assert_eq!(rows(&told), 100_001);
+        assert_eq!(told.last(), Some(&ReceiverEvent::Ended));
+    }
+
+    #[tokio::test]
+    async fn a_failing_input_keeps_whole_lines_and_is_told() {
+        struct Failing(Option<&'static [u8]>);
+        impl Read for Failing {
+            fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+                let bytes = self.0.take().ok_or_else(|| io::Error::other("unplugged"))?;
+                to[..bytes.len()].copy_from_slice(bytes);
+                Ok(bytes.len())
+            }
+        }
+        let Rig { intake, events, .. } = intake(&MemoryStorage::new(), OnBadRow::Skip);
+        let (_sender, stop) = Stop::new();
+        run(Failing(Some(b"whole\npart")), &intake, stop).await;
+        let told: Vec<ReceiverEvent> = events.try_iter().skip(1).collect();
+        assert_eq!((told.len(), rows(&told)), (3, 1));
+        assert_eq!(told[0], ReceiverEvent::PartialLineDropped { bytes: 4 });
+        let message = "cannot read standard input: unplugged".to_owned();
+        assert_eq!(told[2], ReceiverEvent::Broken { message });
+    }
+
+    #[tokio::test]
+    async fn a_stop_does_not_wait_for_input() {
+        struct Endless(crossbeam_channel::Receiver<()>);
+        impl Read for Endless {
+            fn read(&mut self, _to: &mut [u8]) -> io::Result<usize> {
+                // As a terminal at which nobody types, until the test is over.
+                let _ = self.0.recv();
+                Ok(0)
+            }
+        }
+        let Rig { intake, events, .. } = intake(&MemoryStorage::new(), OnBadRow::Skip);
+        let (sender, stop) = Stop::new();
+        let (_typing, nobody) = unbounded();
+        sender.send(true).expect("the receiver listens");
+        run(Endless(nobody), &intake, stop).await;
+        assert!(!events.try_iter().any(|event| event == ReceiverEvent::Ended));
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::limits::NAME_BYTES_MAX;
+use crate::limits::{LISTED_WORDS_MAX, NAME_BYTES_MAX};
 
 /// Something of a job that a person declared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -135,10 +135,18 @@ pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, word)| word)
 }
 
-/// Known words as a sentence lists them.
+/// Known words as a sentence lists them; of many, the first.
 pub fn list_words<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
-    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+    let mut words: Vec<&str> = words.into_iter().collect();
+    words.dedup();
+    let more = words.len().saturating_sub(LISTED_WORDS_MAX);
+    words.truncate(LISTED_WORDS_MAX);
+    let listed: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match (listed.is_empty(), more) {
+        (true, _) => "none".to_owned(),
+        (false, 0) => listed.join(", "),
+        (false, more) => format!("{} and {more} more", listed.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -152,5 +160,15 @@ mod tests {
         assert_eq!(nearest("fliter", known), Some("filter"));
         assert_eq!(nearest("windowed", known), None);
         assert_eq!(nearest("x", known), None);
+        assert_eq!(nearest(&"flat_map".repeat(99), known), None);
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        assert_eq!(list_words([]), "none");
+        assert_eq!(list_words(["a", "a", "b"]), "`a`, `b`");
+        let many: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+        let listed = list_words(many.iter().map(String::as_str));
+        assert!(listed.ends_with("`23` and 76 more"), "{listed}");
     }
 }

@@ -148,7 +148,7 @@ pub trait Operator: Send + Sync + Debug {
 
 /// A failed call of an operator: what failed, in words fit for a terminal, and whose fault it is.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("operator `{operator}` failed: {message}")]
+#[error("operator `{operator}` failed{}: {message}", at_row(*row))]
 pub struct OperatorError {
     /// The operator, such as `words.split`.
     pub operator: String,
@@ -161,6 +161,10 @@ pub struct OperatorError {
     pub row: Option<u32>,
     /// Whose fault it is.
     pub domain: Domain,
+}
+
+fn at_row(row: Option<u32>) -> String {
+    row.map(|row| format!(" at row {row} of its slice")).unwrap_or_default()
 }
 
 impl OperatorError {

@@ -6,7 +6,7 @@
 use super::description::OperatorKind;
 use super::finding::Part;
 use super::pipeline::{Operation, OperatorRef, StepDeclaration};
-use crate::limits::PARTITIONS_MAX;
+use crate::limits::{COLUMNS_MAX, PARTITIONS_MAX};
 
 /// What a step takes beside its operation.
 struct Takes {
@@ -112,9 +112,11 @@ pub fn check_step(step: &StepDeclaration, mut tell: impl FnMut(Part, String, Opt
             tell(Part::Operation, out_of_range(*found), None);
         }
         Operation::Union(names) | Operation::KeyBy(names) | Operation::Select(names)
-            if names.is_empty() =>
+            if !(1..=COLUMNS_MAX).contains(&names.len()) =>
         {
-            tell(Part::Operation, format!("`{word}` names nothing, expected at least one"), None);
+            let found = names.len();
+            let message = format!("`{word}` has {found} names, allowed are 1 to {COLUMNS_MAX}");
+            tell(Part::Operation, message, None);
         }
         _ => {}
     }
@@ -183,7 +185,7 @@ mod tests {
             Operation::Apply(OperatorKind::Map, sum()),
             "`sum` is a built-in fold, `map` takes an operator",
         );
-        check(|_| (), Operation::Union(vec![]), "`union` names nothing, expected at least one");
+        check(|_| (), Operation::Union(vec![]), "`union` has 0 names, allowed are 1 to 1024");
         check(
             |_| (),
             Operation::Repartition(9_999),

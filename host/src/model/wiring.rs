@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::finding::{Finding, Item, Part, Place, list_words};
 use super::pipeline::{Operation, OperatorRef, Pipeline, StreamDeclaration};
-use crate::limits::FINDINGS_MAX;
+use crate::limits::{FINDINGS_MAX, STEPS_MAX};
 
 /// What a name of a stream stands for, by its index in the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +52,11 @@ impl Wiring {
 pub fn wire(pipeline: &Pipeline) -> Result<Wiring, Vec<Finding>> {
     let mut findings = Vec::new();
     let names = names_of(pipeline, &mut findings);
+    let steps: usize = pipeline.streams.iter().map(|stream| stream.steps.len()).sum();
+    if steps > STEPS_MAX {
+        let message = format!("the job has {steps} steps, allowed are {STEPS_MAX}");
+        return Err(vec![Finding::new(Place::whole(Item::Job), message)]);
+    }
     for stream in &pipeline.streams {
         for (index, step) in stream.steps.iter().enumerate() {
             super::step_rules::check_step(step, |part, message, help| {
@@ -110,7 +115,8 @@ fn check_references(
     if pipeline.sinks.is_empty() {
         let place = Place::whole(Item::Job);
         let help = "add one, such as `[sinks.console]` with `type = \"print\"`";
-        findings.push(Finding::new(place, "it has no sink, so nothing would run").with_help(help));
+        findings
+            .push(Finding::new(place, "the job has no sink, so nothing would run").with_help(help));
     }
     let unknown = |name: &str, place: Place| {
         let known = || {
@@ -122,6 +128,10 @@ fn check_references(
         Finding::new(place, message).with_nearest(name, known())
     };
     for stream in &pipeline.streams {
+        // Looking for the nearest word takes time: what is beyond the limit is not told anyway.
+        if findings.len() >= FINDINGS_MAX {
+            return;
+        }
         if !names.contains_key(&stream.from) {
             let place = Place { item: Item::Stream(stream.name.clone()), part: Part::From };
             findings.push(unknown(&stream.from, place));
@@ -133,12 +143,10 @@ fn check_references(
                 findings.extend(missing.map(|name| unknown(name, place())));
             }
             findings.extend(unknown_plugin(pipeline, &step.operation, place()));
-            if findings.len() >= FINDINGS_MAX {
-                return;
-            }
         }
     }
-    for sink in pipeline.sinks.iter().filter(|sink| !names.contains_key(&sink.from)) {
+    let lost = pipeline.sinks.iter().filter(|sink| !names.contains_key(&sink.from));
+    for sink in lost.take(FINDINGS_MAX) {
         let place = Place { item: Item::Sink(sink.name.clone()), part: Part::From };
         findings.push(unknown(&sink.from, place));
     }

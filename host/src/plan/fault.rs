@@ -4,7 +4,7 @@
 //! proposal. Never shows more of a schema than its columns.
 
 use super::PlanError;
-use crate::limits::{COLUMNS_MAX, LIST_DEPTH_MAX};
+use crate::limits::{COLUMNS_MAX, LIST_DEPTH_MAX, UNION_WIDTH_MAX};
 use crate::model::column_type::ColumnType;
 use crate::model::description::OperatorKind;
 use crate::model::finding::{Finding, list_words, nearest};
@@ -161,6 +161,12 @@ pub enum PlanFault {
         other: String,
         /// What differs.
         difference: String,
+    },
+    /// Unions of unions bring too much together.
+    #[error("unions bring {found} sets of partitions together, allowed are {UNION_WIDTH_MAX}")]
+    UnionWidth {
+        /// The sets, each of a source or a shuffle.
+        found: usize,
     },
     /// A built-in fold does not take the type.
     #[error(

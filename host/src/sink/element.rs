@@ -13,6 +13,8 @@ use arrow_array::types::{
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 
+use crate::wasm::text::is_plain;
+
 const DAY_US: i64 = 86_400_000_000;
 
 /// Appends one row.
@@ -86,22 +88,12 @@ fn write_float(to: &mut String, value: f64) -> std::fmt::Result {
 
 fn write_text(to: &mut String, text: &str) {
     for character in text.chars() {
-        if moves_text(character) {
-            let _ = write!(to, "{}", character.escape_default());
-        } else {
+        if is_plain(character) {
             to.push(character);
+        } else {
+            let _ = write!(to, "{}", character.escape_default());
         }
     }
-}
-
-/// Control characters, line and paragraph separators, and whatever turns the direction of text or
-/// hides in it.
-fn moves_text(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-        )
 }
 
 /// Appends a day, given in days since the epoch, in the Gregorian calendar without beginning.

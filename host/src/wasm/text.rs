@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 /// The text with unfit characters written as `\u{..}` and no longer than so many bytes; what was
 /// cut off is shown by dots.
-pub(crate) fn escape(text: &str, bytes_max: usize) -> String {
+pub fn escape(text: &str, bytes_max: usize) -> String {
     escape_where(text, bytes_max, is_plain)
 }
 

@@ -34,7 +34,7 @@ const WORDS: &str = "
     reduce of_n (n: int64) -> (n: int64) by name
 ";
 
-/// The plugins `words`, and `plain`, which is the same without chains.
+/// The plugins `words`, `tags`, and `plain`: the same, but `plain` takes no chains.
 pub fn catalogue() -> HashMap<String, PluginDescription> {
     let operators: Vec<OperatorDescription> =
         WORDS.lines().map(str::trim).filter(|line| !line.is_empty()).map(operator).collect();
@@ -48,7 +48,7 @@ pub fn catalogue() -> HashMap<String, PluginDescription> {
         };
         (name.to_owned(), description)
     };
-    HashMap::from([plugin("words", true), plugin("plain", false)])
+    HashMap::from([plugin("words", true), plugin("tags", true), plugin("plain", false)])
 }
 
 fn operator(line: &str) -> OperatorDescription {

@@ -30,7 +30,7 @@ pub(super) enum BadRowWord {
 }
 
 impl Vocabulary for BadRowWord {
-    const WHAT: &'static str = "way with bad rows";
+    const WHAT: &'static str = "choice for bad rows";
     const WORDS: &'static [(&'static str, Self)] =
         &[("fail", Self::Fail), ("skip", Self::Skip), ("dead-letter", Self::DeadLetter)];
 }

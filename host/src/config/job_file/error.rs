@@ -105,13 +105,24 @@ impl JobFileErrors {
 
     /// The mistakes with the lines they are about, without colour.
     pub fn snippets(&self) -> String {
-        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
-            .with_width(RENDER_WIDTH);
+        self.render(GraphicalTheme::unicode_nocolor())
+    }
+
+    /// The mistakes with the lines they are about, for a terminal.
+    pub fn snippets_in_colour(&self) -> String {
+        self.render(GraphicalTheme::unicode())
+    }
+
+    fn render(&self, theme: GraphicalTheme) -> String {
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(RENDER_WIDTH);
         let mut text = String::new();
-        match handler.render_report(&mut text, self) {
-            Ok(()) => text,
-            Err(fmt::Error) => self.to_string(),
+        for error in &self.errors {
+            // Writing to a string fails only where the snippet cannot be found: say it plainly.
+            if handler.render_report(&mut text, error).is_err() {
+                return self.to_string();
+            }
         }
+        text
     }
 }
 
@@ -133,6 +144,7 @@ impl fmt::Display for JobFileErrors {
 impl std::error::Error for JobFileErrors {}
 
 impl Diagnostic for JobFileErrors {
+    /// The mistakes, each with its own snippet.
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
         Some(Box::new(self.errors.iter().map(|error| error as &dyn Diagnostic)))
     }

@@ -16,7 +16,7 @@ use super::error::Complaint;
 use super::schema::TableKeys;
 use super::value::At;
 use super::written::{JobText, PluginText, SinkText, SourceText, StepText, StreamText};
-use crate::limits::{DECLARATIONS_MAX, FINDINGS_MAX, STEPS_MAX};
+use crate::limits::{DECLARATIONS_MAX, STEPS_MAX};
 use crate::model::finding::{list_words, nearest};
 
 /// A table that was read, and where it stands.
@@ -42,12 +42,16 @@ pub(super) struct ReadJob {
 
 /// Reads what can be read; nothing when the text is no TOML.
 pub(super) fn read(text: &str) -> (Option<ReadJob>, Vec<Complaint>) {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let complaints = errors.iter().take(FINDINGS_MAX);
-        let complaints = complaints
-            .map(|error| Complaint::new(error.span().unwrap_or(0..0), error.message().to_owned()));
-        return (None, complaints.collect());
+    let document = match DeTable::parse(text) {
+        Ok(document) => document,
+        Err(error) => return (None, vec![syntax(text, &error)]),
+    };
+    let mut dates = Vec::new();
+    for value in document.get_ref().values() {
+        find_dates(value, &mut dates);
+    }
+    if !dates.is_empty() {
+        return (None, dates);
     }
     let mut reader = Reader::default();
     let mut root = document.into_inner();
@@ -171,21 +175,64 @@ impl Reader {
         }
         let mut complete = true;
         for key in keys.required.iter().filter(|key| !table.contains_key(key.as_str())) {
-            let message = format!("{what} has no `{key}`, which is required");
-            self.complaints.push(Complaint::new(span.clone(), message));
             complete = false;
-        }
-        let deserializer = toml::de::ValueDeserializer::from(Spanned::new(span.clone(), value));
-        match T::deserialize(deserializer) {
-            Ok(value) => Some(At { value, span }),
-            // What is missing was told in our own words.
-            Err(error) if !complete && error.message().starts_with("missing field") => None,
-            Err(error) => {
-                let at = error.span().unwrap_or(span);
-                self.complaints.push(Complaint::new(at, plain(error.message())));
-                None
+            // A mistyped key was told already: do not say that it is missing too.
+            if !unread.iter().any(|found| meant(found, keys) == Some(key.as_str())) {
+                let message = format!("{what} has no `{key}`, which is required");
+                self.complaints.push(Complaint::new(span.clone(), message));
             }
         }
+        let (read, mistyped) = deserialize::<T>(&span, table);
+        self.complaints.extend(mistyped);
+        Some(At { value: read.filter(|_| complete)?, span })
+    }
+}
+
+/// Reads a table's values. A value of the wrong type is told and left out, so that the others can
+/// tell theirs; nothing is read when a required one is then missing.
+fn deserialize<T: DeserializeOwned>(
+    span: &Range<usize>,
+    table: &mut DeTable<'_>,
+) -> (Option<T>, Vec<Complaint>) {
+    let mut complaints = Vec::new();
+    loop {
+        let value = Spanned::new(span.clone(), DeValue::Table(table.clone()));
+        let error = match T::deserialize(toml::de::ValueDeserializer::from(value)) {
+            Ok(read) => return (Some(read), complaints),
+            Err(error) => error,
+        };
+        let at = error.span().unwrap_or(span.clone());
+        let holds = |value: &Spanned<DeValue<'_>>| {
+            let span = value.span();
+            span.start <= at.start && at.end <= span.end
+        };
+        let key = table.iter().find(|(_, value)| holds(value)).map(|(key, _)| key.to_string());
+        // Missing keys were told in our own words, and are no value's fault.
+        let Some(key) = key else { return (None, complaints) };
+        complaints.push(Complaint::new(at, plain(error.message())));
+        table.remove(key.as_str());
+    }
+}
+
+fn syntax(text: &str, error: &toml::de::Error) -> Complaint {
+    let span = error.span().unwrap_or(0..0);
+    let message = match (error.message(), text.get(span.clone())) {
+        ("duplicate key", Some(key)) => format!("`{key}` stands twice, allowed is once"),
+        (message, _) => message.to_owned(),
+    };
+    Complaint::new(span, message)
+}
+
+/// No key takes a date. Nesting is bounded by the parser.
+fn find_dates(value: &Spanned<DeValue<'_>>, dates: &mut Vec<Complaint>) {
+    match value.get_ref() {
+        DeValue::Datetime(date) => {
+            let message = format!("found the date `{date}`, which no key takes; write it as text");
+            dates.push(Complaint::new(value.span(), message));
+        }
+        DeValue::Array(values) => values.iter().for_each(|value| find_dates(value, dates)),
+        DeValue::Table(table) => table.values().for_each(|value| find_dates(value, dates)),
+        _ => {}
     }
 }
 
@@ -204,26 +251,37 @@ fn take_steps<'t>(stream: &mut Spanned<DeValue<'t>>) -> Option<Spanned<DeArray<'
     }
 }
 
+/// The key that a mistyped one was meant to be.
+fn meant<'k>(found: &str, keys: &'k TableKeys) -> Option<&'k str> {
+    nearest(found, keys.known.iter().map(String::as_str))
+}
+
 fn unknown_key(found: &str, span: Range<usize>, keys: &TableKeys) -> Complaint {
-    let known = || keys.known.iter().map(String::as_str);
     let complaint = Complaint::new(span, format!("unknown key `{found}`"));
-    match nearest(found, known()) {
+    match meant(found, keys) {
         Some(word) => complaint.with_help(format!("did you mean `{word}`?")),
-        None => complaint.with_help(format!("allowed are {}", list_words(known()))),
+        None => {
+            let allowed = list_words(keys.known.iter().map(String::as_str));
+            complaint.with_help(format!("allowed are {allowed}"))
+        }
     }
 }
 
 /// Serde's words in the house's: what was found, then what is allowed.
 fn plain(message: &str) -> String {
-    if message.contains("$__toml_private") {
-        return "a date stands where none is expected; dates are written as text".to_owned();
-    }
-    for prefix in ["invalid type: ", "invalid value: "] {
-        if let Some(rest) = message.strip_prefix(prefix) {
-            return format!("found {}", rest.replace("expected struct", "expected a table of"));
-        }
-    }
-    message.to_owned()
+    let replaced = [
+        ("invalid type: ", "found "),
+        ("invalid value: ", "found "),
+        ("found map", "found a table"),
+        ("found sequence", "found a list"),
+        ("expected a sequence", "expected a list"),
+        ("expected a boolean", "expected `true` or `false`"),
+        ("expected a string", "expected a text"),
+        ("found string", "found the text"),
+        ("unknown field", "unknown key"),
+        ("missing field", "missing key"),
+    ];
+    replaced.iter().fold(message.to_owned(), |text, (from, to)| text.replacen(from, to, 1))
 }
 
 #[cfg(test)]

@@ -285,7 +285,8 @@ impl<'de> Deserialize<'de> for ParameterValue {
 
             fn visit_f64<E: Error>(self, value: f64) -> Result<ParameterValue, E> {
                 let number = serde_json::Number::from_f64(value);
-                let number = number.ok_or_else(|| E::custom(format!("{value} is no number")))?;
+                let number =
+                    number.ok_or_else(|| E::custom(format!("`{value}` is no finite number")))?;
                 Ok(ParameterValue(Value::Number(number)))
             }
 

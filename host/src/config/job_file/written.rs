@@ -96,7 +96,7 @@ impl Vocabulary for Format {
 }
 
 impl Vocabulary for OnFailure {
-    const WHAT: &'static str = "way to fail";
+    const WHAT: &'static str = "choice for `on_failure`";
     const WORDS: &'static [(&'static str, Self)] = &[("stop", Self::Stop), ("skip", Self::Skip)];
 }
 

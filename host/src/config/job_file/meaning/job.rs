@@ -6,8 +6,8 @@
 use super::{Meaning, span_of};
 use crate::config::job_file::written::JobText;
 use crate::limits::{
-    BATCH_INTERVAL_MAX, BATCH_INTERVAL_MIN, BLOCK_BUDGET_BYTES_DEFAULT, BLOCK_BYTES_MAX,
-    BLOCK_INTERVAL_MAX, BLOCK_INTERVAL_MIN, CONCURRENT_JOBS_MAX, PARTITIONS_MAX,
+    BATCH_INTERVAL_MAX, BATCH_INTERVAL_MIN, BLOCK_BUDGET_BYTES_DEFAULT, BLOCK_BUDGET_BYTES_MAX,
+    BLOCK_BYTES_MAX, BLOCK_INTERVAL_MAX, BLOCK_INTERVAL_MIN, CONCURRENT_JOBS_MAX, PARTITIONS_MAX,
     TASK_FAILURES_ASKED_MAX, TASK_FAILURES_MAX,
 };
 use crate::model::pipeline::JobSettings;
@@ -40,7 +40,7 @@ impl Meaning<'_> {
         let budget = self.bytes(
             "block_budget",
             job.block_budget.as_ref(),
-            2 * BLOCK_BYTES_MAX..=isize::MAX.unsigned_abs(),
+            2 * BLOCK_BYTES_MAX..=BLOCK_BUDGET_BYTES_MAX,
         );
         JobSettings {
             batch_interval,

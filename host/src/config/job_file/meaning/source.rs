@@ -9,9 +9,9 @@ use crate::config::job_file::value::{At, Named};
 use crate::config::job_file::written::{SourceText, SourceType};
 use crate::limits::{
     COLUMNS_MAX, GENERATE_LINES_PER_SECOND_MAX, GENERATE_VOCABULARY_MAX, GENERATE_WORDS_MAX,
-    LINE_BYTES_DEFAULT, LINE_BYTES_MAX,
+    LINE_BYTES_DEFAULT, LINE_BYTES_MAX, NAME_BYTES_MAX,
 };
-use crate::model::column_type::ColumnType;
+use crate::model::column_type::{ColumnType, ColumnTypeError};
 use crate::model::pipeline::{
     Format, OnBadRow, SourceConnector, SourceDeclaration, check_socket_address,
 };
@@ -99,7 +99,7 @@ impl Meaning<'_> {
                     lines_per_second: rate.unwrap_or(GENERATED_LINES_PER_SECOND),
                     words_per_line: words.unwrap_or(GENERATED_WORDS_PER_LINE),
                     vocabulary: vocabulary.unwrap_or(GENERATED_VOCABULARY),
-                    lines: self.number("lines", source.lines.as_ref(), 1..=u64::MAX),
+                    lines: self.number("lines", source.lines.as_ref(), 1..=i64::MAX.unsigned_abs()),
                 })
             }
             SourceType::Stdin => Some(SourceConnector::Stdin),
@@ -166,7 +166,10 @@ impl Meaning<'_> {
                 Ok(data_type) => {
                     columns.push(Column { name: name.value.clone(), data_type, nullable });
                 }
-                Err(error) => self.complain(&word.span, error.to_string()),
+                Err(_) => {
+                    let found = word.value.chars().take(NAME_BYTES_MAX).collect();
+                    self.complain(&word.span, ColumnTypeError { found }.to_string());
+                }
             }
         }
         (self.complaints.len() == before).then(|| StreamSchema::new(columns))

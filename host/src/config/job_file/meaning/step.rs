@@ -20,9 +20,11 @@ impl Meaning<'_> {
     ) -> Option<StepDeclaration> {
         self.note_parts(stream, index, step);
         let written = &step.value;
-        let mut operations = OPERATIONS.iter().zip(written.operation_spans());
-        let mut operations =
-            operations.by_ref().filter_map(|(word, span)| span.map(|span| (*word, span)));
+        let operations = OPERATIONS.iter().zip(written.operation_spans());
+        let mut operations: Vec<_> =
+            operations.filter_map(|(word, span)| span.map(|span| (*word, span))).collect();
+        operations.sort_by_key(|(_, span)| span.start);
+        let mut operations = operations.into_iter();
         let Some((first, _)) = operations.next() else {
             let allowed = list_words(OPERATIONS);
             let place = format!("stream `{stream}`, step {} has no operation", index + 1);

@@ -1,0 +1,200 @@
+//! Cli: `plugin run`.
+//!
+//! Takes a plugin, an operator and rows. Gives the operator's rows, in the sandbox and under the
+//! limits of a job. Never loses a row in silence: a rejected one is named with its line.
+
+use std::io::{BufRead, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::{RecordBatch, UInt32Array};
+use serde_json::{Map, Value};
+use tidemill::limits::BLOCK_BYTES_MAX;
+use tidemill::model::description::{OperatorDescription, OperatorKind};
+use tidemill::model::operator::{
+    Applied, AppliedRows, Operator, OperatorError, Phase, TaskFacts, TaskScope,
+};
+use tidemill::model::parameter::ParameterType;
+use tidemill::model::stage::ChainStep;
+use tidemill::model::time::BatchTime;
+use tidemill::wasm::host_state::{GuestLogLevel, GuestPort};
+use tidemill::wasm::operator::GuestOperator;
+
+use super::RunArgs;
+use super::component::load;
+use super::rows::{RowReader, Slice, write_rows};
+use crate::cli::exit::{ENDED, FAILED, Shown};
+
+/// Runs one operator over rows.
+///
+/// # Errors
+/// When plugin, operator, parameters or rows are wrong, or the operator fails.
+pub fn run(args: &RunArgs, input: &mut dyn BufRead, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let plugin = load(&args.plugin)?.plugin;
+    let name = plugin.description().name.clone();
+    let described = plugin.description().operator(&args.operator).map(|(_, found)| found.clone());
+    let parameters = match &described {
+        Some(operator) => typed_parameters(operator, &args.parameters),
+        None => Map::new(),
+    };
+    let step = ChainStep { operator: args.operator.clone(), parameters };
+    let port = Arc::new(Terminal::default());
+    // An operator that is not there is refused here, with the names of those that are.
+    let operator = GuestOperator::new(plugin, &name, vec![step], Arc::clone(&port) as _)?;
+    let kind = described.map_or(OperatorKind::Map, |operator| operator.kind);
+    let schema = Arc::clone(operator.input().schema());
+    let mut reader = RowReader::new(input, schema);
+    let rejected = match kind {
+        OperatorKind::Reduce => fold(&operator, &mut reader, out)?,
+        OperatorKind::MapPartitions => apply(&operator, &reader.whole(BLOCK_BYTES_MAX)?, out)?,
+        _ => {
+            let mut rejected = 0;
+            while let Some(slice) = reader.next_slice()? {
+                rejected += apply(&operator, &slice, out)?;
+            }
+            rejected
+        }
+    };
+    out.flush()?;
+    port.write_counters();
+    if rejected > 0 {
+        eprintln!("{rejected} rows were rejected");
+    }
+    Ok(ENDED)
+}
+
+/// `NAME=VALUE` of `--param`.
+pub fn parse_parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// Text stays text where the operator wants text; elsewhere it is read as JSON, and what is none
+/// stays text, for the check that follows to name.
+fn typed_parameters(
+    operator: &OperatorDescription,
+    given: &[(String, String)],
+) -> Map<String, Value> {
+    let wants_text = |name: &str| {
+        let declared = operator.parameters.iter().find(|parameter| parameter.name == name);
+        declared.is_some_and(|parameter| parameter.data_type == ParameterType::Utf8)
+    };
+    let typed = given.iter().map(|(name, text)| {
+        let read = (!wants_text(name)).then(|| serde_json::from_str(text).ok()).flatten();
+        (name.clone(), read.unwrap_or_else(|| Value::String(text.clone())))
+    });
+    typed.collect()
+}
+
+/// Applies the operator to one slice; gives the number of rejected rows.
+fn apply(operator: &GuestOperator, slice: &Slice, out: &mut dyn Write) -> anyhow::Result<usize> {
+    let applied = operator
+        .apply(&mut scope(&slice.rows), false, &slice.rows)
+        .map_err(|error| failed(&error, &slice.lines))?;
+    let Applied { rows, rejected, .. } = applied;
+    for rejection in &rejected {
+        let line = line_of(&slice.lines, rejection.row);
+        let code = if rejection.code.is_empty() { "" } else { &format!(" [{}]", rejection.code) };
+        eprintln!("line {line} rejected by `{}`{code}: {}", rejection.operator, rejection.message);
+    }
+    match rows {
+        AppliedRows::Batch(rows) => write_rows(&rows, out)?,
+        AppliedRows::Selection(kept) => {
+            let kept =
+                arrow_select::take::take_record_batch(&slice.rows, &UInt32Array::from(kept))?;
+            write_rows(&kept, out)?;
+        }
+    }
+    Ok(rejected.len())
+}
+
+/// Folds every slice as one group, and the results among each other.
+fn fold(
+    operator: &GuestOperator,
+    reader: &mut RowReader<'_>,
+    out: &mut dyn Write,
+) -> anyhow::Result<usize> {
+    let mut total: Option<RecordBatch> = None;
+    while let Some(slice) = reader.next_slice()? {
+        let groups = vec![0; slice.rows.num_rows()];
+        let mut scope = scope(&slice.rows);
+        let folded = operator
+            .fold(&mut scope, Phase::Values, &slice.rows, &groups, 1)
+            .and_then(|folded| match &total {
+                Some(total) => operator.merge(&mut scope, total, &folded),
+                None => Ok(folded),
+            })
+            .map_err(|error| failed(&error, &slice.lines))?;
+        total = Some(folded);
+    }
+    if let Some(total) = total {
+        write_rows(&total, out)?;
+    }
+    Ok(0)
+}
+
+/// A task of one slice, the same in every run.
+fn scope(rows: &RecordBatch) -> TaskScope {
+    TaskScope::new(TaskFacts {
+        batch_time: BatchTime(0),
+        partition: 0,
+        seed: 0,
+        input_rows: rows.num_rows() as u64,
+        input_bytes: rows.get_array_memory_size() as u64,
+    })
+}
+
+/// Shows an operator's failure, with the line where it is known.
+fn failed(error: &OperatorError, lines: &[usize]) -> anyhow::Error {
+    match error.row {
+        Some(row) => eprintln!("error: line {}: {error} ({})", line_of(lines, row), error.code),
+        None => eprintln!("error: {error} ({})", error.code),
+    }
+    Shown(FAILED).into()
+}
+
+fn line_of(lines: &[usize], row: u32) -> usize {
+    lines.get(row as usize).copied().unwrap_or_default()
+}
+
+/// Guests' words on standard error.
+#[derive(Debug, Default)]
+struct Terminal {
+    counters: Mutex<Vec<(String, u64)>>,
+}
+
+impl Terminal {
+    fn write_counters(&self) {
+        for (name, count) in &*self.counters.lock().unwrap_or_else(PoisonError::into_inner) {
+            eprintln!("counter {name} = {count}");
+        }
+    }
+}
+
+impl GuestPort for Terminal {
+    fn log(&self, plugin: &str, level: GuestLogLevel, message: &str) {
+        eprintln!("{plugin} [{}] {message}", level.word());
+    }
+
+    fn counter(&self, _plugin: &str, name: &str, delta: u64) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        match counters.iter_mut().find(|(known, _)| known == name) {
+            Some((_, count)) => *count = count.saturating_add(delta),
+            None => counters.push((name.to_owned(), delta)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_names_and_values() {
+        assert_eq!(parse_parameter("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert_eq!(parse_parameter("a="), Ok(("a".to_owned(), String::new())));
+        assert!(parse_parameter("=b").is_err());
+        assert!(parse_parameter("a").is_err());
+    }
+}

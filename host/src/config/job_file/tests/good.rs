@@ -1,0 +1,173 @@
+//! Config: what good job files mean, what a mistake looks like, and that no text is a panic.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::{GOOD, parse};
+use crate::config::job_file::JobFile;
+use crate::limits::JOB_FILE_BYTES_MAX;
+use crate::model::finding::{Finding, Part, Place};
+use crate::model::pipeline::{
+    Format, OnBadRow, OnFailure, Operation, OperatorRef, Pipeline, PluginCode, SinkConnector,
+    SourceConnector,
+};
+
+const EVERYTHING: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/job_files/everything.toml"));
+
+fn everything() -> Pipeline {
+    parse(EVERYTHING).unwrap_or_else(|errors| panic!("{errors}")).pipeline
+}
+
+#[test]
+fn settings_and_plugins_mean_what_is_written() {
+    let pipeline = everything();
+    let settings = &pipeline.settings;
+    assert_eq!(settings.batch_interval, Duration::from_millis(500));
+    assert_eq!(settings.block_interval, Some(Duration::from_millis(50)));
+    assert_eq!((settings.concurrent_jobs, settings.max_failures), (2, 1));
+    assert_eq!((settings.partitions, settings.seed), (Some(8), Some(7)));
+    assert_eq!((settings.block_budget_bytes, settings.on_failure), (64 << 20, OnFailure::Skip));
+    let letters = PathBuf::from("folder/everything.dead-letters.jsonl");
+    assert_eq!(settings.on_rejected, OnBadRow::DeadLetter(letters));
+    let [words, tags] = pipeline.plugins.as_slice() else { panic!("{:?}", pipeline.plugins) };
+    assert_eq!(words.code, PluginCode::Component("folder/words.wasm".into()));
+    assert_eq!(
+        (words.memory_bytes, words.cpu_base),
+        (Some(64 << 20), Some(Duration::from_secs(2)))
+    );
+    assert_eq!(tags.code, PluginCode::Source("folder/plugins/tags".into()));
+}
+
+#[test]
+fn sources_mean_what_is_written() {
+    let pipeline = everything();
+    let [socket, folder, made, typed] = pipeline.sources.as_slice() else {
+        panic!("{:?}", pipeline.sources)
+    };
+    let SourceConnector::Socket { address } = &socket.connector else { panic!("{socket:?}") };
+    assert_eq!(address, "localhost:9999");
+    assert_eq!((&socket.on_bad_row, socket.line_bytes_max), (&OnBadRow::Skip, 64 << 10));
+    assert_eq!(socket.schema.to_string(), "line: utf8");
+    let SourceConnector::Files { path, bounded: true } = &folder.connector else {
+        panic!("{folder:?}")
+    };
+    assert_eq!(path, Path::new("folder/in"));
+    assert_eq!(
+        (folder.format, &folder.on_bad_row),
+        (Format::Json, &OnBadRow::DeadLetter("folder/bad.jsonl".into()))
+    );
+    let columns = "user: utf8, age: int64?, tags: list<utf8?>, price: decimal128(18,2)";
+    assert_eq!(folder.schema.to_string(), columns);
+    assert!(matches!(
+        made.connector,
+        SourceConnector::Generate {
+            lines_per_second: 5,
+            words_per_line: 2,
+            vocabulary: 3,
+            lines: Some(4)
+        }
+    ));
+    assert!(matches!(typed.connector, SourceConnector::Stdin));
+    assert_eq!(
+        typed.on_bad_row,
+        OnBadRow::DeadLetter("folder/everything.dead-letters.jsonl".into())
+    );
+}
+
+#[test]
+fn steps_and_sinks_keep_their_order() {
+    let pipeline = everything();
+    let [all, counts] = pipeline.streams.as_slice() else { panic!("{:?}", pipeline.streams) };
+    let words: Vec<&str> = all.steps.iter().map(|step| step.operation.step_word()).collect();
+    assert_eq!(words, ["union", "flat_map", "map", "repartition"]);
+    assert_eq!(all.steps[1].columns, Some(vec!["line".to_owned()]));
+    assert_eq!(all.steps[1].rename, Some(vec!["tag".to_owned()]));
+    assert_eq!(json!(all.steps[1].params), json!({ "mark": "#" }));
+    assert!(all.steps[2].append);
+    assert_eq!(all.steps[2].name.as_deref(), Some("lengths"));
+    assert!(matches!(&counts.steps[1].operation, Operation::ReduceByKey(OperatorRef::BuiltIn(_))));
+    assert_eq!(counts.steps[1].partitions, Some(3));
+    let [second, first] = pipeline.sinks.as_slice() else { panic!("{:?}", pipeline.sinks) };
+    assert!(matches!(second.connector, SinkConnector::Print { rows: 10 }));
+    let SinkConnector::Files { prefix, empty_batches: true } = &first.connector else {
+        panic!("{first:?}")
+    };
+    assert_eq!(prefix, Path::new("folder/out/rows"));
+    assert_eq!((second.on_failure, first.on_failure), (None, Some(OnFailure::Stop)));
+}
+
+#[test]
+fn mistake_is_shown_with_its_lines() {
+    let text = GOOD.replace("from = \"lines\"", "frm = \"lines\"");
+    let errors = JobFile::parse("job.toml", &text, Path::new("")).expect_err("an unknown key");
+    let expected = "  × unknown key `frm`
+    ╭─[job.toml:9:1]
+  8 │ [streams.counts]
+  9 │ frm = \"lines\"
+    · ───
+ 10 │ steps = [
+    ╰────
+  help: did you mean `from`?
+";
+    assert_eq!(errors.snippets(), expected);
+}
+
+#[test]
+fn findings_of_planning_point_at_the_part_they_mean() {
+    let file = parse(GOOD).expect("a good job");
+    let finding = |part| Finding::new(Place::step("counts", 0, part), "wrong");
+    let located = |part| file.locate([finding(part)]).to_string();
+    assert_eq!(located(Part::As), "job.toml:11:36: wrong");
+    assert_eq!(located(Part::Operation), "job.toml:11:16: wrong");
+    assert_eq!(located(Part::Columns), "job.toml:11:3: wrong");
+}
+
+#[test]
+fn file_beyond_the_limit_is_refused_unread() {
+    let found = parse(&"#".repeat(JOB_FILE_BYTES_MAX + 1)).expect_err("too long");
+    let expected =
+        "job.toml:1:1: a job file of 1048577 bytes is too long, at most 1048576 are allowed";
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn deep_nesting_is_a_mistake_and_no_overflow() {
+    for text in [
+        format!("x = {}", "[".repeat(500_000)),
+        format!("x = {}", "{a=".repeat(200_000)),
+        format!("{}a = 1", "a.".repeat(400_000)),
+        format!("[{}a]\nb = 1", "a.".repeat(400_000)),
+        format!("[[{}a]]\nb = 1", "a.".repeat(400_000)),
+    ] {
+        let found = parse(&text).expect_err("too deep");
+        assert!(found.contains("recur"), "{}", &found[..found.len().min(200)]);
+    }
+}
+
+proptest! {
+    /// Any text gives a job or a mistake.
+    #[test]
+    fn no_text_is_a_panic(text in "\\PC{0,200}") {
+        let _ = parse(&text);
+    }
+
+    /// Neither does a good job with a piece cut out, doubled or replaced.
+    #[test]
+    fn no_change_of_a_good_job_is_a_panic(
+        at in 0..EVERYTHING.len(),
+        length in 0..40_usize,
+        piece in "[\\[\\]{}\"=,.a-z0-9\\n é-]{0,20}",
+    ) {
+        let start = EVERYTHING.floor_char_boundary(at);
+        let end = EVERYTHING.floor_char_boundary((start + length).min(EVERYTHING.len()));
+        let text = format!("{}{piece}{}", &EVERYTHING[..start], &EVERYTHING[end..]);
+        if let Err(errors) = JobFile::parse("job.toml", &text, Path::new("")) {
+            prop_assert!(!errors.errors.is_empty());
+            prop_assert!(!errors.snippets().is_empty());
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Operators that go wrong in the ways authors make them go wrong.
+
+use tidemill_sdk::prelude::*;
+
+/// Panics at the line `boom`.
+#[map]
+fn panic_at_boom(line: &str) -> &str {
+    assert!(line != "boom", "this author never thought of boom");
+    line
+}
+
+/// Never comes back from the line `spin`.
+#[map]
+fn spin(line: &str) -> &str {
+    while line == "spin" {
+        std::hint::black_box(line);
+    }
+    line
+}
+
+/// Takes all the memory it can get at the line `hoard`.
+#[map]
+fn hoard(line: &str) -> i64 {
+    let mut hoarded: Vec<Vec<u8>> = Vec::new();
+    while line == "hoard" {
+        hoarded.push(std::hint::black_box(vec![1; 1 << 20]));
+    }
+    hoarded.len() as i64
+}
+
+/// Refuses lines that are no numbers.
+#[map]
+fn number(line: &str) -> Result<i64, Reject> {
+    line.parse().map_err(|_| Reject::new("no-number", format!("`{line}` is no number")))
+}
+
+/// Thinks long about every line.
+#[map]
+fn slow(line: &str) -> &str {
+    let mut sum = 0_u64;
+    for round in 0..20_000_u64 {
+        sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(round));
+    }
+    if sum == 1 { "" } else { line }
+}
+
+plugin!(panic_at_boom, spin, hoard, number, slow);

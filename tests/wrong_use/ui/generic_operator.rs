@@ -1,0 +1,10 @@
+use tidemill_sdk::prelude::*;
+
+#[map]
+fn same<T>(value: T) -> T {
+    value
+}
+
+plugin!(same);
+
+fn main() {}

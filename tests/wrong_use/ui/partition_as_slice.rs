@@ -1,0 +1,10 @@
+use tidemill_sdk::prelude::*;
+
+#[map_partitions]
+fn sorted(words: Vec<&str>) -> Vec<&str> {
+    words
+}
+
+plugin!(sorted);
+
+fn main() {}
