@@ -21,11 +21,11 @@ struct Cli {
     #[command(subcommand)]
     figure: Figure,
     #[command(flatten)]
-    common: Common,
+    options: Options,
 }
 
 #[derive(Debug, Args)]
-struct Common {
+struct Options {
     /// The batch interval.
     #[arg(long, global = true, value_parser = humantime::parse_duration, default_value = "1s")]
     interval: Duration,
@@ -114,34 +114,34 @@ fn peer(text: &str) -> Result<Subject, String> {
 }
 
 fn main() -> anyhow::Result<()> {
-    let Cli { figure, common } = Cli::parse();
-    let times = common.times();
+    let Cli { figure, options } = Cli::parse();
+    let times = options.times();
     match figure {
         Figure::Highest { rates, from } => {
             let rates = if rates.is_empty() { Rates::Searched(from) } else { Rates::Given(rates) };
-            highest::measure(&common.subjects()?, &rates, times)
+            highest::measure(&options.subjects()?, &rates, times)
         }
-        Figure::Unlimited { runs } => unlimited::measure(&common.subjects()?, runs, times),
+        Figure::Unlimited { runs } => unlimited::measure(&options.subjects()?, runs, times),
         Figure::Steady { rate, runs } => {
-            common.subjects()?.iter().try_for_each(|it| steady::measure(it, rate, runs, times))
+            options.subjects()?.iter().try_for_each(|it| steady::measure(it, rate, runs, times))
         }
         Figure::Slow { work, lasting, budget } => {
             let slow = [format!("--slow={work}"), format!("--budget={budget}")];
-            let subject = common.tidemill("slow", &slow)?;
-            slow::measure(&subject, budget, lasting, common.interval)
+            let subject = options.tidemill("slow", &slow)?;
+            slow::measure(&subject, budget, lasting, options.interval)
         }
         Figure::Start { runs } => {
-            common.subjects()?.iter().try_for_each(|it| start::measure(it, runs, common.interval))
+            options.subjects()?.iter().try_for_each(|it| start::measure(it, runs, options.interval))
         }
         Figure::Flat { rate, lasting, program } if program.is_empty() => {
-            let guest = common.tidemill("guest", &["--operators=guest".to_owned()])?;
-            flat::subject(&guest, rate, lasting, common.interval)
+            let guest = options.tidemill("guest", &["--operators=guest".to_owned()])?;
+            flat::subject(&guest, rate, lasting, options.interval)
         }
         Figure::Flat { lasting, program, .. } => flat::program(&program, lasting),
     }
 }
 
-impl Common {
+impl Options {
     fn times(&self) -> Times {
         let (warm_up, hold) = if self.quick { (QUICK, QUICK) } else { (self.warm_up, self.hold) };
         Times { interval: self.interval, warm_up, hold }

@@ -10,7 +10,7 @@ use super::tree::{SourceFile, files};
 
 /// Which of our own crates a crate may depend on.
 const CRATES: &[(&str, &[&str])] = &[
-    ("tidemill", &["tidemill-guest-build"]),
+    ("tidemill", &["tidemill-guest-build", "tidemill-sdk"]),
     ("tidemill-sdk", &["tidemill-sdk-macros"]),
     ("tidemill-sdk-macros", &[]),
     ("tidemill-guest-build", &[]),
