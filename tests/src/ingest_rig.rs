@@ -67,7 +67,6 @@ impl Rig {
         storage.put("/dead/folder", b"");
         let (sender, events) = unbounded();
         let ports = ReceiverPorts {
-            storage: Arc::new(tidemill::sys::storage::SystemStorage),
             store: manager.clone(),
             events: Arc::new(move |source, event| drop(sender.send((source, event)))),
             clock: Arc::new(clock.clone()),

@@ -10,6 +10,7 @@ mod guest_build;
 mod guest_build_toolchain;
 #[cfg(test)]
 mod job_file;
+#[cfg(test)]
 mod plugin_cli;
 #[cfg(test)]
 mod sdk_bindings;
