@@ -1,1 +1,22 @@
-//! Placeholder.
+//! Benches: how fast the whole is, beside what others reach on the same machine in the same run.
+//!
+//! ```text
+//! feeder --tcp--> subject (Tidemill, Spark, Flink) --a line a batch--> end_to_end --> figures
+//! ```
+//!
+//! Takes release builds and a quiet machine. Gives figures, as a table and as JSON. Never runs in
+//! `cargo test`.
+
+pub mod feed;
+pub mod feeder_process;
+pub mod figures;
+pub mod memory;
+pub mod mode;
+pub mod plugin;
+pub mod report;
+pub mod rule;
+pub mod search;
+pub mod subject_process;
+pub mod text;
+pub mod timer;
+pub mod trial;

@@ -6,4 +6,5 @@
 pub mod context;
 pub mod dstream;
 pub mod graph;
+pub mod native;
 pub mod plugin;

@@ -20,13 +20,14 @@ const MACHINE_PATHS: [&str; 6] = [
     concat!("/wt", "/"),
 ];
 /// Whom an address may name: a reader follows it, no program does.
-const HOSTS: [&str; 8] = [
+const HOSTS: [&str; 9] = [
     "github.com",
     "rustup.rs",
     "www.apache.org",
     "json-schema.org",
     "doc.rust-lang.org",
     "spark.apache.org",
+    "maven.apache.org",
     "component-model.bytecodealliance.org",
     "127.0.0.1",
 ];

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use super::error::ExchangeError;
 use super::shape::{AnswerLimits, BatchShape, RawBatch};
 use crate::limits;
+use crate::model::description::OperatorKind;
 use crate::model::operator::{Applied, AppliedRows, Rejection};
 use crate::model::text::escape;
 
@@ -63,6 +64,23 @@ pub struct ChainRules {
 }
 
 impl ChainRules {
+    /// What operators of these kinds may give back, one after the other, called so in messages.
+    pub fn of(steps: Vec<String>, kinds: &[OperatorKind]) -> Self {
+        use OperatorKind::{Filter, Map, MapValues};
+        let all = |allowed: &[OperatorKind]| kinds.iter().all(|kind| allowed.contains(kind));
+        let rows = if all(&[Map, MapValues]) {
+            RowRule::Exactly
+        } else if all(&[Map, MapValues, Filter]) {
+            RowRule::AtMost
+        } else {
+            RowRule::Any
+        };
+        let before_last = kinds.split_last().map_or(&[][..], |(_, before)| before);
+        let rejects_repeatedly =
+            before_last.iter().any(|kind| !matches!(kind, Map | MapValues | Filter));
+        Self { steps, selects: all(&[Filter]), rows, rejects_repeatedly }
+    }
+
     /// Checks an answer to a call with so many input rows, and makes rows of it.
     ///
     /// # Errors

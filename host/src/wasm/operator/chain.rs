@@ -10,7 +10,7 @@ use crate::model::parameter::complete_parameters;
 use crate::model::stage::ChainStep;
 use crate::wasm::WasmError;
 use crate::wasm::bindings::latest::tidemill::plugin::types as border;
-use crate::wasm::exchange::{BatchShape, ChainRules, RowRule};
+use crate::wasm::exchange::{BatchShape, ChainRules};
 
 /// One operator of a chain, ready to be called.
 pub(super) struct Step {
@@ -70,7 +70,10 @@ pub(super) fn check(
     let output = BatchShape::new(&last.output.columns);
     let role = match first.kind {
         OperatorKind::Reduce => Role::Fold,
-        _ => Role::Rows(rules(words, &operators)),
+        _ => {
+            let kinds: Vec<OperatorKind> = operators.iter().map(|o| o.kind).collect();
+            Role::Rows(ChainRules::of(words, &kinds))
+        }
     };
     Ok(Checked { steps, role, label, input, output })
 }
@@ -119,20 +122,4 @@ fn check_links(
         }
     }
     Ok(())
-}
-
-fn rules(steps: Vec<String>, operators: &[&OperatorDescription]) -> ChainRules {
-    use OperatorKind::{Filter, Map, MapValues};
-    let all = |kinds: &[OperatorKind]| operators.iter().all(|o| kinds.contains(&o.kind));
-    let rows = if all(&[Map, MapValues]) {
-        RowRule::Exactly
-    } else if all(&[Map, MapValues, Filter]) {
-        RowRule::AtMost
-    } else {
-        RowRule::Any
-    };
-    let before_last = operators.split_last().map_or(&[][..], |(_, before)| before);
-    let rejects_repeatedly =
-        before_last.iter().any(|o| !matches!(o.kind, Map | MapValues | Filter));
-    ChainRules { steps, selects: all(&[Filter]), rows, rejects_repeatedly }
 }

@@ -1,0 +1,225 @@
+//! Api: operators of an SDK table behind the trait of all operators.
+//!
+//! Takes record batches. Gives what the functions made of them, checked as a guest's answer is, so
+//! that the two can change places. Never copies a column, neither on the way in nor out.
+
+use tidemill_sdk::batch::{Batch, BatchRef, Failure, Node};
+use tidemill_sdk::context::Task;
+use tidemill_sdk::native::Step;
+use tidemill_sdk::reject;
+
+use super::TableRef;
+use crate::error::Domain;
+use crate::limits::GUEST_TEXT_BYTES_MAX;
+use crate::model::description::{OperatorDescription, OperatorKind};
+use crate::model::operator::{Applied, Operator, OperatorError, Phase, TaskFacts, TaskScope};
+use crate::model::text::escape;
+use crate::wasm::exchange::{
+    AnswerLimits, BatchShape, ChainRules, ExchangeError, LoweredBatch, RawBatch, RawNode,
+    RawOutput, RawRejection, check_row_count,
+};
+
+/// An operator by its number, with its parameters as JSON.
+pub(super) struct NativeStep {
+    pub(super) index: u32,
+    pub(super) parameters: Vec<u8>,
+}
+
+/// Operators of a table as one.
+pub(super) struct TableOperator {
+    table: TableRef,
+    label: String,
+    steps: Vec<NativeStep>,
+    kind: OperatorKind,
+    rules: ChainRules,
+    input: BatchShape,
+    output: BatchShape,
+    limits: AnswerLimits,
+}
+
+impl std::fmt::Debug for TableOperator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TableOperator({})", self.label)
+    }
+}
+
+impl TableOperator {
+    pub(super) fn new(
+        table: TableRef,
+        steps: Vec<NativeStep>,
+        names: Vec<String>,
+        kinds: &[OperatorKind],
+        description: &OperatorDescription,
+    ) -> Self {
+        Self {
+            table,
+            label: description.name.clone(),
+            steps,
+            kind: description.kind,
+            rules: ChainRules::of(names, kinds),
+            input: BatchShape::new(&description.input.columns),
+            output: BatchShape::new(&description.output.columns),
+            limits: AnswerLimits::default(),
+        }
+    }
+
+    fn error(&self, code: &'static str, message: &str, domain: Domain) -> OperatorError {
+        let message = escape(message, GUEST_TEXT_BYTES_MAX);
+        OperatorError { operator: self.label.clone(), code, message, row: None, domain }
+    }
+
+    fn failure(&self, failure: &Failure) -> OperatorError {
+        let row = failure.row;
+        OperatorError { row, ..self.error("failure", &failure.message, Domain::User) }
+    }
+
+    fn answer(&self, error: &ExchangeError) -> OperatorError {
+        let code = if error.is_over_limit() { "output-limit" } else { "malformed" };
+        self.error(code, &error.to_string(), Domain::User)
+    }
+
+    fn lower(
+        &self,
+        shape: &BatchShape,
+        batch: &arrow_array::RecordBatch,
+    ) -> Result<Lowered, OperatorError> {
+        match shape.lower(batch) {
+            Ok(lowered) => Ok(Lowered::new(lowered)),
+            Err(error) => Err(self.error("kind", &error.to_string(), Domain::Internal)),
+        }
+    }
+
+    /// The one step of a fold.
+    fn fold_step(&self, call: &str) -> Result<Step<'_>, OperatorError> {
+        match (self.kind, self.steps.as_slice()) {
+            (OperatorKind::Reduce, [step]) => Ok(step.as_step()),
+            _ => Err(self.wrong_kind(call)),
+        }
+    }
+
+    fn wrong_kind(&self, call: &str) -> OperatorError {
+        let message = format!("it was called with `{call}`, which is not of its kind");
+        self.error("kind", &message, Domain::Internal)
+    }
+
+    fn lift(
+        &self,
+        answer: Result<Batch, Failure>,
+        rows: u32,
+    ) -> Result<arrow_array::RecordBatch, OperatorError> {
+        let answer = answer.map_err(|failure| self.failure(&failure))?;
+        check_row_count(answer.rows, rows)
+            .and_then(|()| self.output.lift(raw(answer), &self.limits))
+            .map_err(|error| self.answer(&error))
+    }
+}
+
+impl Operator for TableOperator {
+    fn label(&self) -> String {
+        self.label.clone()
+    }
+
+    fn apply(
+        &self,
+        scope: &mut TaskScope,
+        want_origin: bool,
+        input: &arrow_array::RecordBatch,
+    ) -> Result<Applied, OperatorError> {
+        if self.kind == OperatorKind::Reduce {
+            return Err(self.wrong_kind("apply"));
+        }
+        let lowered = self.lower(&self.input, input)?;
+        let slices = lowered.slices();
+        let steps: Vec<Step<'_>> = self.steps.iter().map(NativeStep::as_step).collect();
+        let rows = lowered.batch.rows;
+        let applied = self
+            .table
+            .apply(&steps, task(&scope.facts), want_origin, lowered.lend(&slices))
+            .map_err(|failure| self.failure(&failure))?;
+        let output = RawOutput {
+            batch: raw(applied.batch),
+            selection: applied.selection,
+            origin: applied.origin,
+            rejected: applied.rejected.into_iter().map(rejection).collect(),
+        };
+        self.rules
+            .check(&self.output, output, (rows, want_origin), &self.limits)
+            .map_err(|error| self.answer(&error))
+    }
+
+    fn fold(
+        &self,
+        scope: &mut TaskScope,
+        phase: Phase,
+        values: &arrow_array::RecordBatch,
+        group_of_row: &[u32],
+        groups: u32,
+    ) -> Result<arrow_array::RecordBatch, OperatorError> {
+        let step = self.fold_step("fold")?;
+        let shape = match phase {
+            Phase::Values => &self.input,
+            Phase::Partials => &self.output,
+        };
+        let lowered = self.lower(shape, values)?;
+        let slices = lowered.slices();
+        let (task, values) = (task(&scope.facts), lowered.lend(&slices));
+        self.lift(self.table.fold(step, task, values, group_of_row, groups), groups)
+    }
+
+    fn merge(
+        &self,
+        scope: &mut TaskScope,
+        left: &arrow_array::RecordBatch,
+        right: &arrow_array::RecordBatch,
+    ) -> Result<arrow_array::RecordBatch, OperatorError> {
+        let step = self.fold_step("merge")?;
+        let (left, right) = (self.lower(&self.output, left)?, self.lower(&self.output, right)?);
+        let (left_slices, right_slices) = (left.slices(), right.slices());
+        let (rows, task) = (left.batch.rows, task(&scope.facts));
+        let (left, right) = (left.lend(&left_slices), right.lend(&right_slices));
+        self.lift(self.table.merge(step, task, left, right), rows)
+    }
+}
+
+impl NativeStep {
+    fn as_step(&self) -> Step<'_> {
+        Step { operator: self.index, parameters: &self.parameters }
+    }
+}
+
+/// Rows in canonical form, their nodes in the SDK's type.
+struct Lowered {
+    batch: LoweredBatch,
+    nodes: Vec<Node>,
+}
+
+impl Lowered {
+    fn new(batch: LoweredBatch) -> Self {
+        let node = |n: &RawNode| Node { length: n.length, nulls: n.nulls };
+        let nodes = batch.nodes.iter().map(node).collect();
+        Self { batch, nodes }
+    }
+
+    fn slices(&self) -> Vec<&[u8]> {
+        self.batch.buffers.iter().map(|buffer| buffer.as_slice()).collect()
+    }
+
+    fn lend<'a>(&'a self, buffers: &'a [&'a [u8]]) -> BatchRef<'a> {
+        BatchRef::new(self.batch.rows, &self.nodes, buffers)
+    }
+}
+
+fn task(facts: &TaskFacts) -> Task {
+    Task { batch_time_ms: facts.batch_time.0, partition: facts.partition, seed: facts.seed }
+}
+
+fn raw(batch: Batch) -> RawBatch {
+    let node = |n: Node| RawNode { length: n.length, nulls: n.nulls };
+    let nodes = batch.nodes.into_iter().map(node).collect();
+    RawBatch { rows: batch.rows, nodes, buffers: batch.buffers }
+}
+
+fn rejection(rejection: reject::Rejection) -> RawRejection {
+    let reject::Rejection { row, step, code, message } = rejection;
+    RawRejection { row, step, code, message }
+}
