@@ -5,10 +5,12 @@
 
 pub mod bad_row;
 pub mod block_generator;
+pub mod connector;
 pub mod dead_letter;
 pub mod decoder;
 pub mod file_rules;
 pub mod file_source;
+pub mod format;
 pub mod generate_receiver;
 pub mod intake;
 pub mod json_columns;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tidemill::model::operator::{Operator, OperatorError};
 use tidemill::wasm::WasmError;
-use tidemill::wasm::plugin::PluginLimits;
+use tidemill::wasm::plugin_limits::PluginLimits;
 
 use super::handmade::Handmade;
 use super::rig::{operator, sandbox, step, task, texts};

@@ -8,7 +8,7 @@ use tidemill::error::Domain;
 use tidemill::model::operator::{Operator, OperatorError};
 use tidemill::model::stage::ChainStep;
 use tidemill::wasm::exchange::AnswerLimits;
-use tidemill::wasm::plugin::PluginLimits;
+use tidemill::wasm::plugin_limits::PluginLimits;
 
 use super::rig::{batch_of, operator, step, step_with, task, texts, unruly, unruly_within};
 

@@ -58,7 +58,8 @@ pub fn program() -> &'static Path {
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         let messages = String::from_utf8(built.stdout).expect("cargo writes text");
         let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let programs = messages.filter_map(|message| Some(message["executable"].as_str()?.into()));
-        programs.last().expect("cargo names the program")
+        let mut programs =
+            messages.filter_map(|message| Some(message["executable"].as_str()?.into()));
+        programs.next_back().expect("cargo names the program")
     })
 }

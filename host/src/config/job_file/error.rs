@@ -13,6 +13,7 @@ use miette::{
 
 use crate::error::{Classify, Domain, Retry};
 use crate::limits::FINDINGS_MAX;
+use crate::model::text::{escape, is_plain};
 
 /// Columns of rendered snippets: what a terminal has at least.
 const RENDER_WIDTH: usize = 100;
@@ -87,7 +88,7 @@ impl JobFileErrors {
         complaints.sort_by_key(|complaint| (complaint.span.start, complaint.span.end));
         complaints.dedup();
         complaints.truncate(FINDINGS_MAX);
-        let source = Arc::new(NamedSource::new(file_name, Arc::clone(&text)));
+        let source = Arc::new(NamedSource::new(file_name, shown(&text)));
         let errors = complaints.into_iter().map(|complaint| {
             let span = within(&text, complaint.span);
             let (line, column) = line_and_column(&text, span.start);
@@ -174,11 +175,40 @@ fn line_and_column(text: &str, at: usize) -> (usize, usize) {
 }
 
 fn printable(words: &str) -> String {
-    if !words.contains(char::is_control) {
-        return words.to_owned();
+    escape(words, usize::MAX)
+}
+
+/// The file as snippets show it: what could act on a terminal or hide is replaced by signs of the
+/// same length, so that spans stay right.
+fn shown(text: &str) -> Arc<str> {
+    if text.chars().all(|c| matches!(c, '\n' | '\r' | '\t') || is_plain(c)) {
+        return Arc::from(text);
     }
-    let escape = |c: char| {
-        if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
+    let sign = |c: char| match (c, c.len_utf8()) {
+        ('\n' | '\r' | '\t', _) => c,
+        (c, _) if is_plain(c) => c,
+        (_, 1) => '?',
+        (_, 2) => '\u{b7}',
+        (_, 3) => '\u{fffd}',
+        (_, _) => '\u{1f6c7}',
     };
-    words.chars().map(escape).collect()
+    text.chars().map(sign).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_the_file_acts_on_a_terminal() {
+        let text = "a = 1 # \x1b[2J\u{9b}1m \u{202e}txt \u{e0041}\nb = x\n";
+        let at = text.find('x').expect("it is there") + 1;
+        let complaint = Complaint::new(at..at + 1, "found `\u{202e}\x1b`");
+        let errors = JobFileErrors::new("job.toml", Arc::from(text), vec![complaint]);
+        for shown in [errors.to_string(), errors.snippets()] {
+            assert!(shown.chars().all(|c| c == '\n' || is_plain(c)), "{shown:?}");
+            assert!(shown.contains("found `\\u{202e}\\u{1b}`"), "{shown}");
+        }
+        assert_eq!(super::shown(text).len(), text.len());
+    }
 }
