@@ -1,8 +1,8 @@
 //! Parts: what single parts of the machine cost, where that matters alone.
 //!
 //! Takes a part's name, or none for all: `cargo bench -p tidemill-benches --bench parts -- border`.
-//! Gives criterion's report of it, and a table of medians, 99th percentiles and ratios. Never
-//! prepares a part that was not asked for.
+//! Gives criterion's report of it, and a table of times and ratios. Never prepares an operator
+//! that was not asked for.
 
 mod parts {
     pub mod border;

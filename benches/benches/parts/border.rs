@@ -1,25 +1,34 @@
 //! Border: what it costs to have rows made by a guest instead of by the host.
 //!
 //! Takes the lines of the text in slices, as one task has them. Gives the time of a batch that
-//! goes in and out unchanged, and of `split` and `pair` in the SDK's chain beside a loop by hand
-//! and the same operators natively. A round is a task: a fresh instance, then a call a slice.
+//! goes in and out unchanged, of `split` and `pair` in the SDK's chain beside a loop by hand and the
+//! same operators natively, and of the whole map task of a word count. A round is a task: a fresh
+//! instance, then a call a slice.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use criterion::{Criterion, Throughput};
+use tidemill::exec::attempt::attempt;
+use tidemill::exec::stage::{BoundFold, BoundGather, BoundOutput, BoundStage};
 use tidemill::model::operator::SharedOperator;
+use tidemill::model::stage::{Attach, Partitioner};
+use tidemill::operator::step::BoundStep;
 use tidemill_benches::text::WORDS_PER_LINE;
 
 use super::rig;
 use super::timings::Timings;
+
+/// Reduce partitions that the map task writes for: one a core of a small machine.
+const PARTITIONS: usize = 2;
 
 /// Measures the part.
 pub fn measure(criterion: &mut Criterion) {
     let lines: Arc<[RecordBatch]> = rig::lines().into();
     echo(criterion, &lines);
     chain(criterion, &lines);
+    map_task(criterion, &lines);
 }
 
 fn echo(criterion: &mut Criterion, lines: &Arc<[RecordBatch]>) {
@@ -48,6 +57,50 @@ fn chain(criterion: &mut Criterion, lines: &Arc<[RecordBatch]>) {
         .time("guest chain", || rounds(rig::guest(rig::word_count()?, &rig::CHAIN)?, lines, words));
     timings.time("native chain", || rounds(rig::native(&rig::CHAIN)?, lines, words));
     timings.end();
+}
+
+fn map_task(criterion: &mut Criterion, lines: &Arc<[RecordBatch]>) {
+    let work = Throughput::Elements(rows_of(lines) as u64);
+    let mut timings = Timings::of_long(criterion, "border, map task of a word count", work);
+    timings
+        .time("native", || Ok(attempts(rig::native(&rig::CHAIN)?, rig::native(&["add"])?, lines)));
+    timings.time("guest", || {
+        let plugin = rig::word_count()?;
+        let chain = rig::guest(Arc::clone(&plugin), &rig::CHAIN)?;
+        Ok(attempts(chain, rig::guest(plugin, &["add"])?, lines))
+    });
+    timings.end();
+}
+
+/// The attempt of a map task: split, pair, combine, write by partition.
+fn attempts(
+    chain: SharedOperator,
+    add: SharedOperator,
+    lines: &Arc<[RecordBatch]>,
+) -> impl FnMut() -> u64 + use<> {
+    let schema = rig::count_schema().to_arrow();
+    let step = BoundStep {
+        label: "split and pair".to_owned(),
+        project: vec![0],
+        call: Some((chain, Attach::Replace)),
+        whole_partition: false,
+        schema: Arc::clone(&schema),
+    };
+    let combine = Some(BoundFold { operator: add, keys: 1, zero_when_empty: false, schema });
+    let by = Partitioner::Hash { keys: 1 };
+    let stage = BoundStage {
+        stream: "counts".to_owned(),
+        gather: BoundGather::Append,
+        input_schema: rig::line_schema().to_arrow(),
+        steps: vec![step],
+        output: BoundOutput::Shuffle { by, partitions: PARTITIONS, combine },
+        hash_seed: 1,
+    };
+    let lines = Arc::clone(lines);
+    move || {
+        let made = attempt(&stage, &mut rig::task(&lines), lines.to_vec());
+        made.expect("operators of the project count words").rows_out
+    }
 }
 
 /// A task over all slices, each answer dropped before the next call, as a combine does. All who

@@ -1,14 +1,15 @@
 //! Timings: how long each round of a bench took, beside criterion's means.
 //!
-//! Takes what is to be timed. Gives criterion its times, and a table of medians, 99th percentiles
-//! and ratios. Never counts the time to prepare, nor that to drop what a round gives back.
+//! Takes what is to be timed. Gives criterion its times, and a table of the least, the median and
+//! the 99th percentile, with ratios to the first row. Never counts the time to prepare, nor that to
+//! drop what a round gives back.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};
-use tidemill_benches::figures::print_table;
+use tidemill_benches::figures::{print_table, row};
 use tidemill_benches::rule::percentile;
 
 /// Samples of rounds that take milliseconds: criterion's hundred would take minutes.
@@ -74,19 +75,16 @@ impl<'c> Timings<'c> {
     pub fn end(self) {
         self.group.finish();
         let Some((_, first)) = self.rows.first() else { return };
-        let first = percentile(first, 0.5);
-        let head = [self.title.as_str(), "rounds", "p50", "p99", "p50 to the first"];
-        let mut table = vec![head.map(str::to_owned).to_vec()];
+        let shares = |rounds: &[f64]| [0.0, 0.5, 0.99].map(|share| percentile(rounds, share));
+        let [first_least, first_p50, _] = shares(first);
+        let head = [self.title.as_str(), "rounds", "least", "p50", "p99", "x least", "x p50"];
+        let mut table = vec![row(head)];
         for (name, rounds) in &self.rows {
-            let (p50, p99) = (percentile(rounds, 0.5), percentile(rounds, 0.99));
-            let ratio = format!("{:.2}", p50 / first);
-            table.push(vec![
-                name.clone(),
-                rounds.len().to_string(),
-                micros(p50),
-                micros(p99),
-                ratio,
-            ]);
+            let [least, p50, p99] = shares(rounds);
+            let times = [least, p50, p99].map(micros);
+            let ratios = [least / first_least, p50 / first_p50].map(|ratio| format!("{ratio:.2}"));
+            let cells = [vec![name.clone(), rounds.len().to_string()], times.into(), ratios.into()];
+            table.push(cells.concat());
         }
         print_table(&table);
         println!();
