@@ -38,10 +38,18 @@ fn built(folder: &Path) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// When it does not start.
 pub fn engine(executors: Option<usize>) -> anyhow::Result<Arc<Engine>> {
+    Ok(Engine::start(engine_config(executors)?)?)
+}
+
+/// How an engine with so many executors is set up.
+///
+/// # Errors
+/// When there is no place for its artefacts.
+pub fn engine_config(executors: Option<usize>) -> anyhow::Result<EngineConfig> {
     let program = std::env::current_exe()?;
     let folder = program.parent().context("a program lies in a folder")?.join("bench-artefacts");
     std::fs::create_dir_all(&folder)?;
     let mut config = EngineConfig::new(folder, Compiler::InProcess);
     config.executors = executors.unwrap_or(config.executors);
-    Ok(Engine::start(config)?)
+    Ok(config)
 }

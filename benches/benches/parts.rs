@@ -1,0 +1,30 @@
+//! Parts: what single parts of the machine cost, where that matters alone.
+//!
+//! Takes a part's name, or none for all: `cargo bench -p tidemill-benches --bench parts -- border`.
+//! Gives criterion's report of it, and a table of times and ratios. Never prepares an operator
+//! that was not asked for.
+
+mod parts {
+    pub mod border;
+    pub mod grouping;
+    pub mod instance;
+    pub mod line_column;
+    pub mod rig;
+    pub mod shuffle;
+    pub mod task;
+    pub mod timings;
+}
+
+use criterion::Criterion;
+use parts::{border, grouping, instance, line_column, shuffle, task};
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    line_column::measure(&mut criterion);
+    border::measure(&mut criterion);
+    instance::measure(&mut criterion);
+    grouping::measure(&mut criterion);
+    shuffle::measure(&mut criterion);
+    task::measure(&mut criterion);
+    criterion.final_summary();
+}
