@@ -22,6 +22,10 @@ use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent};
 use tidemill_benches::plugin;
 use tidemill_benches::report::{BatchReport, say};
 
+/// The program's allocator, as the program `tidemill` has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Bytes of blocks that may be held unless set: a second at four million lines, three times.
 const BUDGET_BYTES: usize = 1024 * 1024 * 1024;
 
