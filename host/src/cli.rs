@@ -39,9 +39,10 @@ pub fn main() -> ExitCode {
             plugin::plugin(command, &mut std::io::stdin().lock(), &mut std::io::stdout().lock())
         }
         Command::Completions { shell } => {
-            let mut command = Arguments::command();
-            clap_complete::generate(*shell, &mut command, "tidemill", &mut std::io::stdout());
-            Ok(exit::ENDED)
+            // Into memory: writing to a reader that has left is a panic there.
+            let (mut command, mut script) = (Arguments::command(), Vec::new());
+            clap_complete::generate(*shell, &mut command, "tidemill", &mut script);
+            exit::print(&String::from_utf8_lossy(&script))
         }
     };
     match done {

@@ -128,6 +128,18 @@ pub enum IngestError {
     },
 }
 
+impl IngestError {
+    /// The source it is about.
+    pub fn source_name(&self) -> &str {
+        match self {
+            Self::Declaration { name, .. }
+            | Self::File { name, .. }
+            | Self::DeadLetter { name, .. }
+            | Self::BadRows { name, .. } => name,
+        }
+    }
+}
+
 impl Classify for IngestError {
     fn domain(&self) -> Domain {
         match self {

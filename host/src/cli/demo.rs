@@ -52,7 +52,7 @@ pub fn demo(args: &DemoArgs) -> anyhow::Result<u8> {
     };
     let display = Display::new(machine, false);
     let handle = start(&engine, &job, &display)?;
-    signals::listen(&engine, handle.control()).context("failed to listen for signals")?;
+    signals::listen(&engine, handle.control(), &display).context("failed to listen for signals")?;
     let (rate, duration) = (args.rate, args.duration);
     let (control, board) = (handle.control(), Arc::clone(handle.board()));
     let feeder = std::thread::spawn(move || {

@@ -64,6 +64,11 @@ impl Display {
         }
     }
 
+    /// What begins a new line: the live line has no end.
+    pub fn line_break(&self) -> &'static str {
+        if self.live.is_some() { "\n" } else { "" }
+    }
+
     /// Takes the live line away.
     pub fn end(&self) {
         if let Some(bar) = &self.live {
@@ -74,7 +79,7 @@ impl Display {
     fn hear(&self, event: &JobEvent) {
         match event {
             JobEvent::Started | JobEvent::BatchStarted(_) | JobEvent::Stopped => {}
-            JobEvent::Draining => self.say("draining"),
+            JobEvent::Draining => self.say("draining: what was received is worked off"),
             JobEvent::BatchEnded(batch) => self.batch(batch),
             JobEvent::SinkFailed { time, message, .. } => {
                 self.say(&format!("batch {time} is not published everywhere: {message}"));

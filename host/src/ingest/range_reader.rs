@@ -112,8 +112,7 @@ impl RangeReader {
         if kept_of.contains(&(path.to_owned(), start)) {
             return Ok(());
         }
-        let failed = |source| IngestError::DeadLetter { name: self.source.name.clone(), source };
-        dead_letter.write(&bad.rows).map_err(failed)?;
+        dead_letter.write(&bad.rows)?;
         // The ranges read longest ago are hardly tried again; which go does not matter much.
         if kept_of.len() == FILE_RANGES_PER_BATCH_MAX {
             kept_of.pop_first();
