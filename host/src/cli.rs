@@ -20,6 +20,7 @@ use clap::{CommandFactory, Parser};
 
 use args::{Arguments, Command};
 use tidemill::wasm::compile::{COMPILE_SUBCOMMAND, child_main};
+use tracing_subscriber::EnvFilter;
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
@@ -28,6 +29,10 @@ pub fn main() -> ExitCode {
         return child_main();
     }
     let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(format!("off,tidemill={}", arguments.log)))
+        .with_writer(std::io::stderr)
+        .init();
     let done = match &arguments.command {
         Command::Run(run) => run::run(run),
         Command::Explain(job) => explain::explain(job),

@@ -100,7 +100,7 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
         .name(format!("job-{}", pipeline.name))
         .spawn(move || event_loop.run(&events))
         .map_err(system("the job's loop"))?;
-    Ok(JobHandle::new(sender, board, thread))
+    Ok(JobHandle::new(Arc::clone(engine), sender, board, thread))
 }
 
 fn bind(

@@ -49,8 +49,7 @@ fn on_a_terminal(job: &JobFolder, options: &str) -> Option<Ran> {
         return None;
     }
     let [run, file, artefacts, folder] = job.arguments("run");
-    // As wide as a status line is.
-    let wide = "stty rows 50 columns 200";
+    let wide = "stty rows 24 columns 80";
     let program_line = format!("\"$TIDEMILL\" {run} {file} {artefacts} \"$ARTEFACTS\" {options}");
     let line = format!("{wide} && exec {program_line}");
     let mut command = Command::new("script");
