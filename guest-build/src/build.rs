@@ -12,38 +12,9 @@ use crate::error::BuildError;
 use crate::freshness::{Freshness, inputs_of};
 use crate::lock::FolderLock;
 use crate::manifest::Manifest;
+use crate::options::Options;
 use crate::toolchain::find_toolchain;
-use crate::toolchain::switches::Switches;
 use crate::{cargo, sdk};
-
-/// How a plugin is built.
-pub struct Options<'a> {
-    /// Which steps lead to a toolchain.
-    pub switches: Switches,
-    /// Where cargo and components are put. Unless set: `target/tidemill-guests` in the plugin's
-    /// workspace, shared by all its plugins and never by a cargo run by hand. Where several
-    /// workspaces share one, no two crates in them may have one name: cargo takes them for one.
-    pub target_dir: Option<PathBuf>,
-    /// Whether diagnostics carry terminal colours.
-    pub colour: bool,
-    /// Hears what is being done, a line at a time.
-    pub report: &'a dyn Fn(&str),
-    /// Hears rustc's warnings as it renders them.
-    pub warnings: &'a dyn Fn(&str),
-}
-
-impl Default for Options<'_> {
-    /// Silent, with the environment's switches.
-    fn default() -> Self {
-        Self {
-            switches: Switches::from_environment(),
-            target_dir: None,
-            colour: false,
-            report: &|_| (),
-            warnings: &|_| (),
-        }
-    }
-}
 
 /// A component that keeps the treaty.
 #[derive(Debug, Clone, PartialEq)]

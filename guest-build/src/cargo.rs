@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::build::Options;
 use crate::command::{Command, CommandError, Finished, Line, last_words};
 use crate::error::BuildError;
 use crate::manifest::Manifest;
+use crate::options::Options;
 use crate::toolchain::{TARGET, Toolchain};
 
 /// A cold build of the SDK takes some ten seconds; downloads may take minutes.

@@ -21,15 +21,17 @@ mod freshness;
 mod lock;
 mod manifest;
 mod new_plugin;
+mod options;
 mod sdk;
 mod toolchain;
 
-pub use build::{Built, Options, build};
+pub use build::{Built, build};
 pub use cache_folder::cache_folder;
 pub use command::{Command, Finished, find_program};
 pub use component::encode_component;
 pub use error::BuildError;
 pub use lock::FolderLock;
 pub use new_plugin::{NewPluginError, new_plugin};
+pub use options::Options;
 pub use sdk::sdk_folder;
 pub use toolchain::{TARGET, Toolchain, ToolchainError, find_toolchain, switches::Switches};
