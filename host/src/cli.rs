@@ -20,6 +20,7 @@ use clap::{CommandFactory, Parser};
 
 use args::{Arguments, Command};
 use tidemill::wasm::compile::{COMPILE_SUBCOMMAND, child_main};
+use tracing_subscriber::EnvFilter;
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
@@ -28,6 +29,10 @@ pub fn main() -> ExitCode {
         return child_main();
     }
     let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(format!("off,tidemill={}", arguments.log)))
+        .with_writer(std::io::stderr)
+        .init();
     let done = match &arguments.command {
         Command::Run(run) => run::run(run),
         Command::Explain(job) => explain::explain(job),
@@ -39,9 +44,10 @@ pub fn main() -> ExitCode {
             plugin::plugin(command, &mut std::io::stdin().lock(), &mut std::io::stdout().lock())
         }
         Command::Completions { shell } => {
-            let mut command = Arguments::command();
-            clap_complete::generate(*shell, &mut command, "tidemill", &mut std::io::stdout());
-            Ok(exit::ENDED)
+            // Into memory: writing to a reader that has left is a panic there.
+            let (mut command, mut script) = (Arguments::command(), Vec::new());
+            clap_complete::generate(*shell, &mut command, "tidemill", &mut script);
+            exit::print(&String::from_utf8_lossy(&script))
         }
     };
     match done {

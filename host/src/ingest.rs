@@ -5,10 +5,12 @@
 
 pub mod bad_row;
 pub mod block_generator;
+pub mod connector;
 pub mod dead_letter;
 pub mod decoder;
 pub mod file_rules;
 pub mod file_source;
+pub mod format;
 pub mod generate_receiver;
 pub mod intake;
 pub mod json_columns;
@@ -124,6 +126,18 @@ pub enum IngestError {
         /// The first of them: what was wrong, and the beginning of it.
         first: String,
     },
+}
+
+impl IngestError {
+    /// The source it is about.
+    pub fn source_name(&self) -> &str {
+        match self {
+            Self::Declaration { name, .. }
+            | Self::File { name, .. }
+            | Self::DeadLetter { name, .. }
+            | Self::BadRows { name, .. } => name,
+        }
+    }
 }
 
 impl Classify for IngestError {

@@ -162,6 +162,14 @@ pub const COMPONENT_TABLES_MAX: u32 = 8;
 pub const COMPONENT_CORE_INSTANCES_MAX: u32 = 32;
 /// Core modules in one component.
 pub const COMPONENT_MODULES_MAX: usize = 64;
+/// Components within components: the validator keeps some kilobytes for each that is open. Tools
+/// wrap a component once or twice.
+pub const COMPONENT_NESTING_MAX: usize = 16;
+/// Types in one component, those of its modules counted. An interpreter has some thousand.
+pub const COMPONENT_TYPES_MAX: usize = 100_000;
+/// Types that are declared within another type, in one section of a component. They are read by
+/// recursion, so more of them could use up the reader's stack, and the process would end.
+pub const COMPONENT_INNER_TYPES_MAX: usize = 100;
 /// Functions in one component. An interpreter has some ten thousand.
 pub const COMPONENT_FUNCTIONS_MAX: usize = 100_000;
 /// Bytes of one function's body: the compiler's time grows with more than the first power of it.

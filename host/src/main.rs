@@ -6,6 +6,10 @@ mod cli;
 
 use std::process::ExitCode;
 
+/// Keeps what was freed for the next slice instead of giving it back at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::main()
 }

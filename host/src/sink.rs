@@ -76,6 +76,18 @@ pub enum SinkError {
     },
 }
 
+impl SinkError {
+    /// The sink it is about.
+    pub fn sink_name(&self) -> &str {
+        match self {
+            Self::Print { sink, .. }
+            | Self::Write { sink, .. }
+            | Self::Prefix { sink, .. }
+            | Self::Function { sink, .. } => sink,
+        }
+    }
+}
+
 impl Classify for SinkError {
     fn domain(&self) -> Domain {
         match self {

@@ -21,6 +21,8 @@ pub mod inspect;
 mod instance;
 pub mod operator;
 pub mod plugin;
+mod plugin_code;
+pub mod plugin_limits;
 pub mod sandbox;
 mod store_limits;
 mod trap;

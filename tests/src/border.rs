@@ -5,10 +5,11 @@
 
 mod arrays;
 mod artefacts;
+mod bounds;
 mod calls;
 mod crafted;
 mod faults;
-mod handmade;
+pub mod handmade;
 mod malformed;
 mod properties;
 mod refused;

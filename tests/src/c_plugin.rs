@@ -19,7 +19,8 @@ use tidemill::wasm::WasmError;
 use tidemill::wasm::compile::Compiler;
 use tidemill::wasm::host_state::SilentPort;
 use tidemill::wasm::operator::GuestOperator;
-use tidemill::wasm::plugin::{Plugin, PluginLimits};
+use tidemill::wasm::plugin::Plugin;
+use tidemill::wasm::plugin_limits::PluginLimits;
 use tidemill::wasm::sandbox::{Sandbox, SandboxConfig};
 use tidemill_guest_build::{Options, build};
 

@@ -29,6 +29,7 @@ pub struct Rig {
     pub manager: Arc<BlockManager>,
     pub supervisor: Supervisor,
     pub storage: MemoryStorage,
+    pub clock: ManualClock,
     pub events: Receiver<(SourceId, ReceiverEvent)>,
     // Last, so that receivers are told to stop before their runtime goes.
     pub runtime: Runtime,
@@ -68,7 +69,7 @@ impl Rig {
         let ports = ReceiverPorts {
             store: manager.clone(),
             events: Arc::new(move |source, event| drop(sender.send((source, event)))),
-            clock: Arc::new(clock),
+            clock: Arc::new(clock.clone()),
             storage: Arc::new(storage.clone()),
             entropy: Arc::new(SeededEntropy::new(1)),
         };
@@ -81,7 +82,7 @@ impl Rig {
         let sources = [(SourceId(0), source)];
         let supervisor = Supervisor::start(&sources, &ports, settings, runtime.handle());
         let supervisor = supervisor.expect("the source is declared well");
-        Self { manager, supervisor, storage, events, runtime }
+        Self { manager, supervisor, storage, clock, events, runtime }
     }
 
     /// The next event.

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod backpressure;
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod border;
 #[cfg(test)]
 mod c_plugin;
@@ -14,6 +16,8 @@ mod guest_build;
 mod guest_build_toolchain;
 #[cfg(test)]
 mod hand_fused;
+#[cfg(test)]
+mod ingest_generated;
 #[cfg(test)]
 mod ingest_rig;
 #[cfg(test)]
@@ -32,6 +36,8 @@ mod plugin_cli;
 mod prose;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
+mod running;
 #[cfg(test)]
 mod sdk_bindings;
 #[cfg(test)]

@@ -6,4 +6,6 @@
 pub mod c_bindings;
 pub mod c_compiler;
 pub mod c_plugin;
+pub mod job_folder;
 pub mod program;
+pub mod watched;

@@ -1,9 +1,9 @@
 //! Border: what it costs to have rows made by a guest instead of by the host.
 //!
 //! Takes the lines of the text in slices, as one task has them. Gives the time of a batch that
-//! goes in and out unchanged, of `split` and `pair` in the SDK's chain beside a loop by hand and the
-//! same operators natively, and of the whole map task of a word count. A round is a task: a fresh
-//! instance, then a call a slice.
+//! goes in and out unchanged, of `split` and `pair` in the SDK's chain beside a loop by hand and
+//! the same operators natively, and of the whole map task of a word count. A round is a task: a
+//! fresh instance, then a call a slice.
 
 use std::hint::black_box;
 use std::sync::Arc;

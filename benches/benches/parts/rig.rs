@@ -22,7 +22,8 @@ use tidemill::model::time::BatchTime;
 use tidemill::operator::group::{Groups, group_rows};
 use tidemill::wasm::host_state::SilentPort;
 use tidemill::wasm::operator::GuestOperator;
-use tidemill::wasm::plugin::{Plugin, PluginLimits};
+use tidemill::wasm::plugin::Plugin;
+use tidemill::wasm::plugin_limits::PluginLimits;
 use tidemill_benches::plugin;
 use tidemill_benches::text::Text;
 

@@ -2,6 +2,7 @@
 //!
 //! Takes a figure and its options. Gives the figure as a table and as a line of JSON. Never does
 //! any of the work that is measured: feeder and subject are processes of their own.
+#![allow(clippy::disallowed_methods, reason = "benches live by the wall clock")]
 
 use std::time::Duration;
 

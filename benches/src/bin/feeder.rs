@@ -2,6 +2,7 @@
 //!
 //! Takes a port, a rate and a number of lines. Gives lines over TCP, and once a second a line on
 //! standard output about how it stands. Ends when standard input does.
+#![allow(clippy::disallowed_methods, reason = "benches live by the wall clock")]
 
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};

@@ -2,6 +2,7 @@
 //!
 //! Takes a port and a batch interval. Gives a line on standard output for each batch. Drains when
 //! standard input ends, so that every line that was read is counted.
+#![allow(clippy::disallowed_methods, reason = "benches live by the wall clock")]
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -20,6 +21,10 @@ use tidemill::driver::engine::Engine;
 use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent};
 use tidemill_benches::plugin;
 use tidemill_benches::report::{BatchReport, say};
+
+/// The program's allocator, as the program `tidemill` has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Bytes of blocks that may be held unless set: a second at four million lines, three times.
 const BUDGET_BYTES: usize = 1024 * 1024 * 1024;

@@ -13,6 +13,9 @@ use super::plugin::PluginCommand;
 #[derive(Debug, Parser)]
 #[command(name = "tidemill", version, about, after_help = EXIT_CODES)]
 pub struct Arguments {
+    /// The least that the host's own log on standard error tells.
+    #[arg(long, global = true, default_value = "warn", value_parser = ["off", "error", "warn", "info", "debug", "trace"])]
+    pub log: String,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

@@ -6,10 +6,13 @@
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tidemill::config::job_file::JobFile;
+use tidemill::driver::status_board::StatusBoard;
+use tidemill::model::status::{JobState, JobStatus};
 use tidemill_guest_build::{cache_folder, new_plugin};
 
 use super::args::DemoArgs;
@@ -22,6 +25,9 @@ use super::{host, signals};
 const TEXT: &str = include_str!("../../../LICENSE");
 const PLUGIN: &str = include_str!("../../../plugins/word_count/src/lib.rs");
 const JOB: &str = include_str!("demo/word_count.toml");
+
+/// How long the demo waits for its last lines to be counted.
+const COUNTED_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Runs the demo.
 ///
@@ -46,13 +52,17 @@ pub fn demo(args: &DemoArgs) -> anyhow::Result<u8> {
     };
     let display = Display::new(machine, false);
     let handle = start(&engine, &job, &display)?;
-    signals::listen(&engine, handle.control()).context("failed to listen for signals")?;
+    signals::listen(&engine, handle.control(), &display).context("failed to listen for signals")?;
     let (rate, duration) = (args.rate, args.duration);
-    let control = handle.control();
+    let (control, board) = (handle.control(), Arc::clone(handle.board()));
     let feeder = std::thread::spawn(move || {
-        let sent = listener.accept().and_then(|(stream, _)| feed(stream, rate, duration));
+        let fed = listener.accept().and_then(|(stream, _)| feed(stream, rate, duration));
+        // The connection stays open until its lines have been counted: draining reads no more.
+        if let Ok((_, sent)) = fed {
+            wait_until_counted(&board, sent);
+        }
         control.drain();
-        sent
+        fed.map(|(_, sent)| sent)
     });
     handle.wait()?;
     display.end();
@@ -85,9 +95,18 @@ fn write_plugin() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Sends the text, over and over, at the rate; gives the lines sent.
+#[expect(clippy::disallowed_methods, reason = "it watches a job that runs by the wall clock")]
+fn wait_until_counted(board: &StatusBoard, lines: u64) {
+    let begun = Instant::now();
+    let counted = |status: JobStatus| status.state != JobState::Running || status.rows_in >= lines;
+    while !counted(board.snapshot()) && begun.elapsed() < COUNTED_WAIT_MAX {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Sends the text, over and over, at the rate; gives the open connection and the lines sent.
 #[expect(clippy::disallowed_methods, reason = "it paces a real socket, for people to watch")]
-fn feed(mut stream: TcpStream, rate: u32, duration: Duration) -> std::io::Result<u64> {
+fn feed(mut stream: TcpStream, rate: u32, duration: Duration) -> std::io::Result<(TcpStream, u64)> {
     let begun = Instant::now();
     let mut lines = TEXT.lines().cycle();
     let (mut sent, mut chunk) = (0_u64, Vec::new());
@@ -102,5 +121,5 @@ fn feed(mut stream: TcpStream, rate: u32, duration: Duration) -> std::io::Result
         stream.write_all(&chunk)?;
         std::thread::sleep(Duration::from_millis(10));
     }
-    Ok(sent)
+    Ok((stream, sent))
 }

@@ -1,7 +1,7 @@
-//! Cli: how a running job is shown: a live line on a terminal, log lines elsewhere.
+//! Cli: how a running job is shown: live lines on a terminal, log lines elsewhere.
 //!
 //! Takes events of the job. Gives lines on standard error, and a writer for standard output that
-//! does not tear the live line. Never shows more than a line a second where nobody watches.
+//! does not tear the live lines. Never shows more than a line a second where nobody watches.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tidemill::driver::status_board::{Listener, StatusBoard};
 use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent};
 
-use super::status_line::{Machine, status_line};
+use super::status_line::{Machine, status_parts};
 
 /// How often a log line tells how a job stands, where there is no live line.
 const LOG_EVERY_MS: i64 = 10_000;
@@ -30,7 +30,7 @@ impl Display {
     pub fn new(machine: Machine, plain: bool) -> Arc<Self> {
         let live = (!plain && io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+            if let Ok(style) = ProgressStyle::with_template("{msg}") {
                 bar.set_style(style);
             }
             bar
@@ -64,6 +64,11 @@ impl Display {
         }
     }
 
+    /// What begins a new line: the live line has no end.
+    pub fn line_break(&self) -> &'static str {
+        if self.live.is_some() { "\n" } else { "" }
+    }
+
     /// Takes the live line away.
     pub fn end(&self) {
         if let Some(bar) = &self.live {
@@ -74,7 +79,7 @@ impl Display {
     fn hear(&self, event: &JobEvent) {
         match event {
             JobEvent::Started | JobEvent::BatchStarted(_) | JobEvent::Stopped => {}
-            JobEvent::Draining => self.say("draining"),
+            JobEvent::Draining => self.say("draining: what was received is worked off"),
             JobEvent::BatchEnded(batch) => self.batch(batch),
             JobEvent::SinkFailed { time, message, .. } => {
                 self.say(&format!("batch {time} is not published everywhere: {message}"));
@@ -96,10 +101,10 @@ impl Display {
             self.say(&format!("batch {}: operators rejected {} rows", batch.time, batch.rejected));
         }
         let Some(board) = self.board.get().and_then(Weak::upgrade) else { return };
-        let line = || status_line(batch, &board.snapshot(), self.machine);
+        let parts = || status_parts(batch, &board.snapshot(), self.machine);
         match &self.live {
-            Some(bar) => bar.set_message(line()),
-            None if self.log_is_due(batch) => eprintln!("{}", line()),
+            Some(bar) => bar.set_message(parts().join("\n")),
+            None if self.log_is_due(batch) => eprintln!("{}", parts().join(" | ")),
             None => {}
         }
     }

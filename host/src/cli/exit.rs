@@ -39,8 +39,13 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::from(*code);
     }
     eprintln!("error: {error}");
-    for cause in error.chain().skip(1) {
-        eprintln!("  because: {cause}");
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Errors of the library end in the words of their cause.
+        if !said.ends_with(&cause) {
+            eprintln!("  because: {cause}");
+        }
+        said = cause;
     }
     let ran = matches!(
         error.downcast_ref::<DriverError>(),

@@ -3,14 +3,13 @@
 //! Takes the job file. Gives stages, tasks and the schema after every step on standard output.
 //! Never connects a source.
 
-use tidemill::driver::plugins::JobPlugins;
 use tidemill::plan::explain::explain as explain_plan;
 use tidemill::plan::{PlanDefaults, PlanError, plan};
 
 use super::args::JobArgs;
 use super::exit::{self, REFUSED, Shown};
 use super::host;
-use super::run::{read_job, show};
+use super::run::{load_plugins, read_job, show};
 
 /// Explains the job.
 ///
@@ -19,8 +18,7 @@ use super::run::{read_job, show};
 pub fn explain(args: &JobArgs) -> anyhow::Result<u8> {
     let job = read_job(&args.job)?;
     let engine = host::start_engine(args.executors, args.artefacts.clone())?;
-    let report = |line: &str| eprintln!("{line}");
-    let plugins = JobPlugins::load(&engine, &job.pipeline.plugins, &report)?;
+    let plugins = load_plugins(&engine, &job, &|line| eprintln!("{line}"))?;
     let defaults = PlanDefaults { partitions: engine.config.executors };
     match plan(&job.pipeline, &plugins, defaults) {
         Ok(planned) => exit::print(&explain_plan(&job.pipeline, &planned)),

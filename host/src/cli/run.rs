@@ -15,6 +15,7 @@ use tidemill::driver::handle::JobHandle;
 use tidemill::driver::launch::{JobRequest, launch};
 use tidemill::driver::plugins::JobPlugins;
 use tidemill::limits::JOB_FILE_BYTES_MAX;
+use tidemill::model::finding::{Finding, Item, Place};
 use tidemill::plan::PlanError;
 
 use super::args::JobArgs;
@@ -39,7 +40,7 @@ pub fn run(args: &JobArgs) -> anyhow::Result<u8> {
     };
     let display = Display::new(machine, args.plain);
     let handle = start(&engine, &job, &display)?;
-    signals::listen(&engine, handle.control()).context("failed to listen for signals")?;
+    signals::listen(&engine, handle.control(), &display).context("failed to listen for signals")?;
     display.say(&format!(
         "job `{}`: a batch every {}, {} executors; {DURABILITY}",
         job.pipeline.name,
@@ -82,7 +83,8 @@ pub fn read_job(path: &Path) -> anyhow::Result<JobFile> {
 
 /// Shows each mistake with the lines of the job file it is about.
 pub fn show(errors: &JobFileErrors) {
-    let handler = miette::MietteHandlerOpts::new().build();
+    // A terminal breaks lines by itself, and a log is searched for whole ones.
+    let handler = miette::MietteHandlerOpts::new().wrap_lines(false).build();
     for error in errors.related().into_iter().flatten() {
         eprintln!("error:{:?}", Shower { handler: &handler, error });
     }
@@ -109,8 +111,7 @@ pub fn start(
     job: &JobFile,
     display: &Arc<Display>,
 ) -> anyhow::Result<JobHandle> {
-    let report = |line: &str| display.say(line);
-    let plugins = JobPlugins::load(engine, &job.pipeline.plugins, &report)?;
+    let plugins = load_plugins(engine, job, &|line| display.say(line))?;
     let request = JobRequest {
         pipeline: job.pipeline.clone(),
         plugins,
@@ -122,10 +123,40 @@ pub fn start(
             display.watch(handle.board());
             Ok(handle)
         }
-        Err(DriverError::Plan(errors)) => {
-            show(&job.locate(errors.0.iter().map(PlanError::finding)));
-            Err(Shown(REFUSED).into())
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(located(job, error)),
     }
+}
+
+/// Loads the job's plugins, building those given as source.
+///
+/// # Errors
+/// When one cannot be built or loaded; it is shown in the job file.
+pub fn load_plugins(
+    engine: &Engine,
+    job: &JobFile,
+    report: &dyn Fn(&str),
+) -> anyhow::Result<JobPlugins> {
+    JobPlugins::load(engine, &job.pipeline.plugins, report).map_err(|error| located(job, error))
+}
+
+/// Shows an error with the line of the job file that declares what it is about, if one does.
+fn located(job: &JobFile, error: DriverError) -> anyhow::Error {
+    let item = match &error {
+        DriverError::Plan(errors) => {
+            show(&job.locate(errors.0.iter().map(PlanError::finding)));
+            return Shown(REFUSED).into();
+        }
+        DriverError::Build { plugin, source } => {
+            // In rustc's words and with its line ends; the rest is about the job file.
+            eprint!("{}", source.diagnostics().unwrap_or_default());
+            Item::Plugin(plugin.clone())
+        }
+        DriverError::Plugin { plugin, .. } => Item::Plugin(plugin.clone()),
+        DriverError::Source(error) => Item::Source(error.source_name().to_owned()),
+        DriverError::Sink(error) => Item::Sink(error.sink_name().to_owned()),
+        DriverError::DeadLetter(_) => Item::Job,
+        _ => return error.into(),
+    };
+    show(&job.locate([Finding::new(Place::whole(item), error.to_string())]));
+    Shown(REFUSED).into()
 }

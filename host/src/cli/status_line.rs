@@ -1,4 +1,4 @@
-//! Cli: a batch in one line, and what a person might do about it.
+//! Cli: a batch in a line or two, and what a person might do about it.
 //!
 //! Takes the facts of a batch and the job's standing. Gives text. Never writes it anywhere.
 
@@ -15,31 +15,33 @@ pub struct Machine {
     pub executors: usize,
 }
 
-/// The batch in one line.
-pub fn status_line(batch: &BatchInfo, status: &JobStatus, machine: Machine) -> String {
+/// The batch in parts that each fit a line of a narrow terminal: what came, how long it took, and
+/// a hint where there is one.
+pub fn status_parts(batch: &BatchInfo, status: &JobStatus, machine: Machine) -> Vec<String> {
     let interval = machine.batch_interval;
     let per_second = batch.rows_in as f64 / interval.as_secs_f64();
-    let mut line = format!(
-        "batch {} | {} rows | {} rows/s | processing {} of {} | total delay {} | backlog {} rows",
+    let came = format!(
+        "batch {} | {} rows | {} rows/s | backlog {} rows",
         clock_time(batch.time.0),
         grouped(batch.rows_in),
         grouped(per_second as u64),
+        grouped(status.backlog_rows),
+    );
+    let mut took = format!(
+        "processing {} of {} | total delay {}",
         millis(batch.processing_delay),
         millis(interval),
         millis(batch.total_delay),
-        grouped(status.backlog_rows),
     );
     if status.queued_batches > 0 {
-        line.push_str(&format!(" in {} batches", status.queued_batches));
+        took.push_str(&format!(" | {} batches wait", status.queued_batches));
     }
     if let BatchOutcome::Failed { .. } = batch.outcome {
-        line.push_str(" | FAILED");
+        took.push_str(" | FAILED");
     }
-    if let Some(hint) = hint(batch, machine) {
-        line.push_str(" | ");
-        line.push_str(&hint);
-    }
-    line
+    let mut parts = vec![came, took];
+    parts.extend(hint(batch, machine));
+    parts
 }
 
 /// What a person might do, where there is something.
@@ -66,10 +68,11 @@ fn clock_time(ms: i64) -> String {
 }
 
 fn millis(time: Duration) -> String {
-    if time < Duration::from_secs(10) {
-        format!("{:.1} ms", time.as_secs_f64() * 1e3)
-    } else {
-        format!("{:.1} s", time.as_secs_f64())
+    let ms = time.as_secs_f64() * 1e3;
+    match ms {
+        ..100.0 => format!("{ms:.1} ms"),
+        ..10_000.0 => format!("{ms:.0} ms"),
+        _ => format!("{:.1} s", ms / 1e3),
     }
 }
 

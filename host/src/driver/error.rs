@@ -6,6 +6,7 @@ use crate::error::{Classify, Domain, Retry};
 use crate::ingest::IngestError;
 use crate::model::time::BatchTime;
 use crate::sink::SinkError;
+use crate::sys::storage::StorageError;
 use crate::wasm::WasmError;
 
 /// Why a job or its engine failed.
@@ -44,6 +45,9 @@ pub enum DriverError {
     /// A sink cannot be opened.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// The file for rows that operators refuse cannot be written.
+    #[error("rejected rows cannot be kept: {0}")]
+    DeadLetter(#[source] StorageError),
     /// A batch failed and the job's policy is to stop.
     #[error("batch {time} failed: {message}")]
     Batch {
@@ -70,6 +74,7 @@ impl Classify for DriverError {
             Self::Build { .. } | Self::Plan(_) => Domain::User,
             Self::Source(error) => error.domain(),
             Self::Sink(error) => error.domain(),
+            Self::DeadLetter(error) => error.domain(),
             Self::Batch { .. } => Domain::Plugin,
             Self::Broken { .. } => Domain::External,
         }

@@ -267,9 +267,15 @@ impl EventLoop {
     }
 
     fn published(&mut self, run: u64, fatal: Option<String>) {
-        if let Some(batch) = self.running.get_mut(&run) {
-            batch.failure = fatal;
-            self.batch_ended(run);
+        let Some(batch) = self.running.get_mut(&run) else { return };
+        let time = batch.batch.time;
+        batch.failure.clone_from(&fatal);
+        self.batch_ended(run);
+        // The sink's own policy is to stop, whatever the job's is for batches.
+        if let Some(message) = fatal
+            && self.failure.is_none()
+        {
+            self.failure = Some(DriverError::Batch { time, message });
         }
     }
 

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
 
+use super::engine::Engine;
 use super::error::DriverError;
 use super::event::{Command, Event};
 use super::status_board::StatusBoard;
@@ -19,6 +20,8 @@ pub struct JobHandle {
     events: Sender<Event>,
     board: Arc<StatusBoard>,
     thread: Option<JoinHandle<()>>,
+    /// Receivers and executors are the engine's: it lasts as long as the job.
+    _engine: Arc<Engine>,
 }
 
 /// Commands a job from another thread, such as a signal's. It does not keep the job alive.
@@ -42,11 +45,12 @@ impl JobControl {
 
 impl JobHandle {
     pub(super) fn new(
+        engine: Arc<Engine>,
         events: Sender<Event>,
         board: Arc<StatusBoard>,
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { events, board, thread: Some(thread) }
+        Self { events, board, thread: Some(thread), _engine: engine }
     }
 
     /// What commands the job from elsewhere.

@@ -29,7 +29,7 @@ use crate::limits::{
     BLOCK_INTERVAL_MAX, CONVERSION_SHARE, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX,
 };
 use crate::model::id::{SinkId, SourceId, StageId};
-use crate::model::pipeline::{JobSettings, Pipeline};
+use crate::model::pipeline::{JobSettings, OnBadRow, Pipeline};
 use crate::model::stage::JobPlan;
 use crate::plan::{PlanDefaults, plan};
 use crate::sink::SharedWriter;
@@ -64,6 +64,9 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
     let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(&board)));
     let stages = bind(&planned.plan, seed, &plugins, &port)?;
     let sinks = open_sinks(&pipeline, &planned.plan, &output, &engine.config.storage)?;
+    if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
+        engine.config.storage.append(path).map_err(DriverError::DeadLetter)?;
+    }
     let blocks = Arc::new(BlockManager::new(receivers_share(settings.block_budget_bytes)));
 
     // Unbounded by itself: blocks by the byte budget, tasks by the running batches, ticks by time.
@@ -97,7 +100,7 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
         .name(format!("job-{}", pipeline.name))
         .spawn(move || event_loop.run(&events))
         .map_err(system("the job's loop"))?;
-    Ok(JobHandle::new(sender, board, thread))
+    Ok(JobHandle::new(Arc::clone(engine), sender, board, thread))
 }
 
 fn bind(

@@ -22,7 +22,8 @@ use crate::plan::PluginCatalogue;
 use crate::wasm::WasmError;
 use crate::wasm::host_state::{GuestLogLevel, GuestPort};
 use crate::wasm::operator::GuestOperator;
-use crate::wasm::plugin::{Plugin, PluginLimits};
+use crate::wasm::plugin::Plugin;
+use crate::wasm::plugin_limits::PluginLimits;
 
 /// The plugins of a job by the names it gives them.
 #[derive(Debug, Clone, Default)]

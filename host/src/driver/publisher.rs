@@ -97,7 +97,8 @@ fn publish(
         let partitions: Vec<Vec<RecordBatch>> =
             dataset.iter().map(|partition| partition.to_vec()).collect();
         let Err(error) = sink.sink.publish(publication.time, &partitions) else { continue };
-        let message = format!("sink `{}` failed: {error}", sink.name);
+        // It names its sink.
+        let message = error.to_string();
         match sink.on_failure {
             OnFailure::Stop => fatal = fatal.or(Some(message)),
             OnFailure::Skip => board.tell(&JobEvent::SinkFailed {

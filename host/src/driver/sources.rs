@@ -130,20 +130,14 @@ impl JobSources {
             PartitionInput::Block(id) => {
                 let (blocks, id) = (Arc::clone(&self.blocks), *id);
                 Box::new(move || {
-                    let error = |message, domain| TaskError::Input {
+                    let block = blocks.get(id).ok_or_else(|| TaskError::Input {
                         input: id.to_string(),
-                        message,
-                        domain,
+                        message: "the block was released before its batch".to_owned(),
+                        domain: Domain::Internal,
                         retry: Retry::Never,
-                    };
-                    let block = blocks.get(id).ok_or_else(|| {
-                        error(
-                            "the block was released before its batch".to_owned(),
-                            Domain::Internal,
-                        )
                     })?;
                     match &block.failure {
-                        Some(reason) => Err(error(reason.clone(), Domain::User)),
+                        Some(reason) => Err(TaskError::BadRows(reason.clone())),
                         None => Ok(block.slices.clone()),
                     }
                 })

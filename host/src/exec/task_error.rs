@@ -25,6 +25,9 @@ pub enum TaskError {
         /// Whether reading again can help.
         retry: Retry,
     },
+    /// The rows came with bad ones, which their source does not allow.
+    #[error("{0}")]
+    BadRows(String),
     /// A list would hold more values than its offsets can count.
     #[error(
         "one partition has {found} values to group, at most 2147483647 fit one column of lists"
@@ -46,7 +49,7 @@ impl Classify for TaskError {
         match self {
             Self::Operator(error) => error.domain(),
             Self::Input { domain, .. } => *domain,
-            Self::TooManyValues { .. } => Domain::User,
+            Self::BadRows(_) | Self::TooManyValues { .. } => Domain::User,
             Self::Columns(_) | Self::Panic(_) => Domain::Internal,
         }
     }

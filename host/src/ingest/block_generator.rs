@@ -8,7 +8,8 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 
 use super::bad_row::BadRows;
-use super::decoder::{self, Decoded, Decoder};
+use super::decoder::{Decoded, Decoder};
+use super::format;
 use super::line_buffer::LineBuffer;
 use super::line_column::too_long;
 use crate::limits::{BLOCK_BYTES_MAX, CONVERT_BYTES};
@@ -54,7 +55,7 @@ impl BlockGenerator {
             line_bytes_max: source.line_bytes_max,
             interval_us: u64::try_from(interval.as_micros()).unwrap_or(u64::MAX),
             lines: LineBuffer::new(source.line_bytes_max),
-            decoder: decoder::for_source(source),
+            decoder: format::decoder(source),
             decoded: Decoded::new(&source.on_bad_row),
             slices: Vec::new(),
             slices_bytes: 0,

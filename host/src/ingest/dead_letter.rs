@@ -64,7 +64,8 @@ impl DeadLetter {
     ///
     /// # Errors
     /// When a row could not be written.
-    pub fn write(&self, rows: &[BadRow]) -> Result<(), StorageError> {
+    pub fn write(&self, rows: &[BadRow]) -> Result<(), IngestError> {
+        let failed = |source| IngestError::DeadLetter { name: self.source.clone(), source };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         for row in rows {
             let line = self.line(row);
@@ -72,7 +73,7 @@ impl DeadLetter {
             if bytes > open.bytes_max {
                 break;
             }
-            open.file.write(line.as_bytes())?;
+            open.file.write(line.as_bytes()).map_err(failed)?;
             open.bytes = bytes;
         }
         Ok(())

@@ -6,9 +6,7 @@
 use arrow_array::RecordBatch;
 
 use super::bad_row::BadRows;
-use super::json_columns::JsonColumns;
-use super::line_column::LineColumn;
-use crate::model::pipeline::{Format, OnBadRow, SourceDeclaration};
+use crate::model::pipeline::OnBadRow;
 
 /// What came of lines.
 #[derive(Debug)]
@@ -40,14 +38,6 @@ pub trait Decoder: Send {
 
     /// Bytes of the open slice.
     fn open_bytes(&self) -> usize;
-}
-
-/// The decoder of a source's format.
-pub fn for_source(source: &SourceDeclaration) -> Box<dyn Decoder> {
-    match source.format {
-        Format::Lines => Box::new(LineColumn::new(source.schema.to_arrow(), source.line_bytes_max)),
-        Format::Json => Box::new(JsonColumns::new(source.schema.clone(), source.line_bytes_max)),
-    }
 }
 
 /// Whole lines without their ends.

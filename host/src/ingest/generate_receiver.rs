@@ -23,11 +23,14 @@ pub struct Rate {
     pub lines_per_second: u64,
     /// Lines in all.
     pub lines: Option<u64>,
+    /// From when on, by the monotonic clock.
+    pub started_us: u64,
 }
 
 impl Rate {
-    /// Lines that must have been made so many microseconds after the start.
-    fn due(self, elapsed_us: u64) -> u64 {
+    /// Lines that must have been made by then.
+    fn due(self, now_us: u64) -> u64 {
+        let elapsed_us = now_us.saturating_sub(self.started_us);
         let by_clock = match self.lines_per_second {
             0 => u64::MAX,
             rate => {
@@ -109,10 +112,9 @@ pub(super) async fn run(
     mut stop: Stop,
 ) {
     intake.tell(ReceiverEvent::Connected { peer: "generated text".to_owned() });
-    let started_us = clock.monotonic_us();
     let mut made = 0;
     while rate.lines.is_none_or(|lines| made < lines) {
-        let due = rate.due(clock.monotonic_us().saturating_sub(started_us));
+        let due = rate.due(clock.monotonic_us());
         if due == made {
             if stop.sleep(PACE).await {
                 continue;
@@ -164,8 +166,8 @@ mod tests {
 
     #[test]
     fn what_is_due_follows_the_clock_and_the_end() {
-        let rate = Rate { lines_per_second: 10, lines: Some(25) };
-        assert_eq!([0, 99_999, 100_000, 9_000_000].map(|us| rate.due(us)), [0, 0, 1, 25]);
-        assert_eq!(Rate { lines_per_second: 0, lines: None }.due(0), u64::MAX);
+        let rate = Rate { lines_per_second: 10, lines: Some(25), started_us: 7 };
+        assert_eq!([7, 100_006, 100_007, 9_000_000].map(|us| rate.due(us)), [0, 0, 1, 25]);
+        assert_eq!(Rate { lines_per_second: 0, lines: None, started_us: 7 }.due(0), u64::MAX);
     }
 }

@@ -224,7 +224,8 @@ mod tests {
         storage.fail_after(0, io::ErrorKind::StorageFull);
         fill(&intake, b"\xff\nfine\n");
         intake.seal();
-        let failure = "cannot write `/dead/letters`: no space left on the disk";
+        let failure = "source `lines` cannot keep bad rows: cannot write `/dead/letters`: no \
+                       space left on the disk";
         assert_eq!(store.failures(), [Some(failure.to_owned())]);
     }
 }

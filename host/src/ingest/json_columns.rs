@@ -9,6 +9,7 @@ use arrow_array::RecordBatch;
 use arrow_json::ReaderBuilder;
 use arrow_schema::{DataType, SchemaRef};
 use arrow_select::concat::concat_batches;
+use serde::de::IgnoredAny;
 
 use super::decoder::{Decoded, Decoder, each_line};
 use super::json_reason::why_bad;
@@ -78,6 +79,10 @@ impl JsonColumns {
     }
 
     fn read(&mut self, lines: &[&[u8]]) -> Result<Option<RecordBatch>, String> {
+        for line in lines {
+            // Arrow's decoder takes much that is no JSON, such as `{"a":1,,"b":01 "c":2}`.
+            serde_json::from_slice::<IgnoredAny>(line).map_err(|error| error.to_string())?;
+        }
         let mut reader = match self.reader.take() {
             Some(reader) => reader,
             None => ReaderBuilder::new(Arc::clone(self.read_as.as_ref().unwrap_or(&self.arrow)))
@@ -224,6 +229,12 @@ mod tests {
             (r#"{"n": 1, "t": 2}"#, "column `t` is `2`, expected utf8"),
             (r#"{"n": 1, "t": ""}{"n": 1, "t": ""}"#, "a line is not JSON: trailing characters"),
             (r#"{"n": 1, "t": "", "x": 1.5"#, "a line is not JSON: EOF"),
+            (r#"{"n": 1,, "t": ""}"#, "a line is not JSON: key must be a string"),
+            (r#"{"n": 1 "t": ""}"#, "a line is not JSON: expected `,` or `}`"),
+            (r#"{"n": 01, "t": ""}"#, "a line is not JSON: invalid number"),
+            (r#"{"n": 1., "t": ""}"#, "a line is not JSON: invalid number"),
+            (r#"{"n": 1, "t": "", "x": -}"#, "a line is not JSON: invalid number"),
+            ("{\"n\": 1, \"t\": \"\0\"}", "a line is not JSON: control character"),
         ] {
             let lines = format!("{good}\n{line}\n{good}\n{good}\n");
             let (slices, bad, first) = decode("n:int64 t:utf8", &lines);

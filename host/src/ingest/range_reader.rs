@@ -13,7 +13,8 @@ use arrow_array::RecordBatch;
 use super::IngestError;
 use super::bad_row::BadRows;
 use super::dead_letter::DeadLetter;
-use super::decoder::{self, Decoded, Decoder};
+use super::decoder::{Decoded, Decoder};
+use super::format;
 use super::line_buffer::LineBuffer;
 use super::line_column::too_long;
 use crate::limits::{CONVERT_BYTES, FILE_RANGES_PER_BATCH_MAX, RECEIVE_BYTES};
@@ -61,7 +62,7 @@ impl RangeReader {
     pub fn read(&self, path: &Path, start: u64, end: u64) -> Result<RangeRows, IngestError> {
         let mut range = Range {
             lines: LineBuffer::of_range(self.source.line_bytes_max, start),
-            decoder: decoder::for_source(&self.source),
+            decoder: format::decoder(&self.source),
             decoded: Decoded::new(&self.source.on_bad_row),
             line_bytes_max: self.source.line_bytes_max,
         };
@@ -111,8 +112,7 @@ impl RangeReader {
         if kept_of.contains(&(path.to_owned(), start)) {
             return Ok(());
         }
-        let failed = |source| IngestError::DeadLetter { name: self.source.name.clone(), source };
-        dead_letter.write(&bad.rows).map_err(failed)?;
+        dead_letter.write(&bad.rows)?;
         // The ranges read longest ago are hardly tried again; which go does not matter much.
         if kept_of.len() == FILE_RANGES_PER_BATCH_MAX {
             kept_of.pop_first();

@@ -1,18 +1,15 @@
 //! Ingest: what every receiver is given, and how it hears that it must stop.
 //!
-//! Takes a source's declaration. Gives the future that receives it. Never occupies a core: a
-//! receiver only runs while its source has something for it.
+//! Takes ports of the driver. Gives them to receivers as one value. Never knows which receivers
+//! there are.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::reconnect::Reconnect;
-use super::{EventPort, generate_receiver, socket_receiver, stdin_receiver};
-use crate::ingest::intake::Intake;
+use super::EventPort;
 use crate::model::block_store::BlockStore;
-use crate::model::pipeline::{SourceConnector, SourceDeclaration};
 use crate::sys::clock::Clock;
 use crate::sys::entropy::Entropy;
 use crate::sys::storage::Storage;
@@ -69,30 +66,5 @@ impl Stop {
             () = self.asked() => false,
             () = tokio::time::sleep(wait) => true,
         }
-    }
-}
-
-/// Receives a source until it ends or is stopped. Files are no receiver's work: they are planned.
-pub(super) async fn run(
-    source: SourceDeclaration,
-    intake: Arc<Intake>,
-    ports: ReceiverPorts,
-    settings: ReceiverSettings,
-    stop: Stop,
-) {
-    match &source.connector {
-        SourceConnector::Socket { address } => {
-            let (first, longest) = (settings.reconnect_first, settings.reconnect_max);
-            let reconnect = Reconnect::new(first, longest, ports.entropy);
-            socket_receiver::run(address, &intake, reconnect, stop).await;
-        }
-        SourceConnector::Generate { lines_per_second, words_per_line, vocabulary, lines } => {
-            let text = generate_receiver::Text::new(settings.seed, *words_per_line, *vocabulary);
-            let rate =
-                generate_receiver::Rate { lines_per_second: *lines_per_second, lines: *lines };
-            generate_receiver::run(text, rate, &intake, &*ports.clock, stop).await;
-        }
-        SourceConnector::Stdin => stdin_receiver::run(std::io::stdin(), &intake, stop).await,
-        SourceConnector::Files { .. } => {}
     }
 }

@@ -14,8 +14,8 @@ use tokio::task::{AbortHandle, JoinHandle};
 use super::block_generator::BlockGenerator;
 use super::dead_letter::DeadLetter;
 use super::intake::Intake;
-use super::receiver::{self, ReceiverPorts, ReceiverSettings, Stop};
-use super::{IngestError, ReceiverEvent};
+use super::receiver::{ReceiverPorts, ReceiverSettings, Stop};
+use super::{IngestError, ReceiverEvent, connector};
 use crate::limits::{RECEIVER_STOP_WAIT_MAX, SEAL_WAIT_MAX};
 use crate::model::id::SourceId;
 use crate::model::pipeline::{SourceConnector, SourceDeclaration, check_socket_address};
@@ -54,7 +54,8 @@ impl Supervisor {
         let (mut intakes, mut receivers) = (Vec::new(), Vec::new());
         for (source, intake) in ready {
             let (source, ports, stopped) = (source.clone(), ports.clone(), stopped.clone());
-            let receiver = receiver::run(source, Arc::clone(&intake), ports, settings, stopped);
+            let receiver =
+                connector::receive(source, Arc::clone(&intake), ports, settings, stopped);
             let receiver = runtime.spawn(receiver);
             receivers.push(receiver.abort_handle());
             runtime.spawn(watch_over(receiver, Arc::clone(&intake), running.clone()));

@@ -100,14 +100,19 @@ impl ColumnType {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    /// The type of a word inside so many lists. It is a stranger's word: the depth is looked at
+    /// before going deeper.
+    fn parse(word: &str, depth: usize) -> Option<Self> {
         let word = word.trim();
+        if depth > LIST_DEPTH_MAX {
+            return None;
+        }
         if let Some(inner) = word.strip_prefix("list<").and_then(|rest| rest.strip_suffix('>')) {
             let (inner, nullable) = match inner.trim().strip_suffix('?') {
                 Some(item) => (item, true),
                 None => (inner, false),
             };
-            return Some(Self::List(Box::new(Self::parse(inner)?), nullable));
+            return Some(Self::List(Box::new(Self::parse(inner, depth + 1)?), nullable));
         }
         if let Some(inner) = word.strip_prefix("decimal128(").and_then(|w| w.strip_suffix(')')) {
             let (precision, scale) = inner.split_once(',')?;
@@ -134,8 +139,7 @@ impl FromStr for ColumnType {
     type Err = ColumnTypeError;
 
     fn from_str(word: &str) -> Result<Self, ColumnTypeError> {
-        Self::parse(word)
-            .filter(|parsed| parsed.list_depth() <= LIST_DEPTH_MAX)
+        Self::parse(word, 0)
             .ok_or_else(|| ColumnTypeError { found: word.chars().take(80).collect() })
     }
 }
@@ -193,5 +197,8 @@ mod tests {
             let error = word.parse::<ColumnType>().expect_err(word);
             assert!(error.to_string().contains("timestamp"), "{error}");
         }
+        // Deep enough to use up any stack, if it were followed down.
+        let deep = format!("{}bool{}", "list<".repeat(1 << 20), ">".repeat(1 << 20));
+        assert_eq!(deep.parse::<ColumnType>().expect_err("it is too deep").found.len(), 80);
     }
 }

@@ -5,12 +5,14 @@
 
 use ahash::RandomState;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{ByteArrayType, GenericBinaryType, GenericStringType};
+use arrow_array::types::{
+    ByteArrayType, Date32Type, GenericBinaryType, GenericStringType, Int32Type, Int64Type,
+    TimestampMicrosecondType, UInt64Type,
+};
 use arrow_array::{Array, ArrayRef, GenericByteArray};
 use arrow_row::{RowConverter, SortField};
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 
 use super::canonical::canonical_keys;
 
@@ -39,52 +41,131 @@ pub fn group_rows(keys: &[ArrayRef], rows: usize) -> Result<Groups, ArrowError> 
         let first_rows = if rows == 0 { Vec::new() } else { vec![0] };
         return Ok(Groups { group_of_row: vec![0; rows], first_rows });
     };
-    if keys.len() == 1 && first.null_count() == 0 {
-        match first.data_type() {
-            DataType::Utf8 => {
-                return Ok(group_bytes::<GenericStringType<i32>>(first.as_bytes()));
-            }
-            DataType::Binary => {
-                return Ok(group_bytes::<GenericBinaryType<i32>>(first.as_bytes()));
-            }
-            _ => {}
-        }
+    if keys.len() == 1
+        && first.null_count() == 0
+        && let Some(groups) = group_column(first)
+    {
+        return Ok(groups);
     }
     let keys = canonical_keys(keys);
     let fields = keys.iter().map(|key| SortField::new(key.data_type().clone())).collect();
     let converter = RowConverter::new(fields)?;
     let encoded = converter.convert_columns(&keys)?;
-    Ok(group_by(rows, |row| encoded.row(row).data()))
+    Ok(group_by(rows, |row| Key::of_bytes(encoded.row(row).data())))
 }
 
-/// The common case without encoding: one column of texts or bytes, none null.
+/// The common cases without encoding: one column without nulls, of text, bytes or whole numbers.
+fn group_column(keys: &ArrayRef) -> Option<Groups> {
+    macro_rules! numbers {
+        ($type:ty) => {{
+            let values = keys.as_primitive::<$type>().values();
+            group_by(values.len(), |row| Key::Short(values[row] as u128))
+        }};
+    }
+    Some(match keys.data_type() {
+        DataType::Utf8 => group_bytes::<GenericStringType<i32>>(keys.as_bytes()),
+        DataType::Binary => group_bytes::<GenericBinaryType<i32>>(keys.as_bytes()),
+        DataType::Int32 => numbers!(Int32Type),
+        DataType::Int64 => numbers!(Int64Type),
+        DataType::UInt64 => numbers!(UInt64Type),
+        DataType::Date32 => numbers!(Date32Type),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => numbers!(TimestampMicrosecondType),
+        _ => return None,
+    })
+}
+
 fn group_bytes<T: ByteArrayType<Offset = i32>>(keys: &GenericByteArray<T>) -> Groups {
     let (offsets, data) = (keys.value_offsets(), keys.value_data());
-    group_by(keys.len(), |row| &data[offsets[row] as usize..offsets[row + 1] as usize])
+    group_by(keys.len(), |row| Key::at(data, offsets[row] as usize, offsets[row + 1] as usize))
 }
 
-/// Groups rows whose keys have equal bytes.
-fn group_by<'a>(rows: usize, key_of: impl Fn(usize) -> &'a [u8]) -> Groups {
-    // Keyed: crafted keys must not share a chain. Only equality reaches the output.
-    let hasher = RandomState::new();
-    let mut table: HashTable<(u64, u32)> = HashTable::with_capacity(rows.min(8192));
+/// A key as it is hashed and compared. Within one column equal values give equal keys.
+#[derive(Clone, Copy)]
+enum Key<'a> {
+    /// A value that fits a register pair: no call, no look into memory.
+    Short(u128),
+    /// A longer one, as bytes.
+    Long(&'a [u8]),
+}
+
+impl<'a> Key<'a> {
+    /// Bytes of the longest short key; the byte above them holds the length.
+    const SHORT_MAX: usize = size_of::<u128>() - 1;
+
+    #[inline]
+    fn at(data: &'a [u8], start: usize, end: usize) -> Self {
+        let length = end - start;
+        if length > Self::SHORT_MAX {
+            return Self::Long(&data[start..end]);
+        }
+        let bytes = match data[start..].first_chunk() {
+            Some(chunk) => u128::from_le_bytes(*chunk) & ((1 << (8 * length)) - 1),
+            None => {
+                let mut chunk = [0; size_of::<u128>()];
+                chunk[..length].copy_from_slice(&data[start..end]);
+                u128::from_le_bytes(chunk)
+            }
+        };
+        Self::Short(bytes | (length as u128) << (8 * Self::SHORT_MAX))
+    }
+
+    #[inline]
+    fn of_bytes(bytes: &'a [u8]) -> Self {
+        Self::at(bytes, 0, bytes.len())
+    }
+}
+
+/// Keys of one batch with their groups. Keyed hashes: crafted keys must not share a chain. Only
+/// equality reaches the output.
+struct Table {
+    hasher: RandomState,
+    short: HashTable<(u128, u32)>,
+    long: HashTable<(u64, u32)>,
+}
+
+impl Table {
+    fn for_rows(rows: usize) -> Self {
+        let short = HashTable::with_capacity(rows.min(8192));
+        Self { hasher: RandomState::new(), short, long: HashTable::new() }
+    }
+
+    /// The group of the key, a new one if it is the first of it.
+    #[inline]
+    fn group_of<'a>(&mut self, key: Key<'a>, known: impl Fn(u32) -> Key<'a>, new: u32) -> u32 {
+        let Self { hasher, short, long } = self;
+        match key {
+            Key::Short(key) => {
+                let hash_of = |key: u128| hasher.hash_one(key);
+                let same = |other: &(u128, u32)| other.0 == key;
+                short
+                    .entry(hash_of(key), same, |&(key, _)| hash_of(key))
+                    .or_insert((key, new))
+                    .get()
+                    .1
+            }
+            Key::Long(key) => {
+                let hash = hasher.hash_one(key);
+                let same = |&(other, group): &(u64, u32)| {
+                    other == hash && matches!(known(group), Key::Long(known) if known == key)
+                };
+                long.entry(hash, same, |&(hash, _)| hash).or_insert((hash, new)).get().1
+            }
+        }
+    }
+}
+
+/// Groups rows of equal keys.
+fn group_by<'a>(rows: usize, key_of: impl Fn(usize) -> Key<'a>) -> Groups {
+    let mut table = Table::for_rows(rows);
     let mut first_rows: Vec<u32> = Vec::new();
     let mut group_of_row = Vec::with_capacity(rows);
     for row in 0..rows {
-        let key = key_of(row);
-        let hash = hasher.hash_one(key);
-        let same = |&(other, group): &(u64, u32)| {
-            other == hash && key_of(first_rows[group as usize] as usize) == key
-        };
-        let group = match table.entry(hash, same, |&(hash, _)| hash) {
-            Entry::Occupied(found) => found.get().1,
-            Entry::Vacant(free) => {
-                let group = first_rows.len() as u32;
-                free.insert((hash, group));
-                first_rows.push(row as u32);
-                group
-            }
-        };
+        let new = first_rows.len() as u32;
+        let known = |group: u32| key_of(first_rows[group as usize] as usize);
+        let group = table.group_of(key_of(row), known, new);
+        if group == new {
+            first_rows.push(row as u32);
+        }
         group_of_row.push(group);
     }
     Groups { group_of_row, first_rows }
@@ -109,6 +190,21 @@ mod tests {
     fn groups_are_numbered_as_first_seen() {
         let words: ArrayRef = Arc::new(StringArray::from(vec!["b", "a", "b", "", "a", ""]));
         check(&[words], &[0, 1, 0, 2, 1, 2], &[0, 1, 3]);
+    }
+
+    #[test]
+    fn keys_differ_by_length_and_by_their_last_byte() {
+        let long = "x".repeat(15);
+        let texts = ["", "\0", "\0\0", &long, &(long.clone() + "x"), &(long.clone() + "y")];
+        let twice: Vec<&str> = texts.into_iter().chain(texts).collect();
+        let words: ArrayRef = Arc::new(StringArray::from(twice));
+        check(&[words], &[0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5], &[0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn whole_numbers_are_keys_as_they_are() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![-1, 1, -1, i64::MIN, 0, 1]));
+        check(&[numbers], &[0, 1, 0, 2, 3, 1], &[0, 1, 3, 4]);
     }
 
     #[test]

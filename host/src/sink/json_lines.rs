@@ -35,7 +35,7 @@ impl EncoderFactory for SpelledTimes {
         array: &'a dyn Array,
         _options: &'a EncoderOptions,
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
-        let spell: Box<dyn Fn(&mut String, usize) + 'a> = match array.data_type() {
+        let spell: Spell<'a> = match array.data_type() {
             DataType::Timestamp(..) => {
                 let times = array.as_primitive::<TimestampMicrosecondType>();
                 Box::new(|to, row| write_time(to, times.value(row)))
@@ -51,8 +51,11 @@ impl EncoderFactory for SpelledTimes {
     }
 }
 
+/// Writes the value of a row.
+type Spell<'a> = Box<dyn Fn(&mut String, usize) + 'a>;
+
 struct Spelled<'a> {
-    spell: Box<dyn Fn(&mut String, usize) + 'a>,
+    spell: Spell<'a>,
     text: String,
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::limits;
 use crate::model::operator::TaskFacts;
-use crate::wasm::plugin::PluginLimits;
+use crate::wasm::plugin_limits::PluginLimits;
 
 /// A task used more CPU time than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -10,7 +10,7 @@ use super::cpu_time::CpuMeter;
 use super::store_limits::StoreLimits;
 use crate::limits;
 use crate::model::text::{escape, is_plain};
-use crate::wasm::plugin::PluginLimits;
+use crate::wasm::plugin_limits::PluginLimits;
 
 /// How much a guest thinks a log line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

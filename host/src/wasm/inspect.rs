@@ -179,6 +179,7 @@ struct Walk {
     allocations: FuncValidatorAllocations,
     modules: usize,
     functions: usize,
+    types: usize,
     depth: usize,
 }
 
@@ -187,46 +188,67 @@ impl Walk {
         let mut validator = Validator::new_with_features(engine::FEATURES);
         let mut parser = Parser::new(0);
         parser.set_features(engine::FEATURES);
-        let (mut rest, mut outer) = (bytes, Vec::new());
+        let truncated = || ComponentError::Truncated { found: bytes.len() };
+        // Where what is read ends, and what is around it with its end.
+        let (mut at, mut end, mut outer) = (0, bytes.len(), Vec::new());
         loop {
-            let at_end = rest.is_empty() && outer.is_empty();
-            let (consumed, payload) = match parser.parse(rest, at_end).map_err(invalid)? {
-                Chunk::Parsed { consumed, payload } => (consumed, payload),
-                Chunk::NeedMoreData(_) => {
-                    return Err(ComponentError::Truncated { found: bytes.len() });
-                }
+            let (consumed, payload) = match parser.parse(&bytes[at..], at == end) {
+                Ok(Chunk::Parsed { consumed, payload }) => (consumed, payload),
+                Ok(Chunk::NeedMoreData(_)) => return Err(truncated()),
+                Err(error) => return Err(invalid(error)),
             };
-            rest = &rest[consumed..];
+            at += consumed;
             self.depth = outer.len();
-            self.count(&payload)?;
+            self.count(&payload, bytes)?;
+            let inner_end = match &payload {
+                Payload::ModuleSection { unchecked_range, .. }
+                | Payload::ComponentSection { unchecked_range, .. } => unchecked_range.end,
+                _ => at,
+            };
+            if inner_end > bytes.len() {
+                return Err(truncated());
+            }
             match validator.payload(&payload).map_err(invalid)? {
                 ValidPayload::Ok => {}
                 ValidPayload::Func(function, body) => self.check_function(function, &body)?,
                 ValidPayload::Parser(inner) => {
-                    outer.push(std::mem::replace(&mut parser, inner));
+                    outer.push((std::mem::replace(&mut parser, inner), end));
+                    end = inner_end;
                 }
                 ValidPayload::End(_) => match outer.pop() {
-                    Some(parent) => parser = parent,
+                    Some(around) => (parser, end) = around,
                     None => return Ok(self.facts),
                 },
             }
         }
     }
 
-    fn count(&mut self, payload: &Payload<'_>) -> Result<(), ComponentError> {
+    /// Looks at a section before the validator reads what is in it.
+    fn count(&mut self, payload: &Payload<'_>, bytes: &[u8]) -> Result<(), ComponentError> {
         match payload {
             Payload::Version { encoding: Encoding::Module, .. } => {
                 self.modules += 1;
                 bound("core modules", self.modules, limits::COMPONENT_MODULES_MAX)
             }
+            Payload::Version { encoding: Encoding::Component, .. } => {
+                bound("components within components", self.depth, limits::COMPONENT_NESTING_MAX)
+            }
             Payload::FunctionSection(section) => {
                 self.functions = self.functions.saturating_add(section.count() as usize);
                 bound("functions", self.functions, limits::COMPONENT_FUNCTIONS_MAX)
             }
-            Payload::ImportSection(section) => bound_names("imports", section.count()),
-            Payload::ExportSection(section) => bound_names("exports", section.count()),
+            Payload::TypeSection(section) => self.count_types(section.count()),
+            Payload::CoreTypeSection(section) => self.count_types(section.count()),
+            Payload::ComponentTypeSection(section) => {
+                self.count_types(section.count())?;
+                let inner = inner_types(bytes.get(section.range()).unwrap_or_default());
+                bound("types within types", inner, limits::COMPONENT_INNER_TYPES_MAX)
+            }
+            Payload::ImportSection(section) => bound_names("imports", 0, section.count()),
+            Payload::ExportSection(section) => bound_names("exports", 0, section.count()),
             Payload::ComponentImportSection(section) => {
-                bound_names("imports", section.count())?;
+                // A component may have several such sections.
+                bound_names("imports", self.facts.imports.len(), section.count())?;
                 for import in section.clone() {
                     let name = import.map_err(invalid)?.name.name;
                     self.note(name, |facts| &mut facts.imports);
@@ -234,7 +256,7 @@ impl Walk {
                 Ok(())
             }
             Payload::ComponentExportSection(section) => {
-                bound_names("exports", section.count())?;
+                bound_names("exports", self.facts.exports.len(), section.count())?;
                 for export in section.clone() {
                     let name = export.map_err(invalid)?.name.name;
                     self.note(name, |facts| &mut facts.exports);
@@ -243,6 +265,11 @@ impl Walk {
             }
             _ => Ok(()),
         }
+    }
+
+    fn count_types(&mut self, count: u32) -> Result<(), ComponentError> {
+        self.types = self.types.saturating_add(count as usize);
+        bound("types", self.types, limits::COMPONENT_TYPES_MAX)
     }
 
     /// Names of nested components are their own affair.
@@ -282,6 +309,12 @@ impl Walk {
     }
 }
 
+/// Types of components and instances that stand within another type, or a few more: a declaration
+/// (1) of a type of a component or an instance (0x41, 0x42). Not parsed, since parsing recurses.
+fn inner_types(section: &[u8]) -> usize {
+    section.windows(2).filter(|pair| matches!(pair, [1, 0x41 | 0x42])).count()
+}
+
 fn bound(what: &'static str, found: usize, allowed: usize) -> Result<(), ComponentError> {
     if found <= allowed {
         return Ok(());
@@ -289,8 +322,9 @@ fn bound(what: &'static str, found: usize, allowed: usize) -> Result<(), Compone
     Err(ComponentError::Bound { what, found, allowed })
 }
 
-fn bound_names(what: &'static str, count: u32) -> Result<(), ComponentError> {
-    bound(what, count as usize, limits::COMPONENT_NAMES_MAX as usize)
+fn bound_names(what: &'static str, before: usize, count: u32) -> Result<(), ComponentError> {
+    let found = before.saturating_add(count as usize);
+    bound(what, found, limits::COMPONENT_NAMES_MAX as usize)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]

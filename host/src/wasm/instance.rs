@@ -8,7 +8,8 @@ use wasmtime::{Store, UpdateDeadline};
 use super::bindings::latest::exports::tidemill::plugin::{folds, operators};
 use super::cpu_time;
 use super::host_state::{Caller, HostState};
-use super::plugin::{Plugin, PluginCode, PluginLimits};
+use super::plugin_code::PluginCode;
+use super::plugin_limits::PluginLimits;
 use super::trap::Fault;
 use crate::limits;
 use crate::model::operator::TaskFacts;
@@ -24,14 +25,14 @@ pub(super) struct LiveInstance {
 impl LiveInstance {
     /// A fresh instance with the budgets of this task.
     pub(super) fn for_task(
-        plugin: &Plugin,
+        code: &PluginCode,
+        limits: &PluginLimits,
         facts: &TaskFacts,
         caller: Caller,
     ) -> Result<Self, Fault> {
-        let limits = plugin.limits();
         let cpu = cpu_time::budget(limits, facts);
         let copied = limits.answer.bytes.saturating_add(limits::CALL_OUTPUT_SLACK_BYTES);
-        Self::start(plugin.code(), HostState::new(limits, cpu, caller), copied)
+        Self::start(code, HostState::new(limits, cpu, caller), copied)
     }
 
     /// A fresh instance that is only asked to describe itself.

@@ -81,8 +81,11 @@ impl GuestOperator {
                 instance.set_caller(&self.caller);
                 instance
             }
-            None => LiveInstance::for_task(&self.plugin, &scope.facts, self.caller.clone())
-                .map_err(|fault| self.error(fault))?,
+            None => {
+                let (code, limits) = (self.plugin.code(), self.plugin.limits());
+                LiveInstance::for_task(code, limits, &scope.facts, self.caller.clone())
+                    .map_err(|fault| self.error(fault))?
+            }
         };
         let result = call(&mut instance).map_err(|fault| self.error(fault))?;
         scope.keep(self.plugin.id(), instance);

@@ -5,73 +5,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-use wasmtime::component::InstancePre;
 
 use super::bindings;
-use super::bindings::latest::exports::tidemill::plugin::{folds, operators};
-use super::exchange::AnswerLimits;
-use super::host_state::{Caller, HostState, SilentPort};
+use super::engine::EpochTicker;
+use super::host_state::{Caller, SilentPort};
 use super::inspect::ComponentFacts;
 use super::instance::LiveInstance;
-use super::sandbox::Sandbox;
+use super::plugin_code::PluginCode;
+use super::plugin_limits::PluginLimits;
 use super::trap::{self, Fault};
 use super::{WasmError, description};
-use crate::limits;
 use crate::model::description::PluginDescription;
-
-/// What the instances of a plugin may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PluginLimits {
-    /// Linear memory, all memories of an instance together.
-    pub memory_bytes: usize,
-    /// CPU time of a task, and of `describe`.
-    pub cpu_base: Duration,
-    /// CPU time granted beyond that for each row of a task's input.
-    pub cpu_per_row: Duration,
-    /// CPU time granted beyond that for each byte of a task's input.
-    pub cpu_per_byte: Duration,
-    /// What one call may give back.
-    pub answer: AnswerLimits,
-    /// Bytes of log of a task.
-    pub log_bytes: usize,
-}
-
-impl Default for PluginLimits {
-    fn default() -> Self {
-        Self {
-            memory_bytes: limits::INSTANCE_MEMORY_BYTES_MAX,
-            cpu_base: limits::TASK_CPU_BASE,
-            cpu_per_row: limits::TASK_CPU_PER_ROW,
-            cpu_per_byte: limits::TASK_CPU_PER_BYTE,
-            answer: AnswerLimits::default(),
-            log_bytes: limits::TASK_LOG_BYTES_MAX,
-        }
-    }
-}
-
-/// The code of a plugin, bound to its imports, with the places of what it exports.
-pub(super) struct PluginCode {
-    pub(super) pre: InstancePre<HostState>,
-    pub(super) operators: operators::GuestIndices,
-    pub(super) folds: Option<folds::GuestIndices>,
-}
-
-impl PluginCode {
-    pub(super) fn new(
-        pre: InstancePre<HostState>,
-        facts: &ComponentFacts,
-    ) -> wasmtime::Result<Self> {
-        let operators = operators::GuestIndices::new(&pre)?;
-        let folds = if facts.exports_interface("folds") {
-            Some(folds::GuestIndices::new(&pre)?)
-        } else {
-            None
-        };
-        Ok(Self { pre, operators, folds })
-    }
-}
 
 /// A loaded plugin.
 pub struct Plugin {
@@ -83,7 +27,7 @@ pub struct Plugin {
     limits: PluginLimits,
     code: PluginCode,
     /// Keeps the epoch ticking for as long as anyone can call.
-    _sandbox: Arc<Sandbox>,
+    _ticker: Arc<EpochTicker>,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -102,7 +46,7 @@ pub(super) struct Origin {
 impl Plugin {
     /// Asks the plugin what it is, on an instance of its own, and checks the answer.
     pub(super) fn describe(
-        sandbox: Arc<Sandbox>,
+        ticker: Arc<EpochTicker>,
         code: PluginCode,
         origin: Origin,
         limits: PluginLimits,
@@ -124,7 +68,7 @@ impl Plugin {
             description: description::check(described, missing_folds)?,
             limits,
             code,
-            _sandbox: sandbox,
+            _ticker: ticker,
         })
     }
 

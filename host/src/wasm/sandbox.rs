@@ -13,7 +13,9 @@ use super::artefact::{ArtefactName, ArtefactStore};
 use super::compile::{self, Compiler};
 use super::engine::{self, EpochTicker};
 use super::host_state::HostState;
-use super::plugin::{Origin, Plugin, PluginCode, PluginLimits};
+use super::plugin::{Origin, Plugin};
+use super::plugin_code::PluginCode;
+use super::plugin_limits::PluginLimits;
 use super::{WasmError, escaped_words, host_func, inspect};
 use crate::limits;
 
@@ -34,7 +36,7 @@ pub struct Sandbox {
     linker: Linker<HostState>,
     artefacts: ArtefactStore,
     compiler: Compiler,
-    _ticker: EpochTicker,
+    ticker: Arc<EpochTicker>,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -55,18 +57,14 @@ impl Sandbox {
         let artefacts = ArtefactStore::open(&artefact_dir)?;
         let ticker = EpochTicker::start(&engine)
             .map_err(|error| WasmError::Engine { reason: error.to_string() })?;
-        Ok(Arc::new(Self { engine, linker, artefacts, compiler, _ticker: ticker }))
+        Ok(Arc::new(Self { engine, linker, artefacts, compiler, ticker: Arc::new(ticker) }))
     }
 
     /// Loads a component.
     ///
     /// # Errors
     /// Says what is wrong with it, from its first byte to its description.
-    pub fn load(
-        self: &Arc<Self>,
-        bytes: &[u8],
-        limits: PluginLimits,
-    ) -> Result<Arc<Plugin>, WasmError> {
+    pub fn load(&self, bytes: &[u8], limits: PluginLimits) -> Result<Arc<Plugin>, WasmError> {
         let facts = inspect::inspect(bytes)?;
         let digest = blake3::hash(bytes).to_hex().to_string();
         let component = self.component(&digest, bytes)?;
@@ -76,18 +74,14 @@ impl Sandbox {
             .and_then(|pre| PluginCode::new(pre, &facts))
             .map_err(|error| WasmError::Interface { reason: escaped_words(&error) })?;
         let origin = Origin { digest, bytes: bytes.len(), facts };
-        Plugin::describe(Arc::clone(self), code, origin, limits).map(Arc::new)
+        Plugin::describe(Arc::clone(&self.ticker), code, origin, limits).map(Arc::new)
     }
 
     /// Loads the component in a file.
     ///
     /// # Errors
     /// As [`Sandbox::load`], and when there is no such file.
-    pub fn load_file(
-        self: &Arc<Self>,
-        path: &Path,
-        limits: PluginLimits,
-    ) -> Result<Arc<Plugin>, WasmError> {
+    pub fn load_file(&self, path: &Path, limits: PluginLimits) -> Result<Arc<Plugin>, WasmError> {
         self.load(&read(path)?, limits)
     }
 

@@ -109,9 +109,17 @@ fn trap_words(trap: Trap) -> String {
             format!("it used up its stack, limit is {} bytes", limits::GUEST_STACK_BYTES)
         }
         Trap::UnreachableCodeReached => "it trapped: `unreachable` was reached".to_owned(),
+        // Most compilers put a guest's own stack at the start of its memory.
+        Trap::MemoryOutOfBounds => {
+            "it trapped: it reached out of its memory; recursion without an end does so when it \
+             has used up the guest's stack"
+                .to_owned()
+        }
         // Wasmtime's words for other traps are its own, without anything of the guest.
         other => {
-            format!("it trapped: {}", escape(&other.to_string(), limits::GUEST_TEXT_BYTES_MAX))
+            let words = other.to_string();
+            let words = words.strip_prefix("wasm trap: ").unwrap_or(&words);
+            format!("it trapped: {}", escape(words, limits::GUEST_TEXT_BYTES_MAX))
         }
     }
 }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use tidemill::wasm::WasmError;
 use tidemill::wasm::compile::{Compiler, CompilerProgram};
-use tidemill::wasm::plugin::{Plugin, PluginLimits};
+use tidemill::wasm::plugin::Plugin;
+use tidemill::wasm::plugin_limits::PluginLimits;
 use tidemill::wasm::sandbox::{Sandbox, SandboxConfig};
 
 use super::handmade::Handmade;

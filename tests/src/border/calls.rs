@@ -88,20 +88,6 @@ fn task_keeps_one_instance_and_no_task_sees_anothers() {
 }
 
 #[test]
-fn instance_is_dropped_after_a_failure() {
-    let plugin = unruly();
-    let calls = operator(&plugin, vec![step("calls")]);
-    for bad in [step("trap_at"), step("fail_at")] {
-        let mut task = task();
-        calls.apply(&mut task, false, &texts(&["a"])).expect("it succeeds");
-        let bad = operator(&plugin, vec![bad]);
-        bad.apply(&mut task, false, &texts(&["a"])).expect_err("it fails");
-        let batch = rows(calls.apply(&mut task, false, &texts(&["a"])).expect("it succeeds"));
-        assert_eq!(batch.column(0).as_primitive::<Int64Type>().value(0), 1);
-    }
-}
-
-#[test]
 fn log_of_a_task_is_escaped_and_bounded() {
     let heard = Arc::new(Heard::default());
     let flood = step_with("flood_log", "lines", 100_000);

@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
+use tidemill::limits::GUEST_STACK_BYTES;
 use tidemill::model::operator::{Operator, OperatorError};
 use tidemill::wasm::WasmError;
-use tidemill::wasm::plugin::PluginLimits;
+use tidemill::wasm::plugin_limits::PluginLimits;
 
 use super::handmade::Handmade;
 use super::rig::{operator, sandbox, step, task, texts};
@@ -72,6 +73,17 @@ fn loop_after_the_return_runs_out_of_cpu_time() {
         r#"(func (export "cabi_post_tidemill:plugin/operators@0.1.0#apply") (param i32) {FOREVER})"#
     );
     assert_eq!(call_error(&Handmade { fields, ..Handmade::default() }).code, "cpu-time");
+}
+
+/// A guest without a stack of its own in memory, as a compiler may make one of a small function.
+#[test]
+fn recursion_without_end_uses_up_the_stack_and_is_named() {
+    let down = "(func $down (param i32) (result i32)
+        (i32.add (call $down (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))";
+    let apply = "(call $down (i32.const 0))".to_owned();
+    let error = call_error(&Handmade { apply, fields: down.to_owned(), ..Handmade::default() });
+    let expected = format!("it used up its stack, limit is {GUEST_STACK_BYTES} bytes");
+    assert_eq!((error.code, error.message), ("trap", expected));
 }
 
 #[test]

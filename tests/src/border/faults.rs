@@ -1,14 +1,17 @@
 //! Calls that fail: each kind of fault has its code, its words, and no word of the guest unescaped.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_array::BinaryArray;
-use std::sync::Arc;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{BinaryArray, RecordBatch};
 use tidemill::error::Domain;
-use tidemill::model::operator::{Operator, OperatorError};
+use tidemill::model::operator::{AppliedRows, Operator, OperatorError, TaskScope};
 use tidemill::model::stage::ChainStep;
 use tidemill::wasm::exchange::AnswerLimits;
-use tidemill::wasm::plugin::PluginLimits;
+use tidemill::wasm::plugin::Plugin;
+use tidemill::wasm::plugin_limits::PluginLimits;
 
 use super::rig::{batch_of, operator, step, step_with, task, texts, unruly, unruly_within};
 
@@ -53,7 +56,9 @@ fn failure_carries_the_guests_words_and_row() {
 #[test]
 fn deep_recursion_ends_in_a_trap() {
     // Which of its two stacks a guest uses up first is its compiler's choice.
-    assert_eq!(fault(PluginLimits::default(), vec![step("recurse")]).code, "trap");
+    let error = fault(PluginLimits::default(), vec![step("recurse")]);
+    assert_eq!((error.code, error.operator.as_str()), ("trap", "p.recurse"));
+    assert!(error.message.contains("stack"), "{error}");
 }
 
 #[test]
@@ -108,13 +113,17 @@ fn large_answer_is_past_the_output_limit() {
     assert_eq!(error.code, "output-limit");
 }
 
+/// What makes the guest answer with one row, but no nodes and no buffers for it: rows 1; no nodes,
+/// no buffers, no selection, no origin, nothing rejected.
+fn malformed() -> RecordBatch {
+    let told: Vec<u8> = [1_u32, 0, 0, 0, 0, 0].iter().flat_map(|n| n.to_le_bytes()).collect();
+    batch_of(Arc::new(BinaryArray::from(vec![told.as_slice()])))
+}
+
 #[test]
 fn answers_as_told_are_checked() {
     let operator = operator(&unruly(), vec![step("answer")]);
-    // Rows 1; no nodes, no buffers, no selection, no origin, nothing rejected.
-    let told: Vec<u8> = [1_u32, 0, 0, 0, 0, 0].iter().flat_map(|n| n.to_le_bytes()).collect();
-    let input = batch_of(Arc::new(BinaryArray::from(vec![told.as_slice()])));
-    let error = operator.apply(&mut task(), false, &input).expect_err("it is malformed");
+    let error = operator.apply(&mut task(), false, &malformed()).expect_err("it is malformed");
     assert_eq!(error.code, "malformed");
     assert_eq!(error.message, "the answer has 0 nodes, expected 1 for its columns");
 }
@@ -126,4 +135,38 @@ fn rows_of_other_columns_are_the_hosts_fault() {
     let error = operator.apply(&mut task(), false, &numbers).expect_err("it does not fit");
     assert_eq!((error.code, error.domain), ("kind", Domain::Internal));
     assert_eq!(error.message, "the input has columns `int64`, expected `utf8`");
+}
+
+/// The calls that the task's instance has had, this one among them.
+fn calls(plugin: &Arc<Plugin>, task: &mut TaskScope) -> i64 {
+    let calls = operator(plugin, vec![step("calls")]);
+    match calls.apply(task, false, &texts(&["a"])).expect("it succeeds").rows {
+        AppliedRows::Batch(rows) => rows.column(0).as_primitive::<Int64Type>().value(0),
+        AppliedRows::Selection(rows) => panic!("a selection came: {rows:?}"),
+    }
+}
+
+#[test]
+fn instance_that_failed_is_never_called_again() {
+    let answer = AnswerLimits { bytes: 1 << 20, rows: 100 };
+    let cpu_base = Duration::from_millis(50);
+    let limits = PluginLimits { cpu_base, memory_bytes: 32 << 20, answer, ..Default::default() };
+    let plugin = unruly_within(limits);
+    for (bad, code) in [
+        (step("trap_at"), "trap"),
+        (step("panic_at"), "panic"),
+        (step("fail_at"), "failure"),
+        (step("recurse"), "trap"),
+        (step("run_forever"), "cpu-time"),
+        (step("grow"), "memory"),
+        (step("answer"), "malformed"),
+        (step_with("amplify", "bytes", 2 << 20), "output-limit"),
+    ] {
+        let mut task = task();
+        assert_eq!((calls(&plugin, &mut task), calls(&plugin, &mut task)), (1, 2));
+        let input = if code == "malformed" { malformed() } else { texts(&["a"]) };
+        let error = operator(&plugin, vec![bad]).apply(&mut task, false, &input);
+        assert_eq!(error.expect_err("it fails").code, code);
+        assert_eq!(calls(&plugin, &mut task), 1, "after a failure of code {code}");
+    }
 }

@@ -3,7 +3,7 @@
 use tidemill::error::{Classify, Domain};
 use tidemill::wasm::WasmError;
 use tidemill::wasm::inspect::inspect;
-use tidemill::wasm::plugin::PluginLimits;
+use tidemill::wasm::plugin_limits::PluginLimits;
 
 use super::handmade::{Handmade, TREATY, WITHOUT_FOLDS};
 use super::rig::{operator, sandbox, step, task, texts};

@@ -15,7 +15,8 @@ use tidemill::model::time::BatchTime;
 use tidemill::wasm::compile::Compiler;
 use tidemill::wasm::host_state::{GuestLogLevel, GuestPort, SilentPort};
 use tidemill::wasm::operator::GuestOperator;
-use tidemill::wasm::plugin::{Plugin, PluginLimits};
+use tidemill::wasm::plugin::Plugin;
+use tidemill::wasm::plugin_limits::PluginLimits;
 use tidemill::wasm::sandbox::{Sandbox, SandboxConfig};
 
 /// One sandbox, as one process has one.

@@ -21,8 +21,21 @@ pub struct Ran {
     pub err: String,
 }
 
+impl Ran {
+    /// The rows that its `print` sinks printed, without the heads of their batches.
+    pub fn rows(&self) -> Vec<&str> {
+        let is_head = |line: &str| line.starts_with("---") || line.starts_with("Time: ");
+        self.out.lines().filter(|line| !line.is_empty() && !is_head(line)).collect()
+    }
+}
+
 /// Runs the program in a folder, with text on its standard input.
 pub fn tidemill(folder: &Path, arguments: &[&str], input: &str) -> Ran {
+    tidemill_fed(folder, arguments, input.as_bytes())
+}
+
+/// Runs the program in a folder, with bytes on its standard input.
+pub fn tidemill_fed(folder: &Path, arguments: &[&str], input: &[u8]) -> Ran {
     let mut child = Command::new(program())
         .args(arguments)
         .current_dir(folder)
@@ -35,7 +48,7 @@ pub fn tidemill(folder: &Path, arguments: &[&str], input: &str) -> Ran {
     let input = input.to_owned();
     // Beside the reading, so that neither side waits for the other's full pipe. The program may
     // well end without having read all.
-    let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().expect("it ends");
     writer.join().expect("no panic");
     Ran {
@@ -58,7 +71,8 @@ pub fn program() -> &'static Path {
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         let messages = String::from_utf8(built.stdout).expect("cargo writes text");
         let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let programs = messages.filter_map(|message| Some(message["executable"].as_str()?.into()));
-        programs.last().expect("cargo names the program")
+        let mut programs =
+            messages.filter_map(|message| Some(message["executable"].as_str()?.into()));
+        programs.next_back().expect("cargo names the program")
     })
 }

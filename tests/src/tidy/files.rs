@@ -97,11 +97,10 @@ fn parents(path: &str) -> Option<([String; 3], &str)> {
 fn dead_files(all: &[SourceFile]) -> Vec<Finding> {
     let declared = |file: &SourceFile, name: &str| {
         let code = file.scanned().code;
-        let found = words(&code, "mod").any(|at| {
+        words(&code, "mod").any(|at| {
             let rest = code[at + 3..].trim_start().strip_prefix(name);
             rest.is_some_and(|rest| rest.trim_start().starts_with(';'))
-        });
-        found
+        })
     };
     let rust = all.iter().filter(|file| file.is_rust());
     let dead = rust.filter(|file| {

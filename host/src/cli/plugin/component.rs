@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tidemill::wasm::compile::{Compiler, CompilerProgram};
-use tidemill::wasm::plugin::{Plugin, PluginLimits};
+use tidemill::wasm::plugin::Plugin;
+use tidemill::wasm::plugin_limits::PluginLimits;
 use tidemill::wasm::sandbox::{Sandbox, SandboxConfig};
 use tidemill_guest_build::{Options, cache_folder};
 

@@ -13,9 +13,12 @@ use miette::{
 
 use crate::error::{Classify, Domain, Retry};
 use crate::limits::FINDINGS_MAX;
+use crate::model::text::{escape, is_plain};
 
 /// Columns of rendered snippets: what a terminal has at least.
 const RENDER_WIDTH: usize = 100;
+/// Bytes of the lines around a mistake that are shown with it: some screenfuls of columns.
+const SNIPPET_BYTES_MAX: usize = 4096;
 
 /// A mistake before the text is put beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +51,17 @@ pub struct JobFileError {
     /// What would mend it, where that is known.
     pub help: Option<String>,
     span: Range<usize>,
-    source: Arc<NamedSource<Arc<str>>>,
+    file_name: Arc<str>,
+    /// The file, unless its lines are too long to be shown.
+    source: Option<Arc<NamedSource<Arc<str>>>>,
 }
 
 impl fmt::Display for JobFileError {
+    /// The mistake; with its place where no snippet shows that.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.source.is_none() {
+            write!(f, "{}:{}:{}: ", self.file_name, self.line, self.column)?;
+        }
         f.write_str(&self.message)
     }
 }
@@ -65,7 +74,7 @@ impl Diagnostic for JobFileError {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(&*self.source)
+        self.source.as_deref().map(|source| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -87,7 +96,8 @@ impl JobFileErrors {
         complaints.sort_by_key(|complaint| (complaint.span.start, complaint.span.end));
         complaints.dedup();
         complaints.truncate(FINDINGS_MAX);
-        let source = Arc::new(NamedSource::new(file_name, Arc::clone(&text)));
+        let name: Arc<str> = file_name.into();
+        let source = Arc::new(NamedSource::new(file_name, showable(&text)));
         let errors = complaints.into_iter().map(|complaint| {
             let span = within(&text, complaint.span);
             let (line, column) = line_and_column(&text, span.start);
@@ -96,8 +106,9 @@ impl JobFileErrors {
                 column,
                 message: printable(&complaint.message),
                 help: complaint.help.as_deref().map(printable),
+                source: is_short(&text, &span).then(|| Arc::clone(&source)),
                 span,
-                source: Arc::clone(&source),
+                file_name: Arc::clone(&name),
             }
         });
         Self { errors: errors.collect(), file_name: file_name.to_owned() }
@@ -173,12 +184,49 @@ fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-fn printable(words: &str) -> String {
-    if !words.contains(char::is_control) {
-        return words.to_owned();
+/// Whether a snippet, which is the lines of the span and those beside them, is short enough to be
+/// read. A file that is no job file may be one line of a megabyte.
+fn is_short(text: &str, span: &Range<usize>) -> bool {
+    let before = text[..span.start].rsplit('\n').take(2).map(str::len).sum::<usize>();
+    let after = text[span.end..].split('\n').take(2).map(str::len).sum::<usize>();
+    before + span.len() + after <= SNIPPET_BYTES_MAX
+}
+
+/// The text as a terminal may show it. Every place in it stays where it is: what could act on a
+/// terminal gives way to as many question marks as it has bytes.
+fn showable(text: &Arc<str>) -> Arc<str> {
+    let is_fit = |c| is_plain(c) || matches!(c, '\n' | '\t');
+    if text.chars().all(is_fit) {
+        return Arc::clone(text);
     }
-    let escape = |c: char| {
-        if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
-    };
-    words.chars().map(escape).collect()
+    let mut shown = String::with_capacity(text.len());
+    for c in text.replace("\r\n", " \n").chars() {
+        match is_fit(c) {
+            true => shown.push(c),
+            false => shown.extend(std::iter::repeat_n('?', c.len_utf8())),
+        }
+    }
+    shown.into()
+}
+
+fn printable(words: &str) -> String {
+    escape(words, usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_the_file_acts_on_a_terminal() {
+        let text = "a = 1 # \x1b[2J\u{9b}1m \u{202e}txt \u{e0041}\nb = x\n";
+        let at = text.find('x').expect("it is there") + 1;
+        let complaint = Complaint::new(at..at + 1, "found `\u{202e}\x1b`");
+        let errors = JobFileErrors::new("job.toml", Arc::from(text), vec![complaint]);
+        for shown in [errors.to_string(), errors.snippets()] {
+            assert!(shown.chars().all(|c| c == '\n' || is_plain(c)), "{shown:?}");
+            assert!(shown.contains("found `\\u{202e}\\u{1b}`"), "{shown}");
+        }
+        assert_eq!(showable(&Arc::from(text)).len(), text.len());
+    }
 }

@@ -21,23 +21,30 @@ use super::error::ExchangeError;
 use super::shape::{AnswerLimits, BatchShape, RawBatch, RawNode};
 use crate::model::column_type::ColumnType;
 
-pub(super) fn lift(
-    shape: &BatchShape,
-    answer: RawBatch,
-    limits: &AnswerLimits,
-) -> Result<RecordBatch, ExchangeError> {
-    check_size(shape, &answer, limits)?;
-    let rows = answer.rows;
-    let mut parts = Parts { nodes: answer.nodes.into_iter(), buffers: answer.buffers.into_iter() };
-    let mut arrays = Vec::with_capacity(shape.columns().len());
-    for (column, field) in shape.columns().iter().zip(shape.schema().fields()) {
-        let place = Place { column: &column.name, depth: 0 };
-        let value = Value { kind: &column.data_type, arrow: field.data_type() };
-        arrays.push(lift_array(&mut parts, place, value, column.nullable, rows)?);
+impl BatchShape {
+    /// Checks everything about an answer and makes rows of it. Buffers are not copied.
+    ///
+    /// # Errors
+    /// Names the first thing that is malformed or too large.
+    pub fn lift(
+        &self,
+        answer: RawBatch,
+        limits: &AnswerLimits,
+    ) -> Result<RecordBatch, ExchangeError> {
+        check_size(self, &answer, limits)?;
+        let rows = answer.rows;
+        let mut parts =
+            Parts { nodes: answer.nodes.into_iter(), buffers: answer.buffers.into_iter() };
+        let mut arrays = Vec::with_capacity(self.columns().len());
+        for (column, field) in self.columns().iter().zip(self.schema().fields()) {
+            let place = Place { column: &column.name, depth: 0 };
+            let value = Value { kind: &column.data_type, arrow: field.data_type() };
+            arrays.push(lift_array(&mut parts, place, value, column.nullable, rows)?);
+        }
+        // Lengths and nulls were checked, so only a bug of ours could fail here.
+        RecordBatch::try_new(Arc::clone(self.schema()), arrays)
+            .map_err(|error| arrow_error(Place { column: "", depth: 0 }, &error))
     }
-    // Lengths and nulls were checked, so only a bug of ours could fail here.
-    RecordBatch::try_new(Arc::clone(shape.schema()), arrays)
-        .map_err(|error| arrow_error(Place { column: "", depth: 0 }, &error))
 }
 
 fn check_size(

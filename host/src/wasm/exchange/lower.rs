@@ -40,23 +40,26 @@ impl LoweredBatch {
     }
 }
 
-pub(super) fn lower(
-    shape: &BatchShape,
-    batch: &RecordBatch,
-) -> Result<LoweredBatch, ExchangeError> {
-    check_columns(shape, batch)?;
-    let rows = u32::try_from(batch.num_rows())
-        .map_err(|_| ExchangeError::InputRows { found: batch.num_rows(), allowed: u32::MAX })?;
-    let (nodes, buffers) = shape.parts();
-    let mut lowered = LoweredBatch {
-        rows,
-        nodes: Vec::with_capacity(nodes),
-        buffers: Vec::with_capacity(buffers),
-    };
-    for (column, array) in shape.columns().iter().zip(batch.columns()) {
-        lower_array(&mut lowered, &column.data_type, array.as_ref());
+impl BatchShape {
+    /// Brings rows of any slicing into canonical form. What is in it already is not copied.
+    ///
+    /// # Errors
+    /// When the rows are not of these columns.
+    pub fn lower(&self, batch: &RecordBatch) -> Result<LoweredBatch, ExchangeError> {
+        check_columns(self, batch)?;
+        let rows = u32::try_from(batch.num_rows())
+            .map_err(|_| ExchangeError::InputRows { found: batch.num_rows(), allowed: u32::MAX })?;
+        let (nodes, buffers) = self.parts();
+        let mut lowered = LoweredBatch {
+            rows,
+            nodes: Vec::with_capacity(nodes),
+            buffers: Vec::with_capacity(buffers),
+        };
+        for (column, array) in self.columns().iter().zip(batch.columns()) {
+            lower_array(&mut lowered, &column.data_type, array.as_ref());
+        }
+        Ok(lowered)
     }
-    Ok(lowered)
 }
 
 /// Types must be those declared, and required columns without nulls: a guest relies on both.

@@ -3,12 +3,8 @@
 //! Takes columns of a schema. Gives what lowering and lifting need of them, worked out once.
 //! Never holds rows.
 
-use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::error::ExchangeError;
-use super::lift;
-use super::lower::{self, LoweredBatch};
 use crate::limits;
 use crate::model::column_type::ColumnType;
 use crate::model::schema::{Column, StreamSchema};
@@ -81,26 +77,6 @@ impl BatchShape {
     /// Nodes and buffers of such a batch.
     pub fn parts(&self) -> (usize, usize) {
         (self.nodes, self.buffers)
-    }
-
-    /// Brings rows of any slicing into canonical form. What is in it already is not copied.
-    ///
-    /// # Errors
-    /// When the rows are not of these columns.
-    pub fn lower(&self, batch: &RecordBatch) -> Result<LoweredBatch, ExchangeError> {
-        lower::lower(self, batch)
-    }
-
-    /// Checks everything about an answer and makes rows of it. Buffers are not copied.
-    ///
-    /// # Errors
-    /// Names the first thing that is malformed or too large.
-    pub fn lift(
-        &self,
-        answer: RawBatch,
-        limits: &AnswerLimits,
-    ) -> Result<RecordBatch, ExchangeError> {
-        lift::lift(self, answer, limits)
     }
 }
 

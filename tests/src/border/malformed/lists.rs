@@ -1,6 +1,7 @@
 //! Malformed answers: lists, and lists of lists.
 //!
 //! Takes nothing. Gives cases. Never checks them.
+#![allow(clippy::too_many_lines, reason = "tables of cases")]
 
 use super::{Case, e, n, o, t};
 

@@ -1,6 +1,7 @@
 //! Malformed answers: columns of text.
 //!
 //! Takes nothing. Gives cases. Never checks them.
+#![allow(clippy::too_many_lines, reason = "tables of cases")]
 
 use super::batches::case;
 use super::{Case, e, n, o, t};

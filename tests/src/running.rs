@@ -1,0 +1,9 @@
+//! Tests of the program while it runs, and of how it ends.
+//!
+//! Takes the program itself. Gives it jobs, signals and terminals. Never looks at anything but what
+//! it says and its exit code.
+
+mod commands;
+mod display;
+mod exit_codes;
+mod signals;

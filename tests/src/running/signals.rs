@@ -1,0 +1,106 @@
+//! Signals: the first one drains the job, the second one ends it.
+//!
+//! Takes a job whose batch is far away, so that what was received waits for the drain. Gives it
+//! signals once it has told that it has read everything.
+
+use std::io::Write;
+use std::net::TcpListener;
+
+use crate::border::handmade::Handmade;
+use crate::set_up::job_folder::JobFolder;
+use crate::set_up::watched::Watched;
+
+/// Words that are said when no more input is taken.
+const DRAINING: &str = "draining: what was received is worked off";
+
+fn head(address: impl ToString) -> String {
+    let address = address.to_string();
+    format!(
+        "name = \"job\"\nbatch_interval = \"1day\"\n\
+         [sources.lines]\ntype = \"socket\"\naddress = \"{address}\"\n"
+    )
+}
+
+/// Starts the job of that head and tail, and lets it receive the text.
+fn received(tail: &str, files: &[(&str, &[u8])], text: &str) -> (JobFolder, Watched) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let address = listener.local_addr().expect("it is bound");
+    let job = JobFolder::new(&format!("{}{tail}", head(address)));
+    files.iter().for_each(|(name, bytes)| job.put(name, bytes));
+    let mut program = job.watch();
+    program.told("durability: none");
+    let (mut sender, _) = listener.accept().expect("the program connects");
+    sender.write_all(text.as_bytes()).expect("it reads");
+    drop(sender);
+    program.told("closed the connection");
+    (job, program)
+}
+
+#[test]
+fn either_signal_drains_what_was_received_and_ends() {
+    for name in ["INT", "TERM"] {
+        let sink = "[sinks.console]\ntype = \"print\"\nfrom = \"lines\"\n";
+        let (_job, mut program) = received(sink, &[], "one\ntwo\nthree\n");
+        program.signal(name);
+        program.told(DRAINING);
+        let ran = program.end();
+        assert_eq!(ran.code, Some(0), "{name}: {}", ran.err);
+        assert_eq!(ran.rows(), ["one", "two", "three"], "{name}");
+        assert!(ran.err.contains("job `job` ended: "), "{}", ran.err);
+        assert!(ran.err.contains("0 failed, 3 rows"), "{}", ran.err);
+        assert!(!ran.err.contains("ended at once"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_says_what_is_lost() {
+    // A plugin that never comes back, for longer than any test waits.
+    let forever = "(loop $again (br $again)) (i32.const 0)".to_owned();
+    let plugin = Handmade { apply: forever, ..Handmade::default() }.component();
+    let tail = "[plugins.words]\ncomponent = \"words.wasm\"\ncpu = \"10m\"\n\
+                [streams.out]\nfrom = \"lines\"\nsteps = [{ flat_map = \"words.op\" }]\n\
+                [sinks.console]\ntype = \"print\"\nfrom = \"out\"\n";
+    for (first, second) in [("INT", "INT"), ("TERM", "INT"), ("INT", "TERM")] {
+        let (_job, mut program) = received(tail, &[("words.wasm", &plugin)], "one\n");
+        program.signal(first);
+        program.told("signal: a second one ends at once");
+        program.signal(second);
+        let ran = program.end();
+        assert_eq!((ran.code, ran.out.as_str()), (Some(130), ""), "{}", ran.err);
+        let last = "ended at once: what was received and not published is dropped";
+        assert_eq!(ran.err.lines().last(), Some(last), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_signal_stops_a_job_that_received_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let address = listener.local_addr().expect("it is bound");
+    let sink = "[sinks.console]\ntype = \"print\"\nfrom = \"lines\"\n";
+    let job = JobFolder::new(&format!("{}{sink}", head(address)));
+    let mut program = job.watch();
+    program.told("durability: none");
+    program.signal("TERM");
+    let ran = program.end();
+    assert_eq!((ran.code, ran.rows()), (Some(0), vec![]), "{}", ran.err);
+    assert!(ran.err.contains("0 failed, 0 rows"), "{}", ran.err);
+}
+
+/// What the peer sends after the signal is not read any more, so the drain has an end.
+#[test]
+fn a_drain_ends_while_the_source_still_sends() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let address = listener.local_addr().expect("it is bound");
+    let sink = "[streams.all]\nfrom = \"lines\"\nsteps = [{ count = true }]\n\
+                [sinks.console]\ntype = \"print\"\nfrom = \"all\"\n";
+    let text = head(address).replace("1day", "20ms");
+    let job = JobFolder::new(&format!("{text}{sink}"));
+    let mut program = job.watch();
+    let (mut sender, _) = listener.accept().expect("the program connects");
+    let sending = std::thread::spawn(move || while sender.write_all(b"line\n").is_ok() {});
+    program.printed("1");
+    program.signal("INT");
+    let ran = program.end();
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    sending.join().expect("no panic");
+}
