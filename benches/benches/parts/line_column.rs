@@ -29,7 +29,7 @@ pub fn measure(criterion: &mut Criterion) {
     let work = Throughput::Bytes(bytes.len() as u64);
     let mut timings = Timings::of_long(criterion, "line_column", work);
     timings.time("copy", || {
-        // Into memory that is there: page faults of a fresh one cost more than the copy.
+        // Into memory that is there: a fresh one could cost more in page faults than the copy.
         let mut room = bytes.to_vec();
         Ok(move || room.copy_from_slice(black_box(bytes)))
     });
