@@ -18,6 +18,10 @@ mod parts {
 use criterion::Criterion;
 use parts::{border, grouping, instance, line_column, shuffle, task};
 
+/// The program's allocator, as the program `tidemill` has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     line_column::measure(&mut criterion);
