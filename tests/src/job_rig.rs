@@ -52,10 +52,18 @@ pub fn guest(name: &str) -> LoadedPlugin {
     built(&Path::new(env!("CARGO_MANIFEST_DIR")).join("guests").join(name))
 }
 
+/// The component of a guest that only tests run, built from its source.
+pub fn component(guest: &str) -> PathBuf {
+    built_component(&Path::new(env!("CARGO_MANIFEST_DIR")).join("guests").join(guest))
+}
+
 fn built(folder: &Path) -> LoadedPlugin {
+    engine().load_plugin(built_component(folder)).expect("the plugin loads")
+}
+
+fn built_component(folder: &Path) -> PathBuf {
     let options = Options { report: &|line| eprintln!("{line}"), ..Options::default() };
-    let built = build(folder, &options).expect("the plugin builds");
-    engine().load_plugin(built.component).expect("the plugin loads")
+    build(folder, &options).expect("the plugin builds").component
 }
 
 /// A server that a socket source connects to.

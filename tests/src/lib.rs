@@ -47,4 +47,6 @@ mod sinks_files;
 #[cfg(test)]
 mod socket_word_count;
 #[cfg(test)]
+mod steps;
+#[cfg(test)]
 mod tidy;

@@ -8,8 +8,8 @@ mod answer;
 mod behaviour;
 mod describe;
 
-use tidemill_sdk::bindings::exports::tidemill::plugin::{folds, operators};
 use tidemill_sdk::bindings::export_plugin;
+use tidemill_sdk::bindings::exports::tidemill::plugin::{folds, operators};
 use tidemill_sdk::bindings::tidemill::plugin::types::{
     Batch, Description, Failure, Node, Output, Phase, Step, Task,
 };
