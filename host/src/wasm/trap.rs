@@ -70,7 +70,14 @@ impl Fault {
         if error.is::<wasmtime::PoolConcurrencyLimitError>() {
             return Self::internal("all instance slots of the sandbox are in use".to_owned());
         }
-        Self::of(error, state)
+        Self::of_memory(state).unwrap_or_else(|| Self::of(error, state))
+    }
+
+    /// More memory was asked for than is allowed.
+    fn of_memory(state: &HostState) -> Option<Self> {
+        let (found, allowed) = state.limits.refused()?;
+        let message = format!("it asked for {found} bytes of memory, limit is {allowed}");
+        Some(Self::plugin("memory", message))
     }
 
     /// A call that ended in an error of wasmtime.
@@ -83,11 +90,7 @@ impl Fault {
             let (step, row) = (Some(panicked.step), panicked.row);
             return Self { step, row, ..Self::plugin("panic", panicked.message.clone()) };
         }
-        if let Some((found, allowed)) = state.limits.refused() {
-            let message = format!("it asked for {found} bytes of memory, limit is {allowed}");
-            return Self::plugin("memory", message);
-        }
-        Self::plugin("trap", trap_words(*trap))
+        Self::of_memory(state).unwrap_or_else(|| Self::plugin("trap", trap_words(*trap)))
     }
 
     /// The call did not trap; what was to cross the border could not.

@@ -31,9 +31,18 @@ fn a_partition_of_ten_mebibytes_is_seen_in_one_call() {
 
 #[test]
 fn a_partition_too_large_for_an_instance_is_named() {
-    let ran = lines((10 << 20) / LINE.len(), "4MiB").run(b"");
+    let ran = lines((10 << 20) / LINE.len(), "8MiB").run(b"");
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     for words in ["kinds.bytes", "partition 0", "memory"] {
+        assert!(ran.err.contains(words), "`{words}` is not in:\n{}", ran.err);
+    }
+}
+
+#[test]
+fn memory_below_what_a_plugin_begins_with_is_refused_at_the_start() {
+    let ran = lines(1, "2MiB").run(b"");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{}", ran.err);
+    for words in ["job.toml:3:10", "memory", "limit is 2097152"] {
         assert!(ran.err.contains(words), "`{words}` is not in:\n{}", ran.err);
     }
 }
