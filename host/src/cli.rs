@@ -32,6 +32,7 @@ pub fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(format!("off,tidemill={}", arguments.log)))
         .with_writer(std::io::stderr)
+        .log_internal_errors(false)
         .init();
     let done = match &arguments.command {
         Command::Run(run) => run::run(run),

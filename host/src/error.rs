@@ -34,3 +34,10 @@ pub trait Classify: std::error::Error + Send + Sync + 'static {
     /// Whether trying again can help.
     fn retry(&self) -> Retry;
 }
+
+/// The words of a panic, as far as it had some.
+pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+    let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
+    words.unwrap_or_else(|| "it said nothing".to_owned())
+}

@@ -6,4 +6,5 @@
 mod commands;
 mod display;
 mod exit_codes;
+mod pipes;
 mod signals;

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tidemill::driver::status_board::{Listener, StatusBoard};
 use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent};
 
+use super::exit;
 use super::status_line::{Machine, status_parts};
 
 /// How often a log line tells how a job stands, where there is no live line.
@@ -59,8 +60,8 @@ impl Display {
     /// One line on standard error.
     pub fn say(&self, line: &str) {
         match &self.live {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| exit::tell(line)),
+            None => exit::tell(line),
         }
     }
 
@@ -104,7 +105,7 @@ impl Display {
         let parts = || status_parts(batch, &board.snapshot(), self.machine);
         match &self.live {
             Some(bar) => bar.set_message(parts().join("\n")),
-            None if self.log_is_due(batch) => eprintln!("{}", parts().join(" | ")),
+            None if self.log_is_due(batch) => exit::tell(&parts().join(" | ")),
             None => {}
         }
     }

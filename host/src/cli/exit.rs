@@ -33,23 +33,34 @@ pub fn print(text: &str) -> anyhow::Result<u8> {
     }
 }
 
+/// Says a line on standard error. That its reader has left is no reason to fail: whoever runs
+/// `tidemill run job.toml 2>&1 | head` has seen enough, and the job goes on.
+pub fn tell(line: &str) {
+    tell_raw(&format!("{line}\n"));
+}
+
+/// As [`tell`], for text that ends its lines itself.
+pub fn tell_raw(text: &str) {
+    drop(std::io::stderr().write_all(text.as_bytes()));
+}
+
 /// Shows the error and gives the code that goes with it.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(Shown(code)) = error.downcast_ref() {
         return ExitCode::from(*code);
     }
-    eprintln!("error: {error}");
+    tell(&format!("error: {error}"));
     let mut said = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         // Errors of the library end in the words of their cause.
         if !said.ends_with(&cause) {
-            eprintln!("  because: {cause}");
+            tell(&format!("  because: {cause}"));
         }
         said = cause;
     }
     let ran = matches!(
         error.downcast_ref::<DriverError>(),
-        Some(DriverError::Batch { .. } | DriverError::Broken { .. })
+        Some(DriverError::Batch { .. } | DriverError::Broken { .. } | DriverError::Panicked(_))
     );
     ExitCode::from(if ran { FAILED } else { REFUSED })
 }

@@ -20,7 +20,7 @@ use tidemill::plan::PlanError;
 
 use super::args::JobArgs;
 use super::display::Display;
-use super::exit::{ENDED, REFUSED, Shown};
+use super::exit::{ENDED, REFUSED, Shown, tell, tell_raw};
 use super::status_line::{Machine, grouped};
 use super::{host, signals};
 
@@ -50,13 +50,13 @@ pub fn run(args: &JobArgs) -> anyhow::Result<u8> {
     let ended = handle.wait();
     display.end();
     let status = handle.status();
-    eprintln!(
+    tell(&format!(
         "job `{}` ended: {} batches, {} failed, {} rows",
         job.pipeline.name,
         grouped(status.batches),
         grouped(status.failed_batches),
         grouped(status.rows_in)
-    );
+    ));
     ended?;
     Ok(ENDED)
 }
@@ -86,7 +86,7 @@ pub fn show(errors: &JobFileErrors) {
     // A terminal breaks lines by itself, and a log is searched for whole ones.
     let handler = miette::MietteHandlerOpts::new().wrap_lines(false).build();
     for error in errors.related().into_iter().flatten() {
-        eprintln!("error:{:?}", Shower { handler: &handler, error });
+        tell(&format!("error:{:?}", Shower { handler: &handler, error }));
     }
 }
 
@@ -148,7 +148,7 @@ fn located(job: &JobFile, error: DriverError) -> anyhow::Error {
         }
         DriverError::Build { plugin, source } => {
             // In rustc's words and with its line ends; the rest is about the job file.
-            eprint!("{}", source.diagnostics().unwrap_or_default());
+            tell_raw(source.diagnostics().unwrap_or_default());
             Item::Plugin(plugin.clone())
         }
         DriverError::Plugin { plugin, .. } => Item::Plugin(plugin.clone()),

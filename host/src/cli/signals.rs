@@ -30,7 +30,7 @@ pub fn listen(engine: &Engine, control: JobControl, display: &Arc<Display>) -> s
         // Beside the second signal: whoever reads the output may take nothing any more.
         tokio::task::spawn_blocking(move || shown.say("signal: a second one ends at once"));
         either(&mut interrupt, &mut terminate).await;
-        eprintln!("{}{ENDED_AT_ONCE}", display.line_break());
+        exit::tell(&format!("{}{ENDED_AT_ONCE}", display.line_break()));
         std::process::exit(i32::from(exit::KILLED));
     });
     Ok(())

@@ -56,6 +56,9 @@ pub enum DriverError {
         /// What failed.
         message: String,
     },
+    /// The host's own code panicked.
+    #[error("the job's loop panicked: {0}; this is a fault of Tidemill")]
+    Panicked(String),
     /// A source broke for good.
     #[error("source `{name}` broke: {message}")]
     Broken {
@@ -77,6 +80,7 @@ impl Classify for DriverError {
             Self::DeadLetter(error) => error.domain(),
             Self::Batch { .. } => Domain::Plugin,
             Self::Broken { .. } => Domain::External,
+            Self::Panicked(_) => Domain::Internal,
         }
     }
 

@@ -3,10 +3,11 @@
 //! Takes a declared job and its loaded plugins. Gives a running job. Nothing runs until everything
 //! that can be wrong before the first batch has been looked at.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::engine::Engine;
 use super::error::DriverError;
@@ -21,6 +22,7 @@ use super::status_board::{Listener, StatusBoard};
 use super::ticker::{SharedSupervisor, Ticker};
 use crate::batch::clock::BatchClock;
 use crate::block::manager::BlockManager;
+use crate::error::panic_message;
 use crate::exec::stage::{BoundStage, SharedStage};
 use crate::ingest::EventPort;
 use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
@@ -98,7 +100,10 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
     });
     let thread = std::thread::Builder::new()
         .name(format!("job-{}", pipeline.name))
-        .spawn(move || event_loop.run(&events))
+        .spawn({
+            let board = Arc::clone(&board);
+            move || run_to_its_end(event_loop, &events, &board)
+        })
         .map_err(system("the job's loop"))?;
     Ok(JobHandle::new(Arc::clone(engine), sender, board, thread))
 }
@@ -160,6 +165,14 @@ fn start_receivers(
     let handle = engine.runtime.handle();
     let supervisor = Supervisor::start(&sources, &ports, receiver_settings, handle)?;
     Ok(Arc::new(Mutex::new(Some(supervisor))))
+}
+
+/// Whatever becomes of the loop, those who wait for the job's end hear of it.
+fn run_to_its_end(event_loop: EventLoop, events: &Receiver<Event>, board: &StatusBoard) {
+    let ran = catch_unwind(AssertUnwindSafe(|| event_loop.run(events)));
+    if let Err(panic) = ran {
+        board.end(Some(DriverError::Panicked(panic_message(&*panic))));
+    }
 }
 
 /// The bytes at which receivers stop reading. Rows of short lines take more room than the bytes

@@ -4,9 +4,11 @@
 //! makes the loop wait for a reader longer than a listener takes.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::error::DriverError;
+use crate::error::panic_message;
 use crate::limits::COUNTERS_MAX;
 use crate::model::status::{BatchOutcome, JobEvent, JobState, JobStatus};
 
@@ -48,7 +50,16 @@ impl StatusBoard {
                 status.last_batch = Some(batch.clone());
             });
         }
-        self.listeners.iter().for_each(|listener| listener(event));
+        self.tell_listeners(event);
+    }
+
+    /// A listener that panics is not the job's end.
+    fn tell_listeners(&self, event: &JobEvent) {
+        for listener in &self.listeners {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(event))) {
+                tracing::error!("a listener panicked: {}", panic_message(&*panic));
+            }
+        }
     }
 
     /// Adds to a counter of a plugin; names past the limit are dropped.
@@ -74,7 +85,7 @@ impl StatusBoard {
     /// Notes the end of the job and tells it.
     pub fn end(&self, error: Option<DriverError>) {
         let state = if error.is_some() { JobState::Failed } else { JobState::Stopped };
-        self.listeners.iter().for_each(|listener| listener(&JobEvent::Stopped));
+        self.tell_listeners(&JobEvent::Stopped);
         let mut status = self.lock();
         status.0.state = state;
         status.1 = error;

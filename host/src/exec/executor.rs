@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::attempt::{Attempted, attempt};
 use super::stage::SharedStage;
 use super::task_error::TaskError;
+use crate::error::panic_message;
 use crate::model::id::StageId;
 use crate::model::operator::{TaskFacts, TaskScope};
 use crate::sys::cpu::thread_cpu_time;
@@ -125,10 +126,4 @@ fn run_tasks(queue: &Receiver<Task>) {
         let cpu = thread_cpu_time().saturating_sub(started);
         answer(TaskResult { key, outcome, cpu, rows_in });
     }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
 }

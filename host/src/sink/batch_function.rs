@@ -2,13 +2,13 @@
 //!
 //! Takes the function. Gives it each batch. Never lets a panic of it pass.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
 use super::{Sink, SinkError};
+use crate::error::panic_message;
 use crate::model::pipeline::BatchFunction;
 use crate::model::time::BatchTime;
 
@@ -42,12 +42,6 @@ impl Sink for BatchFunctionSink {
             Err(panic) => Err(self.error("panicked", panic_message(&*panic))),
         }
     }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "without a message".to_owned())
 }
 
 #[cfg(test)]

@@ -129,6 +129,13 @@ const DOORS: &[Door] = &[
         instead: "the room's own error, or a value: these are for the terminal",
     },
     Door {
+        words: &["eprintln", "eprint"],
+        within: HOST,
+        rooms: &[],
+        exceptions: &[],
+        instead: "`cli::exit::tell`: a reader that has left is no reason to panic",
+    },
+    Door {
         words: &["std::process"],
         within: HOST,
         rooms: BINARY,

@@ -11,7 +11,7 @@ use anyhow::Context;
 use tidemill_guest_build::{BuildError, Built, Options};
 
 use super::BuildArgs;
-use crate::cli::exit::ENDED;
+use crate::cli::exit::{self, ENDED};
 use crate::cli::status_line::grouped;
 
 /// Builds a plugin and prints where its component is.
@@ -22,14 +22,14 @@ pub fn build(args: &BuildArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
     let target_dir = args.target_dir.clone();
     let built = build_aloud(&args.folder, Options { target_dir, ..Options::default() })?;
     let bytes = fs::metadata(&built.component).map_or(0, |component| component.len());
-    eprintln!(
+    exit::tell(&format!(
         "plugin `{}` {} in {:.1} s: {} bytes, digest {}",
         built.package,
         if built.cached { "is unchanged, found" } else { "built" },
         built.seconds,
         grouped(bytes),
         built.digest
-    );
+    ));
     let component = match &args.out {
         None => built.component.as_path(),
         Some(copy) => {
@@ -50,15 +50,10 @@ pub fn build_aloud(folder: &Path, options: Options<'_>) -> Result<Built, BuildEr
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let built = tidemill_guest_build::build(
         folder,
-        &Options {
-            colour,
-            report: &|line| eprintln!("{line}"),
-            warnings: &|rendered| eprint!("{rendered}"),
-            ..options
-        },
+        &Options { colour, report: &exit::tell, warnings: &exit::tell_raw, ..options },
     );
     if let Some(diagnostics) = built.as_ref().err().and_then(BuildError::diagnostics) {
-        eprint!("{diagnostics}");
+        exit::tell_raw(diagnostics);
     }
     built
 }

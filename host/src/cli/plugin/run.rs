@@ -22,7 +22,7 @@ use tidemill::wasm::operator::GuestOperator;
 use super::RunArgs;
 use super::component::load;
 use super::rows::{RowReader, Slice, write_rows};
-use crate::cli::exit::{ENDED, FAILED, Shown};
+use crate::cli::exit::{self, ENDED, FAILED, Shown};
 
 /// Runs one operator over rows.
 ///
@@ -57,7 +57,7 @@ pub fn run(args: &RunArgs, input: &mut dyn BufRead, out: &mut dyn Write) -> anyh
     out.flush()?;
     port.write_counters();
     if rejected > 0 {
-        eprintln!("{rejected} rows were rejected");
+        exit::tell(&format!("{rejected} rows were rejected"));
     }
     Ok(ENDED)
 }
@@ -96,7 +96,10 @@ fn apply(operator: &GuestOperator, slice: &Slice, out: &mut dyn Write) -> anyhow
     for rejection in &rejected {
         let line = line_of(&slice.lines, rejection.row);
         let code = if rejection.code.is_empty() { "" } else { &format!(" [{}]", rejection.code) };
-        eprintln!("line {line} rejected by `{}`{code}: {}", rejection.operator, rejection.message);
+        exit::tell(&format!(
+            "line {line} rejected by `{}`{code}: {}",
+            rejection.operator, rejection.message
+        ));
     }
     match rows {
         AppliedRows::Batch(rows) => write_rows(&rows, out)?,
@@ -148,8 +151,10 @@ fn scope(rows: &RecordBatch) -> TaskScope {
 /// Shows an operator's failure, with the line where it is known.
 fn failed(error: &OperatorError, lines: &[usize]) -> anyhow::Error {
     match error.row {
-        Some(row) => eprintln!("error: line {}: {error} ({})", line_of(lines, row), error.code),
-        None => eprintln!("error: {error} ({})", error.code),
+        Some(row) => {
+            exit::tell(&format!("error: line {}: {error} ({})", line_of(lines, row), error.code))
+        }
+        None => exit::tell(&format!("error: {error} ({})", error.code)),
     }
     Shown(FAILED).into()
 }
@@ -167,14 +172,14 @@ struct Terminal {
 impl Terminal {
     fn write_counters(&self) {
         for (name, count) in &*self.counters.lock().unwrap_or_else(PoisonError::into_inner) {
-            eprintln!("counter {name} = {count}");
+            exit::tell(&format!("counter {name} = {count}"));
         }
     }
 }
 
 impl GuestPort for Terminal {
     fn log(&self, plugin: &str, level: GuestLogLevel, message: &str) {
-        eprintln!("{plugin} [{}] {message}", level.word());
+        exit::tell(&format!("{plugin} [{}] {message}", level.word()));
     }
 
     fn counter(&self, _plugin: &str, name: &str, delta: u64) {
