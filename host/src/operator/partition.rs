@@ -3,8 +3,6 @@
 //! Takes key columns and a job's seed. Gives a partition number per row. Never changes between
 //! versions or machines: the encoding and the hash are frozen, and the tests hold golden vectors.
 
-use std::hash::Hasher;
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
@@ -32,11 +30,16 @@ pub fn partition_of_rows(
     if keys.is_empty() || partitions <= 1 {
         return Ok(vec![0; rows]);
     }
-    let mut hashers = vec![SipHasher13::new_with_keys(seed, 0); rows];
-    for key in canonical_keys(keys) {
-        hash_column(&key, &mut hashers)?;
-    }
-    Ok(hashers.iter().map(|hasher| (hasher.finish() % partitions as u64) as u32).collect())
+    let keys = canonical_keys(keys);
+    let encoders = keys.iter().map(encoder).collect::<Result<Vec<_>, _>>()?;
+    let (hasher, mut bytes) = (SipHasher13::new_with_keys(seed, 0), Vec::new());
+    let partition_of = |row| {
+        bytes.clear();
+        encoders.iter().for_each(|encode| encode(row, &mut bytes));
+        // Hashed in one piece: a word in three takes half as long again.
+        (hasher.hash(&bytes) % partitions as u64) as u32
+    };
+    Ok((0..rows).map(partition_of).collect())
 }
 
 /// The partition of each row in turn, from a start drawn from the task's seed.
@@ -64,14 +67,17 @@ pub fn scatter(
     rows_of.into_iter().map(|taken| take_record_batch(rows, &UInt32Array::from(taken))).collect()
 }
 
-fn hash_column(key: &ArrayRef, hashers: &mut [SipHasher13]) -> Result<(), ArrowError> {
+/// Writes the frozen encoding of one row's value.
+type Encoder<'a> = Box<dyn Fn(usize, &mut Vec<u8>) + 'a>;
+
+fn encoder(key: &ArrayRef) -> Result<Encoder<'_>, ArrowError> {
     macro_rules! numbers {
         ($type:ty) => {{
-            let values = key.as_primitive::<$type>();
-            hash_rows(key, hashers, |row, hasher| hasher.write(&values.value(row).to_le_bytes()));
+            let values = key.as_primitive::<$type>().values();
+            or_null(key, move |row, bytes| bytes.extend_from_slice(&values[row].to_le_bytes()))
         }};
     }
-    match key.data_type() {
+    Ok(match key.data_type() {
         DataType::Int32 => numbers!(Int32Type),
         DataType::Int64 => numbers!(Int64Type),
         DataType::UInt64 => numbers!(UInt64Type),
@@ -81,41 +87,36 @@ fn hash_column(key: &ArrayRef, hashers: &mut [SipHasher13]) -> Result<(), ArrowE
         DataType::Decimal128(_, _) => numbers!(Decimal128Type),
         DataType::Boolean => {
             let values = key.as_boolean();
-            hash_rows(key, hashers, |row, hasher| hasher.write(&[u8::from(values.value(row))]));
+            or_null(key, move |row, bytes| bytes.push(u8::from(values.value(row))))
         }
         DataType::Utf8 => {
             let values = key.as_string::<i32>();
-            hash_rows(key, hashers, |row, hasher| hash_bytes(values.value(row).as_bytes(), hasher));
+            or_null(key, move |row, bytes| encode_bytes(values.value(row).as_bytes(), bytes))
         }
         DataType::Binary => {
             let values = key.as_binary::<i32>();
-            hash_rows(key, hashers, |row, hasher| hash_bytes(values.value(row), hasher));
+            or_null(key, move |row, bytes| encode_bytes(values.value(row), bytes))
         }
         other => {
             return Err(ArrowError::InvalidArgumentError(format!("`{other}` cannot be a key")));
         }
-    }
-    Ok(())
+    })
 }
 
-fn hash_rows(
-    key: &ArrayRef,
-    hashers: &mut [SipHasher13],
-    mut write: impl FnMut(usize, &mut SipHasher13),
-) {
-    for (row, hasher) in hashers.iter_mut().enumerate() {
-        if key.is_null(row) {
-            hasher.write(&[0]);
-        } else {
-            hasher.write(&[1]);
-            write(row, hasher);
+fn or_null<'a>(key: &'a ArrayRef, encode: impl Fn(usize, &mut Vec<u8>) + 'a) -> Encoder<'a> {
+    let nulls = key.nulls();
+    Box::new(move |row, bytes| {
+        let is_null = nulls.is_some_and(|nulls| nulls.is_null(row));
+        bytes.push(u8::from(!is_null));
+        if !is_null {
+            encode(row, bytes);
         }
-    }
+    })
 }
 
-fn hash_bytes(bytes: &[u8], hasher: &mut SipHasher13) {
-    hasher.write(&(bytes.len() as u64).to_le_bytes());
-    hasher.write(bytes);
+fn encode_bytes(value: &[u8], bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(value);
 }
 
 #[cfg(test)]
