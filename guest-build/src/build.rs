@@ -52,6 +52,7 @@ pub fn build(folder: &Path, options: &Options<'_>) -> Result<Built, BuildError> 
         Some(component) => (component, true),
         None => {
             (options.report)(&format!("building plugin `{}`", manifest.package));
+            freshness.forget(&manifest, &target_dir);
             let started = SystemTime::now();
             let module = cargo::compile(&manifest, &toolchain, &target_dir, options)?;
             let bytes = fs::read(&module).map_err(BuildError::io("read", &module))?;

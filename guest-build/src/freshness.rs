@@ -15,9 +15,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::BuildError;
 use crate::manifest::Manifest;
+use crate::toolchain::TARGET;
 
 /// Changes when a component of the same sources would come out differently.
 const GENERATION: &str = "tidemill component 1";
+/// What the SDK's crates are called: they change with this program, not under it.
+const SDK: &str = "tidemill-sdk";
 /// Components kept per plugin; the oldest go.
 const KEPT_MAX: usize = 8;
 
@@ -49,6 +52,27 @@ impl Freshness {
         let inputs: Inputs = serde_json::from_str(&text).ok()?;
         let component = self.component_file(&inputs.key(identity)?);
         component.is_file().then_some(component)
+    }
+
+    /// Has cargo compile the plugin's own crates anew, whatever their times say. Cargo takes a file
+    /// for unchanged that is older than its last build, as files that were unpacked, copied with
+    /// their times or moved into place are.
+    pub fn forget(&self, manifest: &Manifest, target_dir: &Path) {
+        let mut packages = BTreeSet::from([manifest.package.clone()]);
+        let known = fs::read_to_string(self.inputs_file()).ok();
+        let known: Option<Inputs> = known.and_then(|text| serde_json::from_str(&text).ok());
+        for file in known.iter().flat_map(|inputs| &inputs.files) {
+            packages.extend(package_of(file).filter(|name| !name.starts_with(SDK)));
+        }
+        let made = target_dir.join(TARGET).join("release").join(".fingerprint");
+        for entry in fs::read_dir(made).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let package = name.to_str().and_then(|name| Some(name.rsplit_once('-')?.0));
+            if package.is_some_and(|package| packages.contains(package)) {
+                // What cannot be removed was made by somebody else, who is asked again as before.
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
     }
 
     /// Keeps a component, and notes what it was made of, for the next time.
@@ -118,6 +142,14 @@ impl Freshness {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// The crate that a source file belongs to, by the nearest manifest above it.
+fn package_of(file: &Path) -> Option<String> {
+    let manifest = file.ancestors().skip(1).map(|folder| folder.join("Cargo.toml"));
+    let text = fs::read_to_string(manifest.into_iter().find(|path| path.is_file())?).ok()?;
+    let table: toml::Table = text.parse().ok()?;
+    Some(table.get("package")?.get("name")?.as_str()?.to_owned())
 }
 
 impl Inputs {

@@ -14,6 +14,7 @@ pub mod run;
 pub mod signals;
 pub mod status_line;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -32,6 +33,7 @@ pub fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(format!("off,tidemill={}", arguments.log)))
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .log_internal_errors(false)
         .init();
     let done = match &arguments.command {

@@ -54,12 +54,16 @@ pub const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
 pub const RECONNECT_WAIT_FIRST: Duration = Duration::from_millis(100);
 /// The longest wait before connecting again.
 pub const RECONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a stop waits for a read of standard input that is under way.
+pub const LAST_READ_WAIT_MAX: Duration = Duration::from_millis(200);
 /// How long a stop waits for receivers to end by themselves; then they are dropped.
 pub const RECEIVER_STOP_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The shortest batch interval a job may ask for: below it the timers of the system dominate.
 pub const BATCH_INTERVAL_MIN: Duration = Duration::from_millis(1);
 /// Batches waiting to run; at it the clock merges or holds back ticks, by `catch_up`.
 pub const BATCH_QUEUE_MAX: usize = 1024;
+/// Late ticks that are made up for one by one: as many batches as wait at most.
+pub const LATE_TICKS_MAX: u32 = BATCH_QUEUE_MAX as u32;
 /// Attempts of a task before its batch fails (Spark's `spark.task.maxFailures`).
 pub const TASK_FAILURES_MAX: u32 = 4;
 /// Partitions of one shuffle: each costs a task per batch.
@@ -77,7 +81,9 @@ pub const INSTANCE_MEMORY_BYTES_MAX: usize = 256 * MIB;
 /// Memory of an instance kept mapped between uses; page faults cost more than the memory.
 pub const INSTANCE_RESIDENT_BYTES: usize = 8 * MIB;
 /// Pool slots per executor: instances of a task's plugins, and room for `describe` beside them.
-pub const INSTANCE_SLOTS_PER_EXECUTOR: u32 = 8;
+pub const INSTANCE_SLOTS_PER_EXECUTOR: u32 = 32;
+/// Plugins of a job: a task holds one instance of each that its stage calls.
+pub const PLUGINS_MAX: usize = 24;
 /// CPU time of a task: a base, and a share per row and per byte of its input.
 pub const TASK_CPU_BASE: Duration = Duration::from_secs(2);
 /// CPU time granted per input row of a task.

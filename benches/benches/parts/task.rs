@@ -112,6 +112,7 @@ fn run_on(executors: &Executors, stage: &SharedStage) -> usize {
             stage: Arc::clone(stage),
             facts: rig::task(&[]).facts,
             read: Box::new(|| Ok(Vec::new())),
+            cancelled: Arc::default(),
             answer: Arc::clone(&answer),
         });
     }

@@ -3,6 +3,7 @@
 //! Takes a job's control. Gives it a drain at the first signal; at the second the program ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidemill::driver::engine::Engine;
 use tidemill::driver::handle::JobControl;
@@ -11,6 +12,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::display::Display;
 use super::exit;
 
+/// How long the last line may take.
+const LAST_LINE_MAX: Duration = Duration::from_millis(200);
 const ENDED_AT_ONCE: &str = "ended at once: what was received and not published is dropped";
 
 /// Listens from now on.
@@ -30,7 +33,13 @@ pub fn listen(engine: &Engine, control: JobControl, display: &Arc<Display>) -> s
         // Beside the second signal: whoever reads the output may take nothing any more.
         tokio::task::spawn_blocking(move || shown.say("signal: a second one ends at once"));
         either(&mut interrupt, &mut terminate).await;
-        exit::tell(&format!("{}{ENDED_AT_ONCE}", display.line_break()));
+        // Nor is the last line waited for longer than a terminal needs.
+        let (said, heard) = crossbeam_channel::bounded::<()>(0);
+        tokio::task::spawn_blocking(move || {
+            exit::tell(&format!("{}{ENDED_AT_ONCE}", display.line_break()));
+            drop(said);
+        });
+        let _said = heard.recv_timeout(LAST_LINE_MAX);
         std::process::exit(i32::from(exit::KILLED));
     });
     Ok(())

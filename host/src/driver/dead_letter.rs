@@ -6,10 +6,11 @@
 use std::path::Path;
 
 use arrow_array::RecordBatch;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::exec::attempt::RejectedRow;
 use crate::model::time::BatchTime;
+use crate::sink::json_lines::json_lines;
 use crate::sys::storage::Storage;
 
 /// Appends the rows.
@@ -33,7 +34,7 @@ pub fn append(
             "operator": rejection.operator,
             "code": rejection.code,
             "reason": rejection.message,
-            "row": row_object(&rejected.row).map_err(|error| failed(&error))?,
+            "row": row_object(&rejected.row),
         });
         lines.extend_from_slice(line.to_string().as_bytes());
         lines.push(b'\n');
@@ -42,11 +43,6 @@ pub fn append(
     file.write(&lines).map_err(|error| failed(&error))
 }
 
-fn row_object(row: &RecordBatch) -> Result<Value, arrow_schema::ArrowError> {
-    let mut writer = arrow_json::ArrayWriter::new(Vec::new());
-    writer.write(row)?;
-    writer.finish()?;
-    let rows: Vec<Map<String, Value>> =
-        serde_json::from_slice(&writer.into_inner()).unwrap_or_default();
-    Ok(rows.into_iter().next().map_or(Value::Null, Value::Object))
+fn row_object(row: &RecordBatch) -> Value {
+    serde_json::from_slice(&json_lines(row)).unwrap_or_default()
 }

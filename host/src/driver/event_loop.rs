@@ -182,6 +182,7 @@ impl EventLoop {
             stage: Arc::clone(&self.parts.stages[stage.0]),
             facts,
             read,
+            cancelled: Arc::clone(&batch.cancelled),
             answer: Arc::clone(&self.parts.answer),
         });
     }
@@ -211,7 +212,7 @@ impl EventLoop {
                         "stream `{stream}`, stage {}, partition {}: {error}",
                         key.stage.0, key.partition
                     );
-                    batch.failure.get_or_insert(message);
+                    batch.fail(message);
                 }
             },
         }
@@ -286,7 +287,7 @@ impl EventLoop {
             self.parts.blocks.remove(block.id);
         }
         self.parts.board.tell(&JobEvent::BatchEnded(batch.info(self.parts.clock.now_us())));
-        if let Some(message) = batch.failure
+        if let Some(message) = batch.failure.clone()
             && self.parts.settings.on_failure == OnFailure::Stop
             && self.failure.is_none()
         {

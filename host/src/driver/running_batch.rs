@@ -4,6 +4,8 @@
 //! Never hands a task out twice unless its attempt failed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::batch_data::BatchData;
@@ -63,6 +65,9 @@ pub struct RunningBatch {
     pub failure: Option<String>,
     /// Whether the publisher has it.
     pub publishing: bool,
+    /// Tells tasks that wait for a core that they need not run; set when it fails and when it is
+    /// let go.
+    pub cancelled: Arc<AtomicBool>,
     run: BatchRun,
     begun_us: i64,
     cpu: Duration,
@@ -80,6 +85,7 @@ impl RunningBatch {
             in_flight: 0,
             failure: None,
             publishing: false,
+            cancelled: Arc::default(),
             run: BatchRun::new(plan, failures_max),
             begun_us: now_us,
             cpu: Duration::ZERO,
@@ -112,6 +118,12 @@ impl RunningBatch {
         self.in_flight -= 1;
         self.cpu += cpu;
         self.file_rows += file_rows;
+    }
+
+    /// Gives the batch up; the first reason counts.
+    pub fn fail(&mut self, reason: String) {
+        self.failure.get_or_insert(reason);
+        self.cancelled.store(true, Ordering::Relaxed);
     }
 
     /// Counts an attempt that is made again.
@@ -150,5 +162,11 @@ impl RunningBatch {
             retries: self.retries,
             outcome,
         }
+    }
+}
+
+impl Drop for RunningBatch {
+    fn drop(&mut self) {
+        self.cancelled.store(true, Ordering::Relaxed);
     }
 }

@@ -41,7 +41,9 @@ impl Ticker {
         let run = move || {
             while !stopped.load(Ordering::Acquire) {
                 clock.wait_until_us(batches.next().0.saturating_mul(1000), &bell);
-                while let Some(time) = batches.due(clock.now_ms()) {
+                while !stopped.load(Ordering::Acquire)
+                    && let Some(time) = batches.due(clock.now_ms())
+                {
                     if !tick(&receivers, &events, time) {
                         return;
                     }

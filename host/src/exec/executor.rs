@@ -5,6 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub struct Task {
     pub facts: TaskFacts,
     /// Its input.
     pub read: ReadInput,
+    /// Set when nobody needs the task any more: it is answered, not run.
+    pub cancelled: Arc<AtomicBool>,
     /// Who is told.
     pub answer: Arc<dyn Fn(TaskResult) + Send + Sync>,
 }
@@ -111,7 +114,12 @@ impl Drop for Executors {
 
 fn run_tasks(queue: &Receiver<Task>) {
     for task in queue {
-        let Task { key, stage, facts, read, answer } = task;
+        let Task { key, stage, facts, read, cancelled, answer } = task;
+        if cancelled.load(Ordering::Relaxed) {
+            let (outcome, cpu) = (Err(TaskError::Cancelled), Duration::ZERO);
+            answer(TaskResult { key, outcome, cpu, rows_in: 0 });
+            continue;
+        }
         let started = thread_cpu_time();
         let mut rows_in = 0;
         let ran = catch_unwind(AssertUnwindSafe(|| {

@@ -39,6 +39,9 @@ pub enum TaskError {
     /// Columns did not fit together: a bug of the host.
     #[error("columns do not fit together: {0}")]
     Columns(#[from] ArrowError),
+    /// Its batch had failed or its job had ended before it began.
+    #[error("it was not run: its batch was given up")]
+    Cancelled,
     /// The host's own code panicked.
     #[error("the host panicked: {0}")]
     Panic(String),
@@ -50,7 +53,7 @@ impl Classify for TaskError {
             Self::Operator(error) => error.domain(),
             Self::Input { domain, .. } => *domain,
             Self::BadRows(_) | Self::TooManyValues { .. } => Domain::User,
-            Self::Columns(_) | Self::Panic(_) => Domain::Internal,
+            Self::Columns(_) | Self::Panic(_) | Self::Cancelled => Domain::Internal,
         }
     }
 

@@ -68,3 +68,8 @@ impl Stop {
         }
     }
 }
+
+/// What comes within that time, if it does.
+pub(super) async fn within<T>(wait: Duration, coming: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(wait, coming).await.ok()
+}

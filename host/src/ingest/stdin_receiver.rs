@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 
 use super::ReceiverEvent;
 use super::intake::Intake;
-use super::receiver::Stop;
-use crate::limits::RECEIVE_BYTES;
+use super::receiver::{Stop, within};
+use crate::limits::{LAST_READ_WAIT_MAX, RECEIVE_BYTES};
+use crate::model::block_store::Reservation;
 
 /// Receives until the input ends, or until it is stopped.
 pub(super) async fn run(input: impl Read + Send + 'static, intake: &Intake, mut stop: Stop) {
@@ -37,14 +38,13 @@ pub(super) async fn run(input: impl Read + Send + 'static, intake: &Intake, mut 
             Some(Ok((bytes, read))) if read > 0 => {
                 let reserved = tokio::select! {
                     biased;
-                    () = stop.asked() => break,
+                    () = stop.asked() => {
+                        fill(intake, intake.reserve().await, &bytes[..read]);
+                        break;
+                    }
                     reserved = intake.reserve() => reserved,
                 };
-                let filled = intake.fill(reserved, |room| {
-                    room.extend_from_slice(&bytes[..read]);
-                    Ok(read)
-                });
-                debug_assert!(filled.is_ok(), "copying cannot fail");
+                fill(intake, reserved, &bytes[..read]);
                 buffer = Some(bytes);
             }
             Some(Err(error)) => {
@@ -60,8 +60,21 @@ pub(super) async fn run(input: impl Read + Send + 'static, intake: &Intake, mut 
             }
         }
     }
+    // What was read is worked off: it cannot be read again. A read that waits is left to itself.
+    let last = within(LAST_READ_WAIT_MAX, filled.recv()).await;
+    if let Some(Some(Ok((bytes, read)))) = last {
+        fill(intake, intake.reserve().await, &bytes[..read]);
+    }
     intake.broken();
     intake.seal();
+}
+
+fn fill(intake: &Intake, reserved: Reservation, bytes: &[u8]) {
+    let filled = intake.fill(reserved, |room| {
+        room.extend_from_slice(bytes);
+        Ok(bytes.len())
+    });
+    debug_assert!(filled.is_ok(), "copying cannot fail");
 }
 
 /// Fills each buffer it is given. Ends when nobody asks, or at the input's end.
@@ -131,6 +144,27 @@ mod tests {
         assert_eq!(told[0], ReceiverEvent::PartialLineDropped { bytes: 4 });
         let message = "cannot read standard input: unplugged".to_owned();
         assert_eq!(told[2], ReceiverEvent::Broken { message });
+    }
+
+    /// The story: lines that had been read when the job was told to drain were dropped with their
+    /// buffer, although they could not be read again.
+    #[tokio::test]
+    async fn what_was_read_before_a_stop_is_kept() {
+        /// Is told to stop while it reads.
+        struct Stopped(tokio::sync::watch::Sender<bool>, Option<&'static [u8]>);
+        impl Read for Stopped {
+            fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+                let Some(bytes) = self.1.take() else { return Ok(0) };
+                to[..bytes.len()].copy_from_slice(bytes);
+                self.0.send(true).expect("the receiver listens");
+                Ok(bytes.len())
+            }
+        }
+        let Rig { intake, events, .. } = intake(&MemoryStorage::new(), OnBadRow::Skip);
+        let (sender, stop) = Stop::new();
+        run(Stopped(sender, Some(b"one\ntwo\n")), &intake, stop).await;
+        let told: Vec<ReceiverEvent> = events.try_iter().collect();
+        assert_eq!(rows(&told), 2, "{told:?}");
     }
 
     #[tokio::test]

@@ -242,6 +242,21 @@ pub enum Operation {
     Select(Vec<String>),
 }
 
+impl Operation {
+    /// The plugin whose operator it calls, if any.
+    pub fn plugin(&self) -> Option<&str> {
+        match self {
+            Self::Apply(_, operator) | Self::ReduceByKey(operator) | Self::Reduce(operator) => {
+                match operator {
+                    OperatorRef::Guest { plugin, .. } => Some(plugin),
+                    OperatorRef::BuiltIn(_) | OperatorRef::Native(_) => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Where an operator comes from.
 #[derive(Debug, Clone)]
 pub enum OperatorRef {

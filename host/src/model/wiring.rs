@@ -7,8 +7,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::finding::{Finding, Item, Part, Place, list_words};
-use super::pipeline::{Operation, OperatorRef, Pipeline, StreamDeclaration};
-use crate::limits::{FINDINGS_MAX, STEPS_MAX};
+use super::pipeline::{Operation, Pipeline, StreamDeclaration};
+use crate::limits::{FINDINGS_MAX, PLUGINS_MAX, STEPS_MAX};
 
 /// What a name of a stream stands for, by its index in the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,6 +95,13 @@ fn names_of(pipeline: &Pipeline, findings: &mut Vec<Finding>) -> HashMap<String,
         let help = "sources and streams share one set of names: rename one of the two";
         findings.push(Finding::new(place, message).with_help(help));
     }
+    let steps = pipeline.streams.iter().flat_map(|stream| &stream.steps);
+    let used: BTreeSet<&str> = steps.filter_map(|step| step.operation.plugin()).collect();
+    if let Some(last) = used.iter().nth(PLUGINS_MAX) {
+        let place = Place::whole(Item::Plugin((*last).to_owned()));
+        let message = format!("the job uses {} plugins, allowed are {PLUGINS_MAX}", used.len());
+        findings.push(Finding::new(place, message).with_help("a plugin can hold many operators"));
+    }
     let sinks = pipeline.sinks.iter().map(|s| (&s.name, Item::Sink as fn(String) -> Item));
     let plugins = pipeline.plugins.iter().map(|p| (&p.name, Item::Plugin as fn(String) -> Item));
     let mut taken = BTreeSet::new();
@@ -153,13 +160,7 @@ fn check_references(
 }
 
 fn unknown_plugin(pipeline: &Pipeline, operation: &Operation, place: Place) -> Option<Finding> {
-    let (Operation::Apply(_, operator)
-    | Operation::ReduceByKey(operator)
-    | Operation::Reduce(operator)) = operation
-    else {
-        return None;
-    };
-    let OperatorRef::Guest { plugin, .. } = operator else { return None };
+    let plugin = operation.plugin()?;
     let known = || pipeline.plugins.iter().map(|plugin| plugin.name.as_str());
     if known().any(|name| name == plugin) {
         return None;

@@ -36,7 +36,7 @@ pub fn partition_of_rows(
     let partition_of = |row| {
         bytes.clear();
         encoders.iter().for_each(|encode| encode(row, &mut bytes));
-        // Hashed in one piece: a word in three takes half as long again.
+        // Hashed in one piece: in three a word takes a third longer.
         (hasher.hash(&bytes) % partitions as u64) as u32
     };
     Ok((0..rows).map(partition_of).collect())

@@ -19,15 +19,21 @@ fn failure(message: &str) -> Failure {
     Failure { message: message.to_owned(), row: None }
 }
 
+/// Room for words of so many bytes with the space after them; shorter ones make vectors grow.
+const WORD_BYTES: usize = 6;
+
 fn split_and_pair(input: &Batch) -> Option<Batch> {
     let [_, offsets, text] = &input.buffers[..] else { return None };
-    let (offsets, text) = (offsets.as_chunks::<4>().0, std::str::from_utf8(text).ok()?);
+    let (offsets, words_expected) = (offsets.as_chunks::<4>().0, text.len() / WORD_BYTES);
     let mut words = Vec::with_capacity(text.len());
-    let (mut ends, mut ones) = (0_u32.to_ne_bytes().to_vec(), Vec::new());
+    let mut ends = Vec::with_capacity(4 * words_expected);
+    let mut ones = Vec::with_capacity(8 * words_expected);
+    ends.extend_from_slice(&0_u32.to_ne_bytes());
     for line in offsets.windows(2) {
         let (start, end) = (u32::from_ne_bytes(line[0]), u32::from_ne_bytes(line[1]));
-        for word in text.get(start as usize..end as usize)?.split_ascii_whitespace() {
-            words.extend_from_slice(word.as_bytes());
+        let line = text.get(start as usize..end as usize)?;
+        for word in line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+            words.extend_from_slice(word);
             ends.extend_from_slice(&(words.len() as u32).to_ne_bytes());
             ones.extend_from_slice(&1_i64.to_ne_bytes());
         }
