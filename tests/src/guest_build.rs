@@ -116,6 +116,24 @@ fn component_follows_its_sources() {
     assert!(!plugin.build().expect("it builds").cached);
 }
 
+/// The story: a source that was moved into place with the time it was written at, as `tar` and
+/// `rsync` do, was older than the last build, so cargo took it for unchanged: the old component was
+/// kept as that of the new source, and no `touch` could heal it.
+#[test]
+fn sources_older_than_the_last_build_are_built() {
+    let plugin = Fresh::new("moved_into_place");
+    let first = plugin.build().expect("it builds");
+    let source = plugin.path().join("src/lib.rs");
+    let text = fs::read_to_string(&source).expect("it is there");
+    let before = fs::metadata(&source).expect("it is there").modified().expect("it has a time");
+    fs::write(&source, text.replace("/// ", "/// Moved. ")).expect("written");
+    let old = before - std::time::Duration::from_secs(3600);
+    let file = fs::File::options().write(true).open(&source).expect("it is there");
+    file.set_modified(old).expect("the system keeps times");
+    let second = plugin.build().expect("it builds");
+    assert_ne!(second.digest, first.digest);
+}
+
 #[test]
 fn build_script_leaves_freshness_to_cargo() {
     let plugin = Fresh::new("scripted");

@@ -3,6 +3,7 @@
 
 mod by_key;
 mod natively;
+mod rejected;
 mod rig;
 mod rows;
 mod shape;

@@ -86,6 +86,13 @@ fn user(row: User) -> &str {
     row.user
 }
 
+/// The number, which must be above nothing.
+#[map]
+fn positive(n: i64) -> Result<i64, Reject> {
+    if n > 0 { Ok(n) } else { Err(Reject::new("not-positive", format!("{n} is not above 0"))) }
+}
+
 plugin!(
-    double, even, up_to, none, by_rest, negate, repeat, add, size, bytes, length, or_zero, user
+    double, even, up_to, none, by_rest, negate, repeat, add, size, bytes, length, or_zero, user,
+    positive
 );
