@@ -51,7 +51,9 @@ pub fn build(folder: &Path, options: &Options<'_>) -> Result<Built, BuildError> 
     let (component, cached) = match freshness.cached(&toolchain.identity) {
         Some(component) => (component, true),
         None => {
-            (options.report)(&format!("building plugin `{}`", manifest.package));
+            let with = toolchain.rustc.as_ref().map(|rustc| format!(" with `{}`", rustc.display()));
+            let with = with.unwrap_or_default();
+            (options.report)(&format!("building plugin `{}`{with}", manifest.package));
             freshness.forget(&manifest, &target_dir);
             let started = SystemTime::now();
             let module = cargo::compile(&manifest, &toolchain, &target_dir, options)?;

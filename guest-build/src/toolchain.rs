@@ -1,4 +1,4 @@
-//! Finds a Rust that compiles for the sandbox, in a fixed order, each step saying what it does.
+//! Finds a Rust that compiles for the sandbox, in a fixed order; what is fetched or made is told.
 //!
 //! Takes the folder of a plugin, whose `rust-toolchain.toml` counts, and switches. Gives the
 //! environment that cargo needs. Never installs anything outside rustup's and our own folders, and
@@ -77,7 +77,7 @@ pub fn find_toolchain(
     if switches.program("rustc").is_none() {
         return Err(ToolchainError::NoRust);
     }
-    if let Some(found) = find_present(folder, switches, report) {
+    if let Some(found) = find_present(folder, switches) {
         return Ok(found);
     }
     let home = switches.home();
@@ -87,24 +87,17 @@ pub fn find_toolchain(
         Err(error) => return nothing(vec![format!("`{}`: {error}", home.display())]),
     };
     // Whoever held the lock may have made what is wanted.
-    let found = find_present(folder, switches, report);
+    let found = find_present(folder, switches);
     let made = found.map_or_else(|| make(folder, switches, report), Ok);
     drop(lock);
     made.or_else(nothing)
 }
 
-/// Looks for what needs no making: step 1, and what step 3 has left behind earlier.
-fn find_present(folder: &Path, switches: &Switches, report: &dyn Fn(&str)) -> Option<Toolchain> {
-    if switches.active
-        && let Some(found) = active(folder, switches)
-    {
-        report(&format!("the active Rust has {TARGET}"));
-        return Some(found);
-    }
-    let home = switches.home();
-    let ready = debian_rust::ready(&home).filter(|_| switches.debian)?;
-    report(&format!("using the Rust in `{}`", home.display()));
-    Some(ready)
+/// Looks for what needs no making: step 1, and what step 3 has left behind earlier. Says nothing:
+/// nothing is done.
+fn find_present(folder: &Path, switches: &Switches) -> Option<Toolchain> {
+    let active = switches.active.then(|| active(folder, switches)).flatten();
+    active.or_else(|| debian_rust::ready(&switches.home()).filter(|_| switches.debian))
 }
 
 /// Steps 2 and 3, under the lock of the folder that step 3 fills.

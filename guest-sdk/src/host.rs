@@ -16,12 +16,24 @@ pub enum Level {
     Debug,
 }
 
-/// Writes a formatted line to the job's log: `log!(Warn, "{n} fields")`.
+/// Writes a formatted line to the job's log: `log!("{n} fields")`, or with a [`Level`] before it:
+/// `log!(Warn, "{n} fields")`. Without one it is `Info`.
 #[macro_export]
 macro_rules! log {
-    ($level:ident, $($message:tt)+) => {
+    (Error, $($message:tt)+) => { $crate::log!(@ Error, $($message)+) };
+    (Warn, $($message:tt)+) => { $crate::log!(@ Warn, $($message)+) };
+    (Info, $($message:tt)+) => { $crate::log!(@ Info, $($message)+) };
+    (Debug, $($message:tt)+) => { $crate::log!(@ Debug, $($message)+) };
+    (@ $level:ident, $($message:tt)+) => {
         $crate::host::log($crate::host::Level::$level, &::std::format!($($message)+))
     };
+    ($level:ident, $($message:tt)+) => {
+        ::core::compile_error!(::core::concat!(
+            "`", ::core::stringify!($level), "` is no level of `log!`: write Error, Warn, Info or ",
+            "Debug, or leave it out, which is Info"
+        ))
+    };
+    ($($message:tt)+) => { $crate::log!(@ Info, $($message)+) };
 }
 
 #[cfg(target_family = "wasm")]
@@ -86,3 +98,17 @@ mod native {
 pub use native::{counted, counter, log};
 #[cfg(target_family = "wasm")]
 pub use sandboxed::{counter, log};
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn log_lines_have_a_level_or_none() {
+        let fields = 3;
+        log!("no field");
+        log!("{fields} fields");
+        log!("{} fields of {}", fields, 4);
+        log!(Error, "no field");
+        log!(Warn, "{fields} fields");
+        log!(Debug, "{} fields of {}", fields, 4);
+    }
+}

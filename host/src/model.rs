@@ -11,6 +11,7 @@ pub mod id;
 pub mod operator;
 pub mod parameter;
 pub mod pipeline;
+pub mod rejected;
 pub mod schema;
 pub mod stage;
 pub mod status;

@@ -71,7 +71,6 @@ fn rustup_adds_the_target_once() {
         [
             "running `rustup target add wasm32-unknown-unknown`, for at most 60 s",
             "rustup added wasm32-unknown-unknown",
-            "the active Rust has wasm32-unknown-unknown",
         ]
     );
 }
@@ -133,7 +132,7 @@ fn debian_rust_is_unpacked_once_and_compiles() {
 
     said.borrow_mut().clear();
     assert_eq!(find_toolchain(folder.path(), &switches, &report).expect("kept"), made);
-    assert_eq!(said.borrow().len(), 1, "{said:?}");
+    assert!(said.borrow().is_empty(), "what is there is not told: {said:?}");
 
     // With macros, which that Rust compiles for this machine, and the SDK for the sandbox.
     let options = Options { switches, report: &report, ..Options::default() };

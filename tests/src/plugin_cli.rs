@@ -103,10 +103,10 @@ fn plugin_goes_from_nothing_to_rows() {
     }
 
     let target = place.target.to_string_lossy();
-    let copy = ["plugin", "build", "greeter", "--target-dir", &target, "--out", "copy.wasm"];
+    let copy = ["plugin", "build", "greeter", "--target-dir", &target, "-o", "copy.wasm"];
     let copied = place.run(&copy, "");
     assert_eq!((copied.code, copied.out.as_str()), (Some(0), "copy.wasm\n"), "{}", copied.err);
-    assert!(copied.err.contains("is unchanged"), "{}", copied.err);
+    assert!(copied.err.starts_with("plugin `greeter` is unchanged"), "{}", copied.err);
     let original = fs::read(&component).expect("it is there");
     assert_eq!(fs::read(place.folder.path().join("copy.wasm")).expect("copied"), original);
 

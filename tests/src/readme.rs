@@ -42,12 +42,13 @@ impl Write for Printed {
     }
 }
 
-/// The README's plugin, made and built as the README says.
-fn component() -> String {
+/// The README's plugin of that name, made and built as the README says.
+fn component(name: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
-    let plugin = folder.path().join("status");
+    let plugin = folder.path().join(name);
     new_plugin(&plugin).expect("it is made");
-    let source = blocks("rust").into_iter().find(|block| block.contains("plugin!(status)"));
+    let export = format!("plugin!({name})");
+    let source = blocks("rust").into_iter().find(|block| block.contains(&export));
     std::fs::write(plugin.join("src/lib.rs"), source.expect("README has it")).expect("written");
     let shared =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/target/tidemill-guests");
@@ -65,7 +66,7 @@ fn plugin_and_job_of_the_readme_count_status_codes() {
         .expect("README has a job file")
         .replace("127.0.0.1:9999", &feeder.address())
         .replace("\"1s\"", "\"20ms\"")
-        .replace("source = \"status\"", &format!("component = \"{}\"", component()));
+        .replace("source = \"status\"", &format!("component = \"{}\"", component("status")));
     let job = JobFile::parse("status.toml", &text, std::path::Path::new(".")).expect("it is a job");
     let plugins =
         JobPlugins::load(&engine(), &job.pipeline.plugins, &|_| ()).expect("its plugin loads");
@@ -84,6 +85,12 @@ fn plugin_and_job_of_the_readme_count_status_codes() {
     }
     assert!(!seen.contains("nothing"), "{seen}");
     handle.drain().expect("it ends");
+}
+
+#[test]
+fn plugin_of_the_readme_with_all_that_an_operator_may_use_builds() {
+    let component = component("large");
+    assert!(std::path::Path::new(&component).is_file(), "{component}");
 }
 
 #[test]

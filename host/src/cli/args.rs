@@ -63,6 +63,9 @@ pub struct JobArgs {
     /// Log lines instead of a status line, also on a terminal.
     #[arg(long)]
     pub plain: bool,
+    /// Errors only: neither how the job goes nor how plugins are built.
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// Arguments of `demo`.

@@ -64,8 +64,9 @@ pub fn demo(args: &DemoArgs) -> anyhow::Result<u8> {
         control.drain();
         fed.map(|(_, sent)| sent)
     });
-    handle.wait()?;
-    display.end();
+    let ended = handle.wait();
+    display.end(ended.as_ref().copied());
+    ended?;
     let status = handle.status();
     let sent = feeder.join().map_err(|_| anyhow::anyhow!("the feeder panicked"))?;
     println!(

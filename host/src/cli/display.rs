@@ -4,12 +4,14 @@
 //! does not tear the live lines. Never shows more than a line a second where nobody watches.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tidemill::driver::error::DriverError;
 use tidemill::driver::status_board::{Listener, StatusBoard};
 use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent};
+use tidemill::model::time::BatchTime;
 
 use super::exit;
 use super::status_line::{Machine, status_parts};
@@ -24,11 +26,22 @@ pub struct Display {
     machine: Machine,
     board: OnceLock<Weak<StatusBoard>>,
     last_logged_ms: Mutex<Option<i64>>,
+    failed: Mutex<Option<(BatchTime, String)>>,
+    quiet: bool,
 }
 
 impl Display {
     /// A live line if standard error is a terminal and nobody asked for plain lines.
     pub fn new(machine: Machine, plain: bool) -> Arc<Self> {
+        Self::with_voice(machine, plain, false)
+    }
+
+    /// Tells what failed, and nothing else.
+    pub fn quiet(machine: Machine) -> Arc<Self> {
+        Self::with_voice(machine, true, true)
+    }
+
+    fn with_voice(machine: Machine, plain: bool, quiet: bool) -> Arc<Self> {
         let live = (!plain && io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             if let Ok(style) = ProgressStyle::with_template("{msg}") {
@@ -36,8 +49,9 @@ impl Display {
             }
             bar
         });
-        let last_logged_ms = Mutex::new(None);
-        Arc::new(Self { live, machine, board: OnceLock::new(), last_logged_ms })
+        let (last_logged_ms, failed) = (Mutex::new(None), Mutex::new(None));
+        let board = OnceLock::new();
+        Arc::new(Self { live, machine, board, last_logged_ms, failed, quiet })
     }
 
     /// What the job is to tell.
@@ -57,8 +71,15 @@ impl Display {
         Arc::new(Mutex::new(Around { display: Arc::clone(self) }))
     }
 
-    /// One line on standard error.
+    /// One line on standard error, unless errors alone are told.
     pub fn say(&self, line: &str) {
+        if !self.quiet {
+            self.warn(line);
+        }
+    }
+
+    /// One line on standard error, whoever listens.
+    pub fn warn(&self, line: &str) {
         match &self.live {
             Some(bar) => bar.suspend(|| exit::tell(line)),
             None => exit::tell(line),
@@ -70,11 +91,28 @@ impl Display {
         if self.live.is_some() { "\n" } else { "" }
     }
 
-    /// Takes the live line away.
-    pub fn end(&self) {
+    /// Takes the live line away. A failure that ends the job is told by whoever waits for it, any
+    /// other one here.
+    pub fn end(&self, ended: Result<(), &DriverError>) {
         if let Some(bar) = &self.live {
             bar.finish_and_clear();
         }
+        let last = self.lock_failed().take();
+        let told = match ended {
+            Err(DriverError::Batch { time, .. }) => Some(*time),
+            _ => None,
+        };
+        if let Some((time, message)) = last.filter(|(time, _)| Some(*time) != told) {
+            self.tell_failed(time, &message);
+        }
+    }
+
+    fn tell_failed(&self, time: BatchTime, message: &str) {
+        self.warn(&format!("batch {} failed: {message}", time.of_day()));
+    }
+
+    fn lock_failed(&self) -> MutexGuard<'_, Option<(BatchTime, String)>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hear(&self, event: &JobEvent) {
@@ -83,29 +121,38 @@ impl Display {
             JobEvent::Draining => self.say("draining: what was received is worked off"),
             JobEvent::BatchEnded(batch) => self.batch(batch),
             JobEvent::SinkFailed { time, message, .. } => {
-                self.say(&format!("batch {time} is not published everywhere: {message}"));
+                let time = time.of_day();
+                self.warn(&format!("batch {time} is not published everywhere: {message}"));
             }
-            JobEvent::Source { source, message, .. } => {
-                self.say(&format!("source `{source}`: {message}"));
+            JobEvent::Source { source, message, warning } => {
+                self.tell(*warning, &format!("source `{source}`: {message}"));
             }
             JobEvent::GuestLog { plugin, level, message } => {
-                self.say(&format!("{plugin} [{level}] {message}"));
+                self.tell(*level == "error", &format!("{plugin} [{level}] {message}"));
             }
         }
     }
 
+    fn tell(&self, warning: bool, line: &str) {
+        if warning { self.warn(line) } else { self.say(line) }
+    }
+
     fn batch(&self, batch: &BatchInfo) {
-        if let BatchOutcome::Failed { message } = &batch.outcome {
-            self.say(&format!("batch {} failed: {message}", batch.time));
+        // Told when the job goes on: the last one may be why it ends.
+        let before = self.lock_failed().take();
+        if let Some((time, message)) = before {
+            self.tell_failed(time, &message);
         }
-        if batch.rejected > 0 {
-            self.say(&format!("batch {}: operators rejected {} rows", batch.time, batch.rejected));
+        if let BatchOutcome::Failed { message } = &batch.outcome {
+            *self.lock_failed() = Some((batch.time, message.clone()));
+        } else if batch.rejected.rows() > 0 {
+            self.say(&format!("batch {}: {}", batch.time.of_day(), batch.rejected));
         }
         let Some(board) = self.board.get().and_then(Weak::upgrade) else { return };
         let parts = || status_parts(batch, &board.snapshot(), self.machine);
         match &self.live {
             Some(bar) => bar.set_message(parts().join("\n")),
-            None if self.log_is_due(batch) => exit::tell(&parts().join(" | ")),
+            None if !self.quiet && self.log_is_due(batch) => exit::tell(&parts().join(" | ")),
             None => {}
         }
     }

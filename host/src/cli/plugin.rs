@@ -51,7 +51,7 @@ pub struct BuildArgs {
     #[arg(default_value = ".")]
     pub folder: PathBuf,
     /// Also copy the component there.
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Where cargo works; `target/tidemill-guests` of the plugin's workspace unless given.
     #[arg(long, value_name = "DIR")]

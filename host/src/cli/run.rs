@@ -21,7 +21,7 @@ use tidemill::plan::PlanError;
 use super::args::JobArgs;
 use super::display::Display;
 use super::exit::{ENDED, REFUSED, Shown, tell, tell_raw};
-use super::status_line::{Machine, grouped};
+use super::status_line::{Machine, counters, totals};
 use super::{host, signals};
 
 /// What every run says: what a restart may count on, today.
@@ -38,7 +38,10 @@ pub fn run(args: &JobArgs) -> anyhow::Result<u8> {
         batch_interval: job.pipeline.settings.batch_interval,
         executors: engine.config.executors,
     };
-    let display = Display::new(machine, args.plain);
+    let display = match args.quiet {
+        true => Display::quiet(machine),
+        false => Display::new(machine, args.plain),
+    };
     let handle = start(&engine, &job, &display)?;
     signals::listen(&engine, handle.control(), &display).context("failed to listen for signals")?;
     display.say(&format!(
@@ -48,15 +51,12 @@ pub fn run(args: &JobArgs) -> anyhow::Result<u8> {
         machine.executors
     ));
     let ended = handle.wait();
-    display.end();
-    let status = handle.status();
-    tell(&format!(
-        "job `{}` ended: {} batches, {} failed, {} rows",
-        job.pipeline.name,
-        grouped(status.batches),
-        grouped(status.failed_batches),
-        grouped(status.rows_in)
-    ));
+    display.end(ended.as_ref().copied());
+    let (status, name) = (handle.status(), &job.pipeline.name);
+    if let Some(counters) = counters(&status) {
+        display.say(&format!("job `{name}` counted: {counters}"));
+    }
+    display.say(&format!("job `{name}` ended: {}", totals(&status)));
     ended?;
     Ok(ENDED)
 }

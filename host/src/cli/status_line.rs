@@ -22,7 +22,7 @@ pub fn status_parts(batch: &BatchInfo, status: &JobStatus, machine: Machine) -> 
     let per_second = batch.rows_in as f64 / interval.as_secs_f64();
     let came = format!(
         "batch {} | {} rows | {} rows/s | backlog {} rows",
-        clock_time(batch.time.0),
+        batch.time.of_day(),
         grouped(batch.rows_in),
         grouped(per_second as u64),
         grouped(status.backlog_rows),
@@ -56,15 +56,24 @@ pub fn hint(batch: &BatchInfo, machine: Machine) -> Option<String> {
         .then(|| format!("{tasks} tasks on {cores} cores: a shorter block_interval makes more"))
 }
 
-/// UTC time of day, to the millisecond where the batch is not on a second.
-fn clock_time(ms: i64) -> String {
-    let (seconds, ms) = (ms.div_euclid(1000).rem_euclid(86_400), ms.rem_euclid(1000));
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if ms == 0 {
-        format!("{hours:02}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{hours:02}:{minutes:02}:{seconds:02}.{ms:03}")
-    }
+/// All batches of a job in a line.
+pub fn totals(status: &JobStatus) -> String {
+    format!(
+        "{} batches, {} failed, {} rows, {} rejected, {} bad",
+        grouped(status.batches),
+        grouped(status.failed_batches),
+        grouped(status.rows_in),
+        grouped(status.rejected_rows),
+        grouped(status.bad_rows),
+    )
+}
+
+/// What the plugins of a job counted, if anything.
+pub fn counters(status: &JobStatus) -> Option<String> {
+    let counters =
+        status.counters.iter().map(|(name, count)| format!("{name} {}", grouped(*count)));
+    let counters: Vec<String> = counters.collect();
+    (!counters.is_empty()).then(|| counters.join(", "))
 }
 
 fn millis(time: Duration) -> String {
@@ -91,6 +100,7 @@ pub fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tidemill::model::rejected::Rejected;
     use tidemill::model::time::BatchTime;
 
     use super::*;
@@ -107,7 +117,7 @@ mod tests {
             total_delay: Duration::from_millis(processing_ms),
             cpu: Duration::ZERO,
             shuffled: (0, 0),
-            rejected: 0,
+            rejected: Rejected::default(),
             retries: 0,
             outcome: BatchOutcome::Completed,
         }
@@ -119,10 +129,9 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_grouped_and_times_are_of_the_day() {
+    fn numbers_are_grouped() {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!((grouped(12), grouped(123)), ("12".to_owned(), "123".to_owned()));
-        assert_eq!(clock_time(86_400_000 + 3_723_005), "01:02:03.005");
     }
 
     #[test]

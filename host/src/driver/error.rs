@@ -49,7 +49,7 @@ pub enum DriverError {
     #[error("rejected rows cannot be kept: {0}")]
     DeadLetter(#[source] StorageError),
     /// A batch failed and the job's policy is to stop.
-    #[error("batch {time} failed: {message}")]
+    #[error("batch {} failed: {message}", .time.of_day())]
     Batch {
         /// The batch.
         time: BatchTime,

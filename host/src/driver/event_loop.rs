@@ -28,6 +28,9 @@ use crate::model::status::{JobEvent, JobState};
 use crate::model::time::BatchTime;
 use crate::sched::batch_run::{ReadyTask, Verdict};
 
+/// What a job may say about rows that operators refuse, beside its failure.
+const REJECTED_POLICIES: &str = "`on_rejected = \"skip\"` or `\"dead-letter\"`";
+
 /// The loop of one job.
 pub struct EventLoop {
     parts: JobParts,
@@ -248,13 +251,10 @@ impl EventLoop {
         };
         match &self.parts.settings.on_rejected {
             OnBadRow::Fail => {
-                let rejection = &first.rejection;
                 batch.failure = Some(format!(
-                    "operator `{}` rejected {} rows, the first with `{}`: {}",
-                    rejection.operator,
-                    batch.rejected.len(),
-                    rejection.code,
-                    rejection.message
+                    "{}, the first: {}; to go on without such rows, set {REJECTED_POLICIES}",
+                    batch.refused(),
+                    first.rejection.message
                 ));
             }
             OnBadRow::Skip => {}

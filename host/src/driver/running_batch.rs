@@ -12,6 +12,7 @@ use super::batch_data::BatchData;
 use crate::exec::attempt::RejectedRow;
 use crate::model::block::BlockInfo;
 use crate::model::id::SourceId;
+use crate::model::rejected::Rejected;
 use crate::model::stage::{JobPlan, PartitionInput};
 use crate::model::status::{BatchInfo, BatchOutcome};
 use crate::model::time::BatchTime;
@@ -138,6 +139,15 @@ impl RunningBatch {
         self.in_flight == 0 && (self.failure.is_some() || self.run.is_done())
     }
 
+    /// Who refused how many rows.
+    pub fn refused(&self) -> Rejected {
+        let mut refused = Rejected::default();
+        for RejectedRow { rejection, .. } in &self.rejected {
+            refused.count(&rejection.operator, &rejection.code);
+        }
+        refused
+    }
+
     /// The facts, when it has ended.
     pub fn info(&self, now_us: i64) -> BatchInfo {
         let micros = |us: i64| Duration::from_micros(u64::try_from(us).unwrap_or(0));
@@ -158,7 +168,7 @@ impl RunningBatch {
             total_delay: micros(now_us - due_us),
             cpu: self.cpu,
             shuffled: self.data.shuffled(),
-            rejected: self.rejected.len() as u64,
+            rejected: self.refused(),
             retries: self.retries,
             outcome,
         }

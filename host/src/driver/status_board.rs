@@ -32,6 +32,7 @@ impl StatusBoard {
             batches: 0,
             failed_batches: 0,
             rows_in: 0,
+            rejected_rows: 0,
             bad_rows: 0,
             held_bytes: (0, 0),
             counters: BTreeMap::new(),
@@ -46,6 +47,7 @@ impl StatusBoard {
             self.change(|status| {
                 status.batches += 1;
                 status.rows_in += batch.rows_in;
+                status.rejected_rows += batch.rejected.rows();
                 status.failed_batches += u64::from(batch.outcome != BatchOutcome::Completed);
                 status.last_batch = Some(batch.clone());
             });

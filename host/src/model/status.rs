@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::rejected::Rejected;
 use super::time::BatchTime;
 
 /// What became of a batch.
@@ -43,7 +44,7 @@ pub struct BatchInfo {
     /// Rows and bytes that its shuffles carried.
     pub shuffled: (u64, u64),
     /// Rows that operators refused.
-    pub rejected: u64,
+    pub rejected: Rejected,
     /// Attempts of tasks that failed and were made again.
     pub retries: u32,
     /// What became of it.
@@ -120,6 +121,8 @@ pub struct JobStatus {
     pub failed_batches: u64,
     /// Rows of all batches that have ended.
     pub rows_in: u64,
+    /// Rows that operators refused, of all batches that have ended.
+    pub rejected_rows: u64,
     /// Records that sources could not use.
     pub bad_rows: u64,
     /// Bytes held of the block budget, and the most that were held at once.

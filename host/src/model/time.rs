@@ -21,9 +21,21 @@ impl BatchTime {
     pub fn next(self, interval: Duration) -> Self {
         Self(self.0 + interval_ms(interval))
     }
+
+    /// For people: UTC time of day, to the millisecond where the batch is not on a second.
+    pub fn of_day(self) -> String {
+        let (seconds, ms) = (self.0.div_euclid(1000).rem_euclid(86_400), self.0.rem_euclid(1000));
+        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        if ms == 0 {
+            format!("{hours:02}:{minutes:02}:{seconds:02}")
+        } else {
+            format!("{hours:02}:{minutes:02}:{seconds:02}.{ms:03}")
+        }
+    }
 }
 
 impl fmt::Display for BatchTime {
+    /// As Spark prints it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ms", self.0)
     }
@@ -44,5 +56,11 @@ mod tests {
         assert_eq!(BatchTime::first_after(10_000, interval), BatchTime(11_000));
         assert_eq!(BatchTime::first_after(10_001, interval), BatchTime(11_000));
         assert_eq!(BatchTime::first_after(-1, interval), BatchTime(0));
+    }
+
+    #[test]
+    fn people_are_told_the_time_of_day() {
+        assert_eq!(BatchTime(86_400_000 + 3_723_005).of_day(), "01:02:03.005");
+        assert_eq!(BatchTime(1_357_008_430_000).of_day(), "02:47:10");
     }
 }

@@ -6,7 +6,7 @@
 use tidemill::config::json_schema;
 
 use crate::set_up::job_folder::JobFolder;
-use crate::set_up::program::tidemill;
+use crate::set_up::program::{tidemill, tidemill_fed};
 
 const README: &str = include_str!("../../../README.md");
 /// A job over standard input.
@@ -18,7 +18,7 @@ fn a_job_whose_sources_end_gives_zero() {
     let ran = JobFolder::new(JOB).run(b"a\n");
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(ran.err.contains("source `lines`: ended"), "{}", ran.err);
-    assert!(ran.err.contains("0 failed, 1 rows"), "{}", ran.err);
+    assert!(ran.err.contains("0 failed, 1 rows, 0 rejected, 0 bad"), "{}", ran.err);
 }
 
 #[test]
@@ -27,7 +27,21 @@ fn a_job_that_fails_while_it_runs_gives_one() {
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     let last = ran.err.lines().last().unwrap_or_default();
     assert!(last.starts_with("error: batch ") && last.contains("not valid UTF-8"), "{}", ran.err);
-    assert_eq!(ran.err.matches("error: ").count(), 1, "said once: {}", ran.err);
+    assert_eq!(ran.err.matches("stage 0, partition 0").count(), 1, "said once: {}", ran.err);
+    assert!(last.as_bytes()["error: batch ".len() + 2] == b':', "it is told by its hour: {last}");
+}
+
+#[test]
+fn a_quiet_job_tells_errors_only() {
+    for (input, code) in [(b"a\n" as &[u8], 0), (b"\xff\n", 1)] {
+        let job = JobFolder::new(JOB);
+        let arguments = [&job.arguments("run")[..], &["--quiet"]].concat();
+        let ran = tidemill_fed(job.path(), &arguments, input);
+        assert_eq!(ran.code, Some(code), "{}", ran.err);
+        assert_eq!(ran.err.contains("error: batch "), code == 1, "{}", ran.err);
+        let beside = ran.err.lines().find(|line| !line.contains("not valid UTF-8"));
+        assert_eq!(beside, None, "{}", ran.err);
+    }
 }
 
 #[test]
