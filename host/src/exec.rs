@@ -6,5 +6,6 @@
 pub mod attempt;
 pub mod executor;
 pub mod gather;
+pub mod refused;
 pub mod stage;
 pub mod task_error;

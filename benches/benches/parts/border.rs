@@ -95,6 +95,7 @@ fn attempts(
         steps: vec![step],
         output: BoundOutput::Shuffle { by, partitions: PARTITIONS, combine },
         hash_seed: 1,
+        keep_refused: false,
     };
     let lines = Arc::clone(lines);
     move || {

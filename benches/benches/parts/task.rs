@@ -128,6 +128,7 @@ fn empty_stage() -> SharedStage {
         steps: Vec::new(),
         output: BoundOutput::Dataset,
         hash_seed: 0,
+        keep_refused: false,
     })
 }
 

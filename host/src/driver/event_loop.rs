@@ -199,7 +199,7 @@ impl EventLoop {
         match outcome {
             Ok(attempted) => {
                 batch.data.store(key.stage, key.partition, attempted.output);
-                batch.rejected.extend(attempted.rejected);
+                batch.refused.absorb(attempted.refused);
                 if batch.schedule().finished(task) && batch.failure.is_none() {
                     self.submit_ready(key.run);
                 }
@@ -246,21 +246,20 @@ impl EventLoop {
     /// Fails a batch of which operators refused rows, or writes those down, as the job says.
     fn refuse_rejected(&mut self, run: u64) {
         let Some(batch) = self.running.get_mut(&run) else { return };
-        let Some(first) = batch.rejected.first().filter(|_| batch.failure.is_none()) else {
+        let Some(first) = batch.refused.first.clone().filter(|_| batch.failure.is_none()) else {
             return;
         };
         match &self.parts.settings.on_rejected {
             OnBadRow::Fail => {
                 batch.failure = Some(format!(
-                    "{}, the first: {}; to go on without such rows, set {REJECTED_POLICIES}",
-                    batch.refused(),
-                    first.rejection.message
+                    "{}, the first: {first}; to go on without such rows, set {REJECTED_POLICIES}",
+                    batch.refused.counts
                 ));
             }
             OnBadRow::Skip => {}
             OnBadRow::DeadLetter(path) => {
-                let (storage, time) = (&*self.parts.storage, batch.batch.time);
-                if let Err(error) = dead_letter::append(storage, path, time, &batch.rejected) {
+                let storage = &*self.parts.storage;
+                if let Err(error) = dead_letter::append(storage, path, &batch.refused.lines) {
                     batch.failure = Some(error);
                 }
             }

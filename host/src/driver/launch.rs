@@ -64,7 +64,8 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
     let seed = settings.seed.unwrap_or_else(|| engine.config.entropy.next_u64());
     let board = Arc::new(StatusBoard::new(listeners));
     let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(&board)));
-    let stages = bind(&planned.plan, seed, &plugins, &port)?;
+    let keep = matches!(settings.on_rejected, OnBadRow::DeadLetter(_));
+    let stages = bind(&planned.plan, (seed, keep), &plugins, &port)?;
     let sinks = open_sinks(&pipeline, &planned.plan, &output, &engine.config.storage)?;
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
         engine.config.storage.append(path).map_err(DriverError::DeadLetter)?;
@@ -110,11 +111,11 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
 
 fn bind(
     plan: &JobPlan,
-    seed: u64,
+    (seed, keep): (u64, bool),
     plugins: &JobPlugins,
     port: &Arc<dyn GuestPort>,
 ) -> Result<Vec<SharedStage>, DriverError> {
-    let bind = |stage| BoundStage::bind(stage, seed, &|call| plugins.bind(call, port));
+    let bind = |stage| BoundStage::bind(stage, seed, keep, &|call| plugins.bind(call, port));
     plan.stages.iter().map(|stage| bind(stage).map(Arc::new)).collect()
 }
 

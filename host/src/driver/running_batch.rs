@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::batch_data::BatchData;
-use crate::exec::attempt::RejectedRow;
+use crate::exec::refused::Refused;
 use crate::model::block::BlockInfo;
 use crate::model::id::SourceId;
-use crate::model::rejected::Rejected;
 use crate::model::stage::{JobPlan, PartitionInput};
 use crate::model::status::{BatchInfo, BatchOutcome};
 use crate::model::time::BatchTime;
@@ -59,7 +58,7 @@ pub struct RunningBatch {
     /// What its stages have made.
     pub data: BatchData,
     /// Rows that operators refused.
-    pub rejected: Vec<RejectedRow>,
+    pub refused: Refused,
     /// Tasks handed out that have not ended.
     pub in_flight: usize,
     /// Why it failed, if it has.
@@ -82,7 +81,7 @@ impl RunningBatch {
         Self {
             batch,
             data: BatchData::new(plan),
-            rejected: Vec::new(),
+            refused: Refused::default(),
             in_flight: 0,
             failure: None,
             publishing: false,
@@ -139,15 +138,6 @@ impl RunningBatch {
         self.in_flight == 0 && (self.failure.is_some() || self.run.is_done())
     }
 
-    /// Who refused how many rows.
-    pub fn refused(&self) -> Rejected {
-        let mut refused = Rejected::default();
-        for RejectedRow { rejection, .. } in &self.rejected {
-            refused.count(&rejection.operator, &rejection.code);
-        }
-        refused
-    }
-
     /// The facts, when it has ended.
     pub fn info(&self, now_us: i64) -> BatchInfo {
         let micros = |us: i64| Duration::from_micros(u64::try_from(us).unwrap_or(0));
@@ -168,7 +158,7 @@ impl RunningBatch {
             total_delay: micros(now_us - due_us),
             cpu: self.cpu,
             shuffled: self.data.shuffled(),
-            rejected: self.refused(),
+            rejected: self.refused.counts.clone(),
             retries: self.retries,
             outcome,
         }

@@ -8,11 +8,13 @@ use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat_batches;
 
 use super::gather::group_values;
+use super::refused::Refused;
 use super::stage::{BoundFold, BoundGather, BoundOutput, BoundStage};
 use super::task_error::TaskError;
 use crate::limits::{SLICE_BYTES_MAX, SLICE_ROWS_MAX};
-use crate::model::operator::{Phase, Rejection, TaskScope};
+use crate::model::operator::{Phase, TaskScope};
 use crate::model::stage::Partitioner;
+use crate::model::time::BatchTime;
 use crate::operator::partition::{partition_in_turn, partition_of_rows, scatter};
 use crate::operator::step::{BoundStep, run_step};
 use crate::shuffle::map_output::MapOutput;
@@ -26,22 +28,13 @@ pub enum TaskOutput {
     MapOutput(MapOutput),
 }
 
-/// A row that an operator refused, with what is needed to write it down.
-#[derive(Debug, Clone)]
-pub struct RejectedRow {
-    /// The refusal; its row number is that of the call.
-    pub rejection: Rejection,
-    /// The row as the step was given it: a slice of one row.
-    pub row: RecordBatch,
-}
-
 /// What an attempt made, and the rows that were refused on the way.
 #[derive(Debug)]
 pub struct Attempted {
     /// The output.
     pub output: TaskOutput,
-    /// Refused rows, in row order of each call.
-    pub rejected: Vec<RejectedRow>,
+    /// Rows that operators refused.
+    pub refused: Refused,
     /// Rows of the output.
     pub rows_out: u64,
 }
@@ -55,7 +48,8 @@ pub fn attempt(
     scope: &mut TaskScope,
     input: Vec<RecordBatch>,
 ) -> Result<Attempted, TaskError> {
-    let mut rejected = Vec::new();
+    let mut refused = Refused::default();
+    let keep = stage.keep_refused.then_some(scope.facts.batch_time);
     let mut slices = gather(stage, scope, input)?;
     let mut writer = Writer::new(stage);
     let mut steps = stage.steps.as_slice();
@@ -63,20 +57,20 @@ pub fn attempt(
         let (before, after) = steps.split_at(whole_at);
         let mut ready = Vec::with_capacity(slices.len());
         for slice in slices {
-            ready.push(run_steps(before, scope, slice, &mut rejected)?);
+            ready.push(run_steps(keep, before, scope, slice, &mut refused)?);
         }
         let schema = before.last().map_or(&stage.input_schema, |step| &step.schema);
         let whole = join(schema, ready)?;
-        let whole = run_steps(&after[..1], scope, whole, &mut rejected)?;
+        let whole = run_steps(keep, &after[..1], scope, whole, &mut refused)?;
         slices = cut(whole);
         steps = &after[1..];
     }
     for slice in slices {
-        let slice = run_steps(steps, scope, slice, &mut rejected)?;
+        let slice = run_steps(keep, steps, scope, slice, &mut refused)?;
         writer.write(scope, slice)?;
     }
     let (output, rows_out) = writer.finish(scope)?;
-    Ok(Attempted { output, rejected, rows_out })
+    Ok(Attempted { output, refused, rows_out })
 }
 
 fn gather(
@@ -102,21 +96,19 @@ fn gather(
 }
 
 fn run_steps(
+    keep: Option<BatchTime>,
     steps: &[BoundStep],
     scope: &mut TaskScope,
     mut slice: RecordBatch,
-    rejected: &mut Vec<RejectedRow>,
+    refused: &mut Refused,
 ) -> Result<RecordBatch, TaskError> {
     for step in steps {
         if slice.num_rows() == 0 && !step.whole_partition {
             slice = RecordBatch::new_empty(SchemaRef::clone(&step.schema));
             continue;
         }
-        let (rows, refused) = run_step(step, scope, &slice)?;
-        rejected.extend(refused.into_iter().map(|rejection| {
-            let row = slice.slice(rejection.row as usize, 1);
-            RejectedRow { rejection, row }
-        }));
+        let (rows, rejections) = run_step(step, scope, &slice)?;
+        refused.add(keep, &slice, rejections);
         slice = rows;
     }
     Ok(slice)

@@ -29,6 +29,8 @@ pub struct BoundStage {
     pub output: BoundOutput,
     /// Seed of the job's partitioning hash.
     pub hash_seed: u64,
+    /// Whether rows that operators refuse are to be written down.
+    pub keep_refused: bool,
 }
 
 /// What is done with a task's input before the first step.
@@ -82,6 +84,7 @@ impl BoundStage {
     pub fn bind<E>(
         stage: &Stage,
         hash_seed: u64,
+        keep_refused: bool,
         bind: &dyn Fn(&OperatorCall) -> Result<SharedOperator, E>,
     ) -> Result<Self, E> {
         let bind_step = |step: &PlannedStep| -> Result<BoundStep, E> {
@@ -129,6 +132,7 @@ impl BoundStage {
             steps: stage.steps.iter().map(bind_step).collect::<Result<_, E>>()?,
             output,
             hash_seed,
+            keep_refused,
         })
     }
 }

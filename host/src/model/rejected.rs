@@ -22,15 +22,27 @@ struct Kind {
 }
 
 impl Rejected {
+    /// Adds what others counted.
+    pub fn absorb(&mut self, more: Self) {
+        self.others += more.others;
+        for Kind { operator, code, rows } in more.kinds {
+            self.count_rows(&operator, &code, rows);
+        }
+    }
+
     /// Counts one row.
     pub fn count(&mut self, operator: &str, code: &str) {
+        self.count_rows(operator, code, 1);
+    }
+
+    fn count_rows(&mut self, operator: &str, code: &str, rows: u64) {
         let same = |kind: &&mut Kind| kind.operator == operator && kind.code == code;
         if let Some(kind) = self.kinds.iter_mut().find(same) {
-            kind.rows += 1;
+            kind.rows += rows;
         } else if self.kinds.len() < LISTED_WORDS_MAX {
-            self.kinds.push(Kind { operator: operator.to_owned(), code: code.to_owned(), rows: 1 });
+            self.kinds.push(Kind { operator: operator.to_owned(), code: code.to_owned(), rows });
         } else {
-            self.others += 1;
+            self.others += rows;
         }
     }
 

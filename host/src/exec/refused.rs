@@ -1,0 +1,117 @@
+//! Exec: rows that operators refused, of one attempt and then of a whole batch.
+//!
+//! Takes refusals with the slice they were found in. Gives their counts, the first one's words and,
+//! where rows are to be kept, a line of JSON each. Never holds a row itself: millions of refused
+//! ones would be gigabytes.
+
+use arrow_array::RecordBatch;
+use serde_json::{Value, json};
+
+use crate::limits::{BAD_ROW_TEXT_BYTES_MAX, REJECTED_LINES_BYTES_MAX};
+use crate::model::operator::Rejection;
+use crate::model::rejected::Rejected;
+use crate::model::time::BatchTime;
+use crate::sink::json_lines::json_lines;
+
+/// Refused rows.
+#[derive(Debug, Clone, Default)]
+pub struct Refused {
+    /// How many, by operator and code.
+    pub counts: Rejected,
+    /// Why the first one was refused.
+    pub first: Option<String>,
+    /// A line of JSON for each, where they are to be kept; what went past the bound is left out.
+    pub lines: Vec<u8>,
+}
+
+impl Refused {
+    /// Adds the refusals of one call; their row numbers are those of the slice.
+    pub fn add(
+        &mut self,
+        keep: Option<BatchTime>,
+        slice: &RecordBatch,
+        rejections: Vec<Rejection>,
+    ) {
+        for rejection in rejections {
+            self.counts.count(&rejection.operator, &rejection.code);
+            if let Some(time) = keep
+                && self.lines.len() < REJECTED_LINES_BYTES_MAX
+            {
+                let row = slice.slice(rejection.row as usize, 1);
+                self.lines.extend_from_slice(line(time, &rejection, &row).as_bytes());
+            }
+            self.first.get_or_insert(rejection.message);
+        }
+    }
+
+    /// Adds what another task refused.
+    pub fn absorb(&mut self, other: Self) {
+        self.counts.absorb(other.counts);
+        self.first = self.first.take().or(other.first);
+        if self.lines.len() < REJECTED_LINES_BYTES_MAX {
+            self.lines.extend_from_slice(&other.lines);
+        }
+    }
+}
+
+fn line(time: BatchTime, rejection: &Rejection, row: &RecordBatch) -> String {
+    let text = json_lines(row);
+    let mut line = json!({
+        "batch_time": time.0,
+        "operator": rejection.operator,
+        "code": rejection.code,
+        "reason": rejection.message,
+    });
+    if text.len() > BAD_ROW_TEXT_BYTES_MAX {
+        line["text"] = String::from_utf8_lossy(&text[..BAD_ROW_TEXT_BYTES_MAX]).into();
+        line["cut"] = true.into();
+    } else {
+        line["row"] = serde_json::from_slice(&text).unwrap_or(Value::Null);
+    }
+    format!("{line}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, StringArray};
+
+    use super::*;
+
+    fn slice(texts: &[&str]) -> RecordBatch {
+        let column: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
+        RecordBatch::try_from_iter([("line", column)]).expect("one column")
+    }
+
+    fn rejection(row: u32) -> Rejection {
+        let (operator, code) = ("p.op".to_owned(), "odd".to_owned());
+        Rejection { row, operator, code, message: format!("row {row} is odd") }
+    }
+
+    #[test]
+    fn rows_are_kept_as_lines_or_only_counted() {
+        let (slice, mut refused) = (slice(&["a", "b"]), Refused::default());
+        refused.add(None, &slice, vec![rejection(0)]);
+        assert!(refused.lines.is_empty());
+        refused.add(Some(BatchTime(7)), &slice, vec![rejection(1)]);
+        let kept: Value = serde_json::from_slice(&refused.lines).expect("a line of JSON");
+        assert_eq!((&kept["row"]["line"], &kept["batch_time"]), (&json!("b"), &json!(7)));
+        assert_eq!((refused.counts.rows(), refused.first.as_deref()), (2, Some("row 0 is odd")));
+    }
+
+    #[test]
+    fn a_long_row_is_cut_and_a_batch_of_them_is_bounded() {
+        let long = "x".repeat(BAD_ROW_TEXT_BYTES_MAX);
+        let (slice, mut refused) = (slice(&[&long]), Refused::default());
+        let enough = REJECTED_LINES_BYTES_MAX / BAD_ROW_TEXT_BYTES_MAX + 2;
+        for _ in 0..enough {
+            refused.add(Some(BatchTime(0)), &slice, vec![rejection(0)]);
+        }
+        assert_eq!(refused.counts.rows(), enough as u64);
+        assert!(refused.lines.len() < REJECTED_LINES_BYTES_MAX + 2 * BAD_ROW_TEXT_BYTES_MAX);
+        let first = refused.lines.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let first: Value = serde_json::from_slice(first).expect("a line of JSON");
+        assert_eq!(first["cut"], true);
+    }
+}
