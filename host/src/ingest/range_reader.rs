@@ -91,7 +91,7 @@ impl RangeReader {
     fn finish(&self, mut range: Range, path: &Path, start: u64) -> Result<RangeRows, IngestError> {
         range.convert();
         range.decoder.finish(&mut range.decoded);
-        let Decoded { slices, bad } = range.decoded;
+        let Decoded { slices, mut bad } = range.decoded;
         if let (OnBadRow::Fail, Some(first)) = (&self.source.on_bad_row, &bad.first) {
             return Err(IngestError::BadRows {
                 name: self.source.name.clone(),
@@ -101,6 +101,7 @@ impl RangeReader {
             });
         }
         self.keep(&bad, path, start)?;
+        bad.first = bad.first.map(|first| format!("in `{}`, {first}", path.display()));
         Ok(RangeRows { slices, bad })
     }
 
@@ -112,7 +113,7 @@ impl RangeReader {
         if kept_of.contains(&(path.to_owned(), start)) {
             return Ok(());
         }
-        dead_letter.write(&bad.rows)?;
+        dead_letter.write_of(&bad.rows, Some(path))?;
         // The ranges read longest ago are hardly tried again; which go does not matter much.
         if kept_of.len() == FILE_RANGES_PER_BATCH_MAX {
             kept_of.pop_first();
@@ -222,7 +223,11 @@ mod tests {
         let expected = "source `lines` has 2 bad rows in `/in/file`; \
                         a line is not valid UTF-8: `\u{fffd}`";
         assert_eq!(error.expect_err("two lines are bad").to_string(), expected);
-        assert_eq!(lines(&reader(&storage, OnBadRow::Skip), 0, 18), (vec!["good".to_owned()], 2));
+        let skipping = reader(&storage, OnBadRow::Skip);
+        assert_eq!(lines(&skipping, 0, 18), (vec!["good".to_owned()], 2));
+        let bad = skipping.read(Path::new("/in/file"), 0, 18).expect("bad lines are left out").bad;
+        let expected = "in `/in/file`, a line is not valid UTF-8: `\u{fffd}`";
+        assert_eq!(bad.first.as_deref(), Some(expected));
     }
 
     #[test]
@@ -234,8 +239,11 @@ mod tests {
         assert_eq!(lines(&reader, 0, 7).0, ["good"]);
         assert_eq!(lines(&reader, 0, 7).0, ["good"], "a second attempt keeps nothing twice");
         let dead = storage.files().remove(Path::new("/dead/letters")).expect("it is written");
-        let expected =
-            "{\"source\":\"lines\",\"reason\":\"a line is not valid UTF-8\",\"base64\":\"/w==\"}\n";
+        let expected = concat!(
+            r#"{"source":"lines","reason":"a line is not valid UTF-8","file":"/in/file","#,
+            r#""base64":"/w=="}"#,
+            "\n"
+        );
         assert_eq!(String::from_utf8_lossy(&dead), expected);
     }
 
