@@ -1,7 +1,7 @@
 //! Ingest: the file that keeps records which did not fit.
 //!
-//! Takes bad rows. Gives lines of JSON: source, reason, the file that was read if one was, and the
-//! row's text, or its bytes in base64 where it is no text. Never grows past its bound.
+//! Takes bad rows. Gives lines of JSON: source, reason, file and byte where a file was read, and
+//! the row's text, or its bytes in base64 where it is no text. Never grows past its bound.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -91,6 +91,7 @@ impl DeadLetter {
         let mut line = json!({ "source": self.source, "reason": row.reason });
         if let Some(file) = of {
             line["file"] = file.to_string_lossy().into();
+            line["byte"] = row.at.into();
         }
         match simdutf8::basic::from_utf8(&row.text) {
             Ok(text) => line["text"] = text.into(),
@@ -124,7 +125,7 @@ mod tests {
     use crate::sys::storage_memory::MemoryStorage;
 
     fn row(text: &[u8], cut: bool) -> BadRow {
-        BadRow { reason: "no \"fit\"".to_owned(), text: text.to_vec(), cut }
+        BadRow { reason: "no \"fit\"".to_owned(), text: text.to_vec(), cut, at: None }
     }
 
     fn content(storage: &MemoryStorage) -> String {
