@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use crate::error::{Classify, Domain, Retry};
 use crate::model::block::BlockInfo;
+use crate::model::finding::{Item, Part, Place};
 use crate::model::id::SourceId;
 use crate::sys::storage::StorageError;
 
@@ -48,6 +49,13 @@ pub enum ReceiverEvent {
     },
     /// A block is kept and can be allocated to a batch.
     Stored(BlockInfo),
+    /// A person should know something of what it reads.
+    Told {
+        /// What.
+        message: String,
+        /// Whether it is hardly what was wanted.
+        warning: bool,
+    },
     /// Records did not fit.
     BadRows {
         /// How many since the last such event.
@@ -106,6 +114,14 @@ pub enum IngestError {
         /// What failed, and where.
         source: StorageError,
     },
+    /// A pattern names no folder, and none is waited for.
+    #[error("source `{name}` cannot be read: {problem}")]
+    NoFolder {
+        /// The source.
+        name: String,
+        /// The pattern, and what it may be.
+        problem: String,
+    },
     /// Its dead-letter file cannot be written.
     #[error("source `{name}` cannot keep bad rows: {source}")]
     DeadLetter {
@@ -129,28 +145,29 @@ pub enum IngestError {
 }
 
 impl IngestError {
-    /// The source it is about.
-    pub fn source_name(&self) -> &str {
-        match self {
+    /// What of the job it is about.
+    pub fn place(&self) -> Place {
+        let (name, part) = match self {
+            Self::File { name, .. } | Self::NoFolder { name, .. } => (name, Part::Path),
             Self::Declaration { name, .. }
-            | Self::File { name, .. }
             | Self::DeadLetter { name, .. }
-            | Self::BadRows { name, .. } => name,
-        }
+            | Self::BadRows { name, .. } => (name, Part::Whole),
+        };
+        Place { item: Item::Source(name.clone()), part }
     }
 }
 
 impl Classify for IngestError {
     fn domain(&self) -> Domain {
         match self {
-            Self::Declaration { .. } | Self::BadRows { .. } => Domain::User,
+            Self::Declaration { .. } | Self::NoFolder { .. } | Self::BadRows { .. } => Domain::User,
             Self::File { source, .. } | Self::DeadLetter { source, .. } => source.domain(),
         }
     }
 
     fn retry(&self) -> Retry {
         match self {
-            Self::Declaration { .. } | Self::BadRows { .. } => Retry::Never,
+            Self::Declaration { .. } | Self::NoFolder { .. } | Self::BadRows { .. } => Retry::Never,
             Self::File { source, .. } | Self::DeadLetter { source, .. } => source.retry(),
         }
     }

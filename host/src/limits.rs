@@ -50,6 +50,9 @@ pub const FILE_RANGES_PER_BATCH_MAX: usize = PARTITIONS_MAX;
 /// The least time that selected files are remembered, and that a file may be older than its batch
 /// (Spark's `spark.streaming.fileStream.minRememberDuration`).
 pub const FILE_REMEMBER_MIN: Duration = Duration::from_secs(60);
+/// Lines in which a source of files tells of files that came too old to be read: a folder into
+/// which only such files are put would fill a log.
+pub const FILE_LATE_LINES_MAX: usize = 10;
 /// How long one attempt to connect may take; then it counts as refused.
 pub const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The first wait before connecting again; each further refusal doubles it.

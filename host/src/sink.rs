@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use arrow_array::RecordBatch;
 
 use crate::error::{Classify, Domain, Retry};
+use crate::model::finding::{Item, Part, Place};
 use crate::model::pipeline::{SinkConnector, SinkDeclaration};
 use crate::model::time::BatchTime;
 use crate::sys::storage::{Storage, StorageError};
@@ -26,7 +27,7 @@ pub type SharedWriter = Arc<Mutex<dyn Write + Send>>;
 /// Where batches of a stream go.
 pub trait Sink: Send {
     /// Publishes one batch: its partitions, each a run of slices. Publishing the same batch again
-    /// replaces what was published, where the sink can do that.
+    /// replaces what this sink published, where it can do that.
     ///
     /// # Errors
     /// When nothing, or not everything, was published.
@@ -64,6 +65,18 @@ pub enum SinkError {
         /// The prefix.
         prefix: PathBuf,
     },
+    /// A batch's folder is there, and not of its making.
+    #[error(
+        "sink `{sink}` does not replace `{}`, which another run or sink wrote: set another `path` \
+         or `prefix`, or remove that folder",
+        .folder.display()
+    )]
+    Exists {
+        /// The sink.
+        sink: String,
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The program's own function failed or panicked.
     #[error("sink `{sink}`: its function {what}: {message}")]
     Function {
@@ -77,14 +90,15 @@ pub enum SinkError {
 }
 
 impl SinkError {
-    /// The sink it is about.
-    pub fn sink_name(&self) -> &str {
-        match self {
-            Self::Print { sink, .. }
-            | Self::Write { sink, .. }
-            | Self::Prefix { sink, .. }
-            | Self::Function { sink, .. } => sink,
-        }
+    /// What of the job it is about.
+    pub fn place(&self) -> Place {
+        let (sink, part) = match self {
+            Self::Write { sink, .. } | Self::Prefix { sink, .. } | Self::Exists { sink, .. } => {
+                (sink, Part::Path)
+            }
+            Self::Print { sink, .. } | Self::Function { sink, .. } => (sink, Part::Whole),
+        };
+        Place { item: Item::Sink(sink.clone()), part }
     }
 }
 
@@ -93,7 +107,7 @@ impl Classify for SinkError {
         match self {
             Self::Print { .. } => Domain::External,
             Self::Write { source, .. } => source.domain(),
-            Self::Prefix { .. } | Self::Function { .. } => Domain::User,
+            Self::Prefix { .. } | Self::Exists { .. } | Self::Function { .. } => Domain::User,
         }
     }
 
@@ -101,7 +115,7 @@ impl Classify for SinkError {
         match self {
             Self::Print { .. } => Retry::Backoff,
             Self::Write { source, .. } => source.retry(),
-            Self::Prefix { .. } | Self::Function { .. } => Retry::Never,
+            Self::Prefix { .. } | Self::Exists { .. } | Self::Function { .. } => Retry::Never,
         }
     }
 }

@@ -10,6 +10,7 @@ use tidemill::api::context::StreamingContext;
 use tidemill::model::pipeline::SourceConnector;
 
 use crate::job_rig::engine;
+use crate::set_up::job_folder::JobFolder;
 
 #[test]
 fn files_are_counted_into_files_and_the_job_ends() {
@@ -74,4 +75,26 @@ fn a_file_that_appears_is_read_once() {
     let counts = counted.counts_until(|counts| !counts.is_empty());
     assert_eq!(counts, BTreeMap::from([("new".to_owned(), 2)]));
     context.stop_gracefully().expect("the job drains");
+}
+
+/// Jobs that end by themselves take the coming tick as their batch's time: two runs within one
+/// interval made the same folder, and the second one's rows replaced the first one's.
+#[test]
+fn a_second_run_within_the_interval_replaces_nothing() {
+    let job = JobFolder::new(
+        "name = \"job\"\nbatch_interval = \"1h\"\n[sources.lines]\ntype = \"stdin\"\n\
+         [sinks.counts]\ntype = \"files\"\npath = \"out\"\nfrom = \"lines\"\n",
+    );
+    // The hour may turn between two runs, hardly twice.
+    let refused = (0..3).map(|_| job.run(b"a\n")).find(|ran| ran.code != Some(0));
+    let refused = refused.expect("two runs are within one hour");
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    let error = refused.err.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+    assert!(error.contains("sink `counts` does not replace `"), "{error}");
+    assert!(error.contains(&job.path().join("out/counts-").display().to_string()), "{error}");
+    assert!(error.ends_with("set another `path` or `prefix`, or remove that folder"), "{error}");
+    for batch in fs::read_dir(job.path().join("out")).expect("it was made") {
+        let rows = fs::read_to_string(batch.expect("it is there").path().join("part-00000.jsonl"));
+        assert_eq!(rows.expect("it is left as it was"), "{\"line\":\"a\"}\n");
+    }
 }

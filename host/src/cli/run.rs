@@ -141,7 +141,7 @@ pub fn load_plugins(
 
 /// Shows an error with the line of the job file that declares what it is about, if one does.
 fn located(job: &JobFile, error: DriverError) -> anyhow::Error {
-    let item = match &error {
+    let place = match &error {
         DriverError::Plan(errors) => {
             show(&job.locate(errors.0.iter().map(PlanError::finding)));
             return Shown(REFUSED).into();
@@ -149,14 +149,14 @@ fn located(job: &JobFile, error: DriverError) -> anyhow::Error {
         DriverError::Build { plugin, source } => {
             // In rustc's words and with its line ends; the rest is about the job file.
             tell_raw(source.diagnostics().unwrap_or_default());
-            Item::Plugin(plugin.clone())
+            Place::whole(Item::Plugin(plugin.clone()))
         }
-        DriverError::Plugin { plugin, .. } => Item::Plugin(plugin.clone()),
-        DriverError::Source(error) => Item::Source(error.source_name().to_owned()),
-        DriverError::Sink(error) => Item::Sink(error.sink_name().to_owned()),
-        DriverError::DeadLetter(_) => Item::Job,
+        DriverError::Plugin { plugin, .. } => Place::whole(Item::Plugin(plugin.clone())),
+        DriverError::Source(error) => error.place(),
+        DriverError::Sink(error) => error.place(),
+        DriverError::DeadLetter(_) => Place::whole(Item::Job),
         _ => return error.into(),
     };
-    show(&job.locate([Finding::new(Place::whole(item), error.to_string())]));
+    show(&job.locate([Finding::new(place, error.to_string())]));
     Shown(REFUSED).into()
 }

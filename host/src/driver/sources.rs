@@ -50,7 +50,11 @@ impl JobSources {
         for (id, source) in (0..).map(SourceId).zip(&pipeline.sources) {
             let storage = Arc::clone(&engine.storage);
             let opened = FileSource::open(id, source, storage, interval, now_ms)?;
-            if let Some(opened) = opened {
+            if let Some(mut opened) = opened {
+                if let Some(told) = opened.opening() {
+                    // The loop hears it when it begins.
+                    let _sent = events.send(Event::Receiver(id, told));
+                }
                 let reader = RangeReader::open(source, Arc::clone(&engine.storage))?;
                 files.insert(id, (opened, Arc::new(reader)));
             }
@@ -80,6 +84,7 @@ impl JobSources {
     pub fn heard(&mut self, source: SourceId, event: &ReceiverEvent, board: &StatusBoard) {
         let (message, warning) = match event {
             ReceiverEvent::Stored(_) => return,
+            ReceiverEvent::Told { message, warning } => (message.clone(), *warning),
             ReceiverEvent::Connected { peer } => (format!("connected to {peer}"), false),
             ReceiverEvent::BadRows { count, first } => {
                 board.change(|status| status.bad_rows += count);

@@ -20,6 +20,8 @@ pub struct BadRow {
     pub text: Vec<u8>,
     /// Whether it had more.
     pub cut: bool,
+    /// At which byte of its file it begins, where it is from one.
+    pub at: Option<u64>,
 }
 
 /// Bad rows since the last time they were taken.
@@ -33,7 +35,18 @@ pub struct BadRows {
     pub rows: Vec<BadRow>,
     /// Memory that the kept ones take, about.
     pub bytes: usize,
+    /// At which byte of its file the first begins, where it is from one.
+    pub first_at: Option<u64>,
     keep: bool,
+    run: Option<Run>,
+}
+
+/// Lines of a file: which memory they are in, and where in the file they begin.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    address: usize,
+    bytes: usize,
+    start: u64,
 }
 
 impl BadRows {
@@ -47,11 +60,28 @@ impl BadRows {
         Self { keep: true, ..Self::default() }
     }
 
+    /// What is added from now on is from these lines, which begin at that byte of a file.
+    pub fn reading(&mut self, lines: &[u8], start: u64) {
+        self.run = Some(Run { address: lines.as_ptr().addr(), bytes: lines.len(), start });
+    }
+
     /// Adds one.
     pub fn add(&mut self, reason: impl FnOnce() -> String, text: &[u8]) {
+        let inside = self.run.and_then(|run| {
+            let at = text.as_ptr().addr().checked_sub(run.address)?;
+            (at < run.bytes).then(|| run.start + at as u64)
+        });
+        self.add_at(inside, reason, text);
+    }
+
+    /// Adds one that begins at that byte of its file.
+    pub fn add_at(&mut self, at: Option<u64>, reason: impl FnOnce() -> String, text: &[u8]) {
         self.count += 1;
         if self.first.is_some() && !self.keep {
             return;
+        }
+        if self.first.is_none() {
+            self.first_at = at;
         }
         let reason = reason();
         self.first.get_or_insert_with(|| format!("{reason}: `{}`", shown(text)));
@@ -59,7 +89,7 @@ impl BadRows {
             let kept = &text[..text.len().min(BAD_ROW_TEXT_BYTES_MAX)];
             let cut = kept.len() < text.len();
             self.bytes += kept.len() + reason.len() + ROW_BYTES;
-            self.rows.push(BadRow { reason, text: kept.to_vec(), cut });
+            self.rows.push(BadRow { reason, text: kept.to_vec(), cut, at });
         }
     }
 

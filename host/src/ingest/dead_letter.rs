@@ -1,7 +1,7 @@
 //! Ingest: the file that keeps records which did not fit.
 //!
-//! Takes bad rows. Gives lines of JSON: source, reason, and the row's text, or its bytes in base64
-//! where it is no text. Never grows past its bound.
+//! Takes bad rows. Gives lines of JSON: source, reason, file and byte where a file was read, and
+//! the row's text, or its bytes in base64 where it is no text. Never grows past its bound.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -65,10 +65,18 @@ impl DeadLetter {
     /// # Errors
     /// When a row could not be written.
     pub fn write(&self, rows: &[BadRow]) -> Result<(), IngestError> {
+        self.write_of(rows, None)
+    }
+
+    /// The same, with the file that the rows are from.
+    ///
+    /// # Errors
+    /// When a row could not be written.
+    pub fn write_of(&self, rows: &[BadRow], of: Option<&Path>) -> Result<(), IngestError> {
         let failed = |source| IngestError::DeadLetter { name: self.source.clone(), source };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         for row in rows {
-            let line = self.line(row);
+            let line = self.line(row, of);
             let bytes = open.bytes + line.len() as u64;
             if bytes > open.bytes_max {
                 break;
@@ -79,8 +87,12 @@ impl DeadLetter {
         Ok(())
     }
 
-    fn line(&self, row: &BadRow) -> String {
+    fn line(&self, row: &BadRow, of: Option<&Path>) -> String {
         let mut line = json!({ "source": self.source, "reason": row.reason });
+        if let Some(file) = of {
+            line["file"] = file.to_string_lossy().into();
+            line["byte"] = row.at.into();
+        }
         match simdutf8::basic::from_utf8(&row.text) {
             Ok(text) => line["text"] = text.into(),
             Err(_) => line["base64"] = base64(&row.text).into(),
@@ -113,7 +125,7 @@ mod tests {
     use crate::sys::storage_memory::MemoryStorage;
 
     fn row(text: &[u8], cut: bool) -> BadRow {
-        BadRow { reason: "no \"fit\"".to_owned(), text: text.to_vec(), cut }
+        BadRow { reason: "no \"fit\"".to_owned(), text: text.to_vec(), cut, at: None }
     }
 
     fn content(storage: &MemoryStorage) -> String {

@@ -3,7 +3,7 @@
 //! Takes what a folder holds, and a batch time. Gives the files that are new by Spark's rules.
 //! Never looks at a folder itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub struct FileRules {
     started_ms: i64,
     remember_ms: i64,
     selected: BTreeMap<PathBuf, BatchTime>,
+    /// What the folder held when it was last looked at: as many names as it has.
+    seen: BTreeSet<PathBuf>,
 }
 
 impl FileRules {
@@ -26,7 +28,8 @@ impl FileRules {
         let (interval, least) = (interval_ms(interval), interval_ms(FILE_REMEMBER_MIN));
         let batches = least.div_euclid(interval) + i64::from(least % interval > 0);
         let remember_ms = interval.saturating_mul(batches);
-        Self { started_ms, remember_ms, selected: BTreeMap::new() }
+        let (selected, seen) = (BTreeMap::new(), BTreeSet::new());
+        Self { started_ms, remember_ms, selected, seen }
     }
 
     /// How far back files are looked at, in milliseconds.
@@ -36,9 +39,8 @@ impl FileRules {
 
     /// The files of a batch, in the order of the listing.
     pub fn select(&mut self, time: BatchTime, files: Vec<FileFacts>) -> Vec<FileFacts> {
-        let oldest_ms = time.0.saturating_sub(self.remember_ms);
+        let (oldest_ms, ignored_ms) = (self.oldest_ms(time), self.ignored_ms(time));
         self.selected.retain(|_, selected| selected.0 >= oldest_ms);
-        let ignored_ms = self.started_ms.max(oldest_ms);
         let is_new = |file: &FileFacts| {
             is_visible(&file.path)
                 && file.modified_ms > ignored_ms
@@ -48,6 +50,26 @@ impl FileRules {
         let new: Vec<FileFacts> = files.into_iter().filter(is_new).collect();
         self.selected.extend(new.iter().map(|file| (file.path.clone(), time)));
         new
+    }
+
+    /// The files that came since this was asked last and will not be read: they are too old.
+    pub fn late(&mut self, time: BatchTime, files: &[FileFacts]) -> Vec<PathBuf> {
+        let ignored_ms = self.ignored_ms(time);
+        let visible = || files.iter().filter(|file| is_visible(&file.path));
+        let late = visible()
+            .filter(|file| file.modified_ms <= ignored_ms && !self.seen.contains(&file.path));
+        let late = late.map(|file| file.path.clone()).collect();
+        self.seen = visible().map(|file| file.path.clone()).collect();
+        late
+    }
+
+    fn oldest_ms(&self, time: BatchTime) -> i64 {
+        time.0.saturating_sub(self.remember_ms)
+    }
+
+    /// Files as old as this, or older, are not read.
+    fn ignored_ms(&self, time: BatchTime) -> i64 {
+        self.started_ms.max(self.oldest_ms(time))
     }
 }
 
@@ -123,6 +145,21 @@ mod tests {
         for batch in 12..80 {
             assert_eq!(select(&mut rules, batch * 1000, &files), [""; 0], "batch {batch}");
         }
+    }
+
+    #[test]
+    fn a_file_that_comes_too_old_is_told_once() {
+        let mut rules = FileRules::new(SECOND, 10_500);
+        let old = file("old", 10_499);
+        let late = |rules: &mut FileRules, time_ms: i64, files: &[FileFacts]| {
+            rules.late(BatchTime(time_ms), files).len()
+        };
+        assert_eq!(late(&mut rules, 10_500, &[old.clone(), file(".hidden", 1)]), 1);
+        let later = [old.clone(), file("new", 10_900), file("moved", 9)];
+        assert_eq!(rules.late(BatchTime(11_000), &later), [Path::new("/in/moved")]);
+        assert_eq!(late(&mut rules, 12_000, &later), 0);
+        // It was read, and is no longer remembered.
+        assert_eq!(late(&mut rules, 99_000, &later), 0);
     }
 
     #[test]

@@ -8,14 +8,14 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::IngestError;
 use super::file_rules::{FileRules, is_visible};
-use crate::limits::{BLOCK_BYTES_MAX, FILE_RANGES_PER_BATCH_MAX};
+use super::{IngestError, ReceiverEvent};
+use crate::limits::{BLOCK_BYTES_MAX, FILE_LATE_LINES_MAX, FILE_RANGES_PER_BATCH_MAX};
 use crate::model::id::SourceId;
 use crate::model::pipeline::{SourceConnector, SourceDeclaration};
 use crate::model::stage::PartitionInput;
 use crate::model::time::BatchTime;
-use crate::sys::storage::{FileFacts, Storage, StorageError};
+use crate::sys::storage::{FileFacts, Storage, StorageError, absolute};
 
 /// What a batch reads of a source of files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Selection {
     /// Files that are new in this batch.
     pub files: Vec<PathBuf>,
     /// Something a person should know: a folder that cannot be listed gives an empty batch, and
-    /// its files are found by a later one.
+    /// its files are found by a later one; files that came are too old to be read.
     pub warning: Option<String>,
     /// Whether nothing comes after this batch.
     pub ended: bool,
@@ -42,6 +42,8 @@ pub struct FileSource {
     /// Ranges that were too many for their batch.
     left: VecDeque<PartitionInput>,
     started_files: Vec<PathBuf>,
+    opening: Option<ReceiverEvent>,
+    late_lines: usize,
 }
 
 impl FileSource {
@@ -61,16 +63,57 @@ impl FileSource {
             return Ok(None);
         };
         let failed = |source| IngestError::File { name: declared.name.clone(), source };
-        let found = list(&*storage, path).map_err(failed)?;
-        let rules = (!bounded).then(|| FileRules::new(interval, now_ms));
-        let (left, started_files) = (VecDeque::new(), Vec::new());
-        let mut source = Self { id, folder: path.clone(), storage, rules, left, started_files };
-        if *bounded {
-            let files: Vec<_> = found.into_iter().filter(|file| is_visible(&file.path)).collect();
-            files.iter().for_each(|file| source.cut(file));
-            source.started_files = files.into_iter().map(|file| file.path).collect();
+        let folder = absolute(path);
+        let found = list(&*storage, &folder).map_err(failed)?;
+        if found.folders == 0 && *bounded {
+            let problem = no_folder(&folder);
+            return Err(IngestError::NoFolder { name: declared.name.clone(), problem });
         }
+        let mut source = Self {
+            id,
+            folder,
+            storage,
+            rules: (!bounded).then(|| FileRules::new(interval, now_ms)),
+            left: VecDeque::new(),
+            started_files: Vec::new(),
+            opening: None,
+            late_lines: 0,
+        };
+        source.begin(found, now_ms);
         Ok(Some(source))
+    }
+
+    fn begin(&mut self, found: Found, now_ms: i64) {
+        let folder = self.folder.display();
+        let told = match &mut self.rules {
+            Some(rules) if found.folders > 0 => {
+                let older = rules.late(BatchTime(now_ms), &found.files).len();
+                let ignored = match older {
+                    0 => String::new(),
+                    older => format!("; older files in it, which `bounded = true` reads: {older}"),
+                };
+                Some((format!("watches `{folder}` for new files{ignored}"), false))
+            }
+            Some(_) => Some((format!("{}, or wait for one", no_folder(&self.folder)), true)),
+            None if !found.files.iter().any(|file| is_visible(&file.path)) => {
+                let unread = "names that begin with a dot and folders in it are not read";
+                Some((format!("no file to read in `{folder}`; {unread}"), true))
+            }
+            None => None,
+        };
+        self.opening = told.map(|(message, warning)| ReceiverEvent::Told { message, warning });
+        if self.rules.is_none() {
+            let files = found.files.into_iter().filter(|file| is_visible(&file.path));
+            for file in files {
+                self.cut(&file);
+                self.started_files.push(file.path);
+            }
+        }
+    }
+
+    /// What a person should know of the folder as it was at the start. It is told once.
+    pub fn opening(&mut self) -> Option<ReceiverEvent> {
+        self.opening.take()
     }
 
     /// What the batch reads. It is asked once for each batch, in the order of time.
@@ -80,7 +123,9 @@ impl FileSource {
             None => selection.files = std::mem::take(&mut self.started_files),
             Some(rules) => match list(&*self.storage, &self.folder) {
                 Ok(found) => {
-                    let new = rules.select(time, found);
+                    let late = rules.late(time, &found.files);
+                    let new = rules.select(time, found.files);
+                    selection.warning = self.late(&late);
                     new.iter().for_each(|file| self.cut(file));
                     selection.files = new.into_iter().map(|file| file.path).collect();
                 }
@@ -91,6 +136,26 @@ impl FileSource {
         selection.ranges.extend(self.left.drain(..ranges));
         selection.ended = self.rules.is_none() && self.left.is_empty();
         selection
+    }
+
+    /// A line about files that came too old, as long as there were not too many such lines.
+    fn late(&mut self, late: &[PathBuf]) -> Option<String> {
+        let (first, more) = late.split_first()?;
+        if self.late_lines == FILE_LATE_LINES_MAX {
+            return None;
+        }
+        self.late_lines += 1;
+        let more = match more.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let last = self.late_lines == FILE_LATE_LINES_MAX;
+        let last = if last { "; of further such files nothing is said" } else { "" };
+        Some(format!(
+            "`{}`{more} came too old to be read: modified before the start, or long before they \
+             were seen; `touch` has them read{last}",
+            first.display()
+        ))
     }
 
     /// Cuts a file into ranges, each as large as a block may be.
@@ -106,8 +171,14 @@ impl FileSource {
     }
 }
 
-/// The files of a folder, or of every folder that a pattern names, in the order of names.
-fn list(storage: &dyn Storage, pattern: &Path) -> Result<Vec<FileFacts>, StorageError> {
+/// The files of a folder, or of every folder that a pattern names.
+struct Found {
+    /// In the order of names.
+    files: Vec<FileFacts>,
+    folders: usize,
+}
+
+fn list(storage: &dyn Storage, pattern: &Path) -> Result<Found, StorageError> {
     let mut folders = vec![PathBuf::new()];
     for component in pattern.components() {
         let name = component.as_os_str();
@@ -119,10 +190,22 @@ fn list(storage: &dyn Storage, pattern: &Path) -> Result<Vec<FileFacts>, Storage
         }
     }
     let mut files = Vec::new();
-    for folder in folders {
-        files.append(&mut storage.list(&folder)?.files);
+    for folder in &folders {
+        files.append(&mut storage.list(folder)?.files);
     }
-    Ok(files)
+    Ok(Found { files, folders: folders.len() })
+}
+
+/// What is wrong with a pattern that names nothing: most often it was to name files.
+fn no_folder(pattern: &Path) -> String {
+    let plain = |name: &Component<'_>| !name.as_os_str().to_str().is_some_and(is_pattern);
+    let above: PathBuf = pattern.components().take_while(plain).collect();
+    format!(
+        "no folder matches `{}`; `*` and `?` stand for folders, of which every file is read: name \
+         the folder `{}`",
+        pattern.display(),
+        above.display()
+    )
 }
 
 fn matching(
@@ -261,6 +344,50 @@ mod tests {
         let mut source = open(&storage, "/logs/a-?/i*", true).expect("folders are there");
         let expected = ["/logs/a-1/in/x 0..2", "/logs/a-2/in/y 0..2"];
         assert_eq!(ranges(&source.select(BatchTime(2_000))), expected);
+    }
+
+    #[test]
+    fn a_pattern_of_files_names_no_folder() {
+        // It read nothing, ended well and said nothing.
+        let storage = MemoryStorage::new();
+        storage.put("/logs/part-1", b"x\n");
+        let expected = "no folder matches `/logs/part-*`; `*` and `?` stand for folders, of which \
+                        every file is read: name the folder `/logs`";
+        let error = open(&storage, "/logs/part-*", true).expect_err("there is none").to_string();
+        assert_eq!(error, format!("source `lines` cannot be read: {expected}"));
+        let opening = open(&storage, "/logs/part-*", false).expect("it waits").opening();
+        let message = format!("{expected}, or wait for one");
+        assert_eq!(opening, Some(ReceiverEvent::Told { message, warning: true }));
+    }
+
+    #[test]
+    fn what_is_not_read_is_told() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/.hidden", b"x\n");
+        let told = |source: &mut FileSource| match source.opening() {
+            Some(ReceiverEvent::Told { message, warning }) => (message, warning),
+            other => unreachable!("{other:?}"),
+        };
+        let mut bounded = open(&storage, "/in", true).expect("the folder is there");
+        let message = "no file to read in `/in`; names that begin with a dot and folders in it \
+                       are not read";
+        assert_eq!(told(&mut bounded), (message.to_owned(), true));
+        storage.put("/in/a", b"x\n");
+        storage.put("/in/b", b"x\n");
+        let mut bounded = open(&storage, "/in", true).expect("the folder is there");
+        assert_eq!(bounded.opening(), None);
+        let mut watching = open(&storage, "/in", false).expect("the folder is there");
+        let message =
+            "watches `/in` for new files; older files in it, which `bounded = true` reads: 2";
+        assert_eq!(told(&mut watching), (message.to_owned(), false));
+        let mut lines = Vec::new();
+        for batch in 2..40_i64 {
+            storage.put(format!("/in/late-{batch}"), b"x\n");
+            lines.extend(watching.select(BatchTime(batch * 1_000)).warning);
+        }
+        assert_eq!(lines.len(), FILE_LATE_LINES_MAX);
+        assert!(lines[0].starts_with("`/in/late-2` came too old to be read: "), "{}", lines[0]);
+        assert!(lines.last().is_some_and(|line| line.ends_with("nothing is said")), "{lines:?}");
     }
 
     #[test]

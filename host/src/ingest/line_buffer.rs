@@ -21,19 +21,24 @@ pub struct LineBuffer {
     skipping: bool,
     /// Whether a byte order mark may come next.
     at_start: bool,
+    /// Bytes of the stream before the whole lines, and those thrown away behind them.
+    start: u64,
+    gap: u64,
 }
 
 impl LineBuffer {
     /// An empty buffer for lines of at most so many bytes, their ends not counted.
     pub fn new(line_bytes_max: usize) -> Self {
-        Self { raw: Vec::new(), complete: 0, line_bytes_max, skipping: false, at_start: true }
+        let (raw, complete, start, gap) = (Vec::new(), 0, 0, 0);
+        Self { raw, complete, line_bytes_max, skipping: false, at_start: true, start, gap }
     }
 
     /// A buffer for a range of a file that begins at `start`. Behind the file's start it is given
     /// the byte before the range first, and throws away the line that began before it.
     pub fn of_range(line_bytes_max: usize, start: u64) -> Self {
         let inside = start > 0;
-        Self { skipping: inside, at_start: !inside, ..Self::new(line_bytes_max) }
+        let start = start.saturating_sub(1);
+        Self { skipping: inside, at_start: !inside, start, ..Self::new(line_bytes_max) }
     }
 
     /// Where to append what arrives: at least [`RECEIVE_BYTES`] fit without growing.
@@ -64,6 +69,12 @@ impl LineBuffer {
         &self.raw[..self.complete]
     }
 
+    /// Where in the stream the whole lines begin, and where the line behind them. It holds if the
+    /// whole lines are taken before more is appended behind a line that was too long.
+    pub fn offsets(&self) -> (u64, u64) {
+        (self.start, self.start + self.complete as u64)
+    }
+
     /// Whether what comes is thrown away up to the next line.
     pub fn is_skipping(&self) -> bool {
         self.skipping
@@ -72,6 +83,7 @@ impl LineBuffer {
     /// Forgets the whole lines, which were taken care of.
     pub fn lines_taken(&mut self) {
         self.raw.drain(..self.complete);
+        self.start += self.complete as u64 + std::mem::take(&mut self.gap);
         self.complete = 0;
         if self.raw.capacity() > KEPT_CAPACITY && self.raw.len() < RECEIVE_BYTES {
             self.raw.shrink_to(CONVERT_BYTES + RECEIVE_BYTES);
@@ -105,7 +117,11 @@ impl LineBuffer {
         if !self.skipping {
             return;
         }
-        match memchr::memchr(b'\n', &self.raw[before..]) {
+        let end = memchr::memchr(b'\n', &self.raw[before..]);
+        let thrown = end.map_or(self.raw.len() - before, |end| end + 1) as u64;
+        let behind = if self.complete == 0 { &mut self.start } else { &mut self.gap };
+        *behind += thrown;
+        match end {
             Some(end) => {
                 self.skipping = false;
                 self.raw.drain(before..=before + end);
@@ -122,6 +138,7 @@ impl LineBuffer {
         }
         if start.starts_with(BYTE_ORDER_MARK) {
             self.raw.drain(self.complete..self.complete + BYTE_ORDER_MARK.len());
+            self.start += BYTE_ORDER_MARK.len() as u64;
         }
         self.at_start = false;
         true
@@ -134,6 +151,7 @@ impl LineBuffer {
         }
         self.skipping = true;
         let tail = &self.raw[self.complete..];
+        self.gap += tail.len() as u64;
         let beginning = tail[..tail.len().min(BAD_ROW_TEXT_BYTES_MAX + 1)].to_vec();
         self.raw.truncate(self.complete);
         Some(beginning)

@@ -91,16 +91,18 @@ impl RangeReader {
     fn finish(&self, mut range: Range, path: &Path, start: u64) -> Result<RangeRows, IngestError> {
         range.convert();
         range.decoder.finish(&mut range.decoded);
-        let Decoded { slices, bad } = range.decoded;
+        let Decoded { slices, mut bad } = range.decoded;
+        let place = bad.first_at.map_or_else(String::new, |at| format!("at byte {at}, "));
         if let (OnBadRow::Fail, Some(first)) = (&self.source.on_bad_row, &bad.first) {
             return Err(IngestError::BadRows {
                 name: self.source.name.clone(),
                 path: path.to_owned(),
                 count: bad.count,
-                first: first.clone(),
+                first: format!("{place}{first}"),
             });
         }
         self.keep(&bad, path, start)?;
+        bad.first = bad.first.map(|first| format!("in `{}`, {place}{first}", path.display()));
         Ok(RangeRows { slices, bad })
     }
 
@@ -112,7 +114,7 @@ impl RangeReader {
         if kept_of.contains(&(path.to_owned(), start)) {
             return Ok(());
         }
-        dead_letter.write(&bad.rows)?;
+        dead_letter.write_of(&bad.rows, Some(path))?;
         // The ranges read longest ago are hardly tried again; which go does not matter much.
         if kept_of.len() == FILE_RANGES_PER_BATCH_MAX {
             kept_of.pop_first();
@@ -135,7 +137,10 @@ impl Range {
         let before = room.len();
         room.extend_from_slice(bytes);
         if let Some(beginning) = self.lines.appended(before) {
-            self.decoded.bad.add(|| too_long(self.line_bytes_max), &beginning);
+            let (_, at) = self.lines.offsets();
+            self.convert();
+            let reason = || too_long(self.line_bytes_max);
+            self.decoded.bad.add_at(Some(at), reason, &beginning);
         }
         if self.lines.lines().len() >= CONVERT_BYTES {
             self.convert();
@@ -143,7 +148,9 @@ impl Range {
     }
 
     fn convert(&mut self) {
-        self.decoder.decode(self.lines.lines(), &mut self.decoded);
+        let lines = self.lines.lines();
+        self.decoded.bad.reading(lines, self.lines.offsets().0);
+        self.decoder.decode(lines, &mut self.decoded);
         self.lines.lines_taken();
     }
 }
@@ -220,9 +227,13 @@ mod tests {
         storage.put("/in/file", b"good\n\xff\n0123456789\n");
         let error = reader(&storage, OnBadRow::Fail).read(Path::new("/in/file"), 0, 18);
         let expected = "source `lines` has 2 bad rows in `/in/file`; \
-                        a line is not valid UTF-8: `\u{fffd}`";
+                        at byte 5, a line is not valid UTF-8: `\u{fffd}`";
         assert_eq!(error.expect_err("two lines are bad").to_string(), expected);
-        assert_eq!(lines(&reader(&storage, OnBadRow::Skip), 0, 18), (vec!["good".to_owned()], 2));
+        let skipping = reader(&storage, OnBadRow::Skip);
+        assert_eq!(lines(&skipping, 0, 18), (vec!["good".to_owned()], 2));
+        let bad = skipping.read(Path::new("/in/file"), 0, 18).expect("bad lines are left out").bad;
+        let expected = "in `/in/file`, at byte 5, a line is not valid UTF-8: `\u{fffd}`";
+        assert_eq!(bad.first.as_deref(), Some(expected));
     }
 
     #[test]
@@ -234,9 +245,35 @@ mod tests {
         assert_eq!(lines(&reader, 0, 7).0, ["good"]);
         assert_eq!(lines(&reader, 0, 7).0, ["good"], "a second attempt keeps nothing twice");
         let dead = storage.files().remove(Path::new("/dead/letters")).expect("it is written");
-        let expected =
-            "{\"source\":\"lines\",\"reason\":\"a line is not valid UTF-8\",\"base64\":\"/w==\"}\n";
+        let expected = concat!(
+            r#"{"source":"lines","reason":"a line is not valid UTF-8","file":"/in/file","byte":5,"#,
+            r#""base64":"/w=="}"#,
+            "\n"
+        );
         assert_eq!(String::from_utf8_lossy(&dead), expected);
+    }
+
+    #[test]
+    fn bad_lines_are_told_by_the_byte_they_begin_at() {
+        let storage = MemoryStorage::new();
+        let long = "x".repeat(2 * RECEIVE_BYTES);
+        let file = format!("\u{feff}ok\n{long}\n\u{7f}ok\n0123456789\nok\n123456789");
+        storage.put("/in/file", file.as_bytes());
+        let reader = reader(&storage, OnBadRow::DeadLetter("/in/dead".into()));
+        let bytes = file.len() as u64;
+        let find = |text: &str| file.find(text).expect("it is in the file") as u64;
+        let places = |start: u64, end: u64| {
+            let bad = reader.read(Path::new("/in/file"), start, end).expect("it is there").bad;
+            let mut places: Vec<_> = bad.rows.iter().filter_map(|row| row.at).collect();
+            places.sort_unstable();
+            places
+        };
+        let expected = [find("xxx"), find("0123"), find("\n1234") + 1];
+        assert_eq!(places(0, bytes), expected);
+        for cut in [1, 6, find("xxx") + 5, find("0123"), find("0123") + 1, bytes - 1] {
+            let cut_in_two = [places(0, cut), places(cut, bytes)].concat();
+            assert_eq!(cut_in_two, expected, "cut at {cut}");
+        }
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub enum Part {
     Whole,
     /// The stream it starts from.
     From,
+    /// The folder of a source or sink.
+    Path,
     /// A step's operation.
     Operation,
     /// A step's new column names.

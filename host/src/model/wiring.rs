@@ -5,9 +5,10 @@
 //! reads, or what is wrong. Never looks at columns: those depend on plugins.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::{Component, PathBuf};
 
 use super::finding::{Finding, Item, Part, Place, list_words};
-use super::pipeline::{Operation, Pipeline, StreamDeclaration};
+use super::pipeline::{Operation, Pipeline, SinkConnector, StreamDeclaration};
 use crate::limits::{FINDINGS_MAX, PLUGINS_MAX, STEPS_MAX};
 
 /// What a name of a stream stands for, by its index in the pipeline.
@@ -111,7 +112,24 @@ fn names_of(pipeline: &Pipeline, findings: &mut Vec<Finding>) -> HashMap<String,
             findings.push(Finding::new(place, "another one has this name"));
         }
     }
+    check_folders(pipeline, findings);
     names
+}
+
+/// Sinks that would make the same folders, each of which is there once.
+fn check_folders(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
+    let mut taken: HashMap<PathBuf, &str> = HashMap::new();
+    for sink in &pipeline.sinks {
+        let SinkConnector::Files { prefix, .. } = &sink.connector else { continue };
+        let plain = prefix.components().filter(|part| *part != Component::CurDir).collect();
+        if let Some(first) = taken.insert(plain, &sink.name) {
+            let place = Place { item: Item::Sink(sink.name.clone()), part: Part::Path };
+            let message =
+                format!("sink `{first}` writes to the same folders, `{}-T`", prefix.display());
+            let help = "set another `path` or `prefix` for one of the two";
+            findings.push(Finding::new(place, message).with_help(help));
+        }
+    }
 }
 
 fn check_references(

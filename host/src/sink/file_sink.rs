@@ -1,7 +1,7 @@
 //! Sink: batches as folders of JSON lines, whole or not at all.
 //!
 //! Takes a batch. Gives a folder `prefix-<T>` with a file per partition, written aside, synced and
-//! then renamed. Never leaves half a folder behind, and replaces what the same batch left before.
+//! then renamed. Never leaves half a folder behind, and never replaces one that it did not write.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use arrow_array::RecordBatch;
 use super::json_lines::json_lines;
 use super::{Sink, SinkError};
 use crate::model::time::BatchTime;
-use crate::sys::storage::{Storage, StorageError};
+use crate::sys::storage::{Storage, StorageError, absolute};
 
 /// Writes batches to folders.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct FileSink {
     prefix: OsString,
     empty_batches: bool,
     storage: Arc<dyn Storage>,
+    /// The batch whose folder it made last. Batches come in order: no earlier one comes again.
+    shown: Option<BatchTime>,
 }
 
 impl FileSink {
@@ -46,7 +48,7 @@ impl FileSink {
         };
         let made = storage.create_folder(&parent);
         made.map_err(|source| SinkError::Write { sink: name.clone(), source })?;
-        Ok(Self { name, parent, prefix: named.to_owned(), empty_batches, storage })
+        Ok(Self { name, parent, prefix: named.to_owned(), empty_batches, storage, shown: None })
     }
 
     fn path(&self, before: &str, time: BatchTime, after: &str) -> PathBuf {
@@ -56,16 +58,23 @@ impl FileSink {
         self.parent.join(name)
     }
 
-    fn write(&self, time: BatchTime, partitions: &[Vec<RecordBatch>]) -> Result<(), StorageError> {
-        let aside = self.path(".", time, ".tmp");
+    fn write(&mut self, time: BatchTime, partitions: &[Vec<RecordBatch>]) -> Result<(), SinkError> {
+        let name = self.name.clone();
+        let failed = |source| SinkError::Write { sink: name.clone(), source };
+        let (shown, aside) = (self.path("", time, ""), self.path(".", time, ".tmp"));
+        let replaces = self.storage.exists(&shown).map_err(failed)?;
+        if replaces && self.shown != Some(time) {
+            return Err(SinkError::Exists { sink: name, folder: absolute(&shown) });
+        }
         // What a killed process left there is nobody's.
-        self.storage.remove(&aside)?;
-        let written = self.write_aside(&aside, partitions).and_then(|()| self.show(time, &aside));
+        self.storage.remove(&aside).map_err(failed)?;
+        let written = self.write_aside(&aside, partitions);
+        let written = written.and_then(|()| self.show(time, &aside, replaces));
         if written.is_err() {
             // The first error is the one to tell.
             let _ = self.storage.remove(&aside);
         }
-        written
+        written.map_err(failed)
     }
 
     fn write_aside(
@@ -85,10 +94,9 @@ impl FileSink {
     }
 
     /// Gives the folder its name. What stood there goes only when the new one has taken its place.
-    fn show(&self, time: BatchTime, aside: &Path) -> Result<(), StorageError> {
+    fn show(&mut self, time: BatchTime, aside: &Path, replaces: bool) -> Result<(), StorageError> {
         let (shown, before) = (self.path("", time, ""), self.path(".", time, ".old"));
         self.storage.remove(&before)?;
-        let replaces = self.storage.exists(&shown)?;
         if replaces {
             self.storage.rename(&shown, &before)?;
         }
@@ -99,6 +107,7 @@ impl FileSink {
             }
             return Err(error);
         }
+        self.shown = Some(time);
         self.storage.sync_folder(&self.parent)?;
         self.storage.remove(&before)
     }
@@ -114,8 +123,7 @@ impl Sink for FileSink {
         if empty && !self.empty_batches {
             return Ok(());
         }
-        let written = self.write(time, partitions);
-        written.map_err(|source| SinkError::Write { sink: self.name.clone(), source })
+        self.write(time, partitions)
     }
 }
 
@@ -195,21 +203,35 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_of_another_run_is_left_as_it_is() {
+        // Two runs within one interval had the same batch time, and the first one's rows were lost.
+        let storage = MemoryStorage::new();
+        let one = [vec![slice(&[("a", Some(1))])]];
+        sink(&storage, "/out/counts", false).publish(BatchTime(1), &one).expect("there is room");
+        let before = texts(&storage);
+        let mut second = sink(&storage, "/out/counts", false);
+        let error = second.publish(BatchTime(1), &[]).map(|()| second.publish(BatchTime(1), &one));
+        let error = error.expect("nothing is written for an empty batch").expect_err("it is there");
+        let expected = "sink `out` does not replace `/out/counts-1`, which another run or sink \
+                        wrote: set another `path` or `prefix`, or remove that folder";
+        assert_eq!((error.to_string().as_str(), texts(&storage)), (expected, before));
+        second.publish(BatchTime(2), &one).expect("another batch has another folder");
+    }
+
+    #[test]
     fn a_full_disk_leaves_the_batch_whole_or_absent() {
         let partitions = [vec![slice(&[("a", Some(1))])], vec![slice(&[("b", Some(2))])]];
-        let publish = |storage: &MemoryStorage, parts: &[Vec<RecordBatch>]| {
-            sink(storage, "/out/counts", false).publish(BatchTime(1), parts)
-        };
         let mut failures = 0;
         for replaces in [false, true] {
             for changes in 1.. {
                 let storage = MemoryStorage::new();
+                let mut sink = sink(&storage, "/out/counts", false);
                 if replaces {
-                    publish(&storage, &partitions[..1]).expect("there is room");
+                    sink.publish(BatchTime(1), &partitions[..1]).expect("there is room");
                 }
                 let before = texts(&storage);
                 storage.fail_after(changes, ErrorKind::StorageFull);
-                let published = publish(&storage, &partitions);
+                let published = sink.publish(BatchTime(1), &partitions);
                 storage.repair();
                 let Err(error) = published else {
                     assert_eq!(texts(&storage).len(), 2);
@@ -225,7 +247,7 @@ mod tests {
                 // Once renamed, only the sync of the parent can fail: the batch is whole then.
                 let untouched = after == before;
                 assert!(untouched || shown.len() != 1, "after {changes} changes: {after:?}");
-                publish(&storage, &partitions).expect("there is room again");
+                sink.publish(BatchTime(1), &partitions).expect("there is room again");
                 assert_eq!(texts(&storage).len(), 2, "nothing else is left");
             }
         }

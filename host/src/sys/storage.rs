@@ -33,7 +33,7 @@ pub struct Listing {
 
 /// A failed operation on a path.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} `{}`: {}", .path.display(), reason(.source))]
+#[error("cannot {action} `{}`: {}", absolute(.path).display(), reason(.source))]
 pub struct StorageError {
     /// What was tried, in a word or two.
     pub action: &'static str,
@@ -54,6 +54,11 @@ impl Classify for StorageError {
             _ => Retry::Backoff,
         }
     }
+}
+
+/// The path as a message names it: the same from whichever folder it is looked for.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The reason in plain words, where the system's are not.

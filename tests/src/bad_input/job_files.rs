@@ -55,6 +55,14 @@ fn mistakes_of_syntax_are_shown_in_their_line() {
 }
 
 #[test]
+fn sinks_that_would_write_the_same_folders_are_shown() {
+    let sink = "type = \"files\"\nfrom = \"out\"\nprefix = \"p\"\npath = ";
+    let both = format!("[sinks.one]\n{sink}\"o\"\n[sinks.two]\n{sink}\"./o/\"\n[sinks.console]");
+    let expected = ["sink `one` writes to the same folders, `", "set another `path` or `prefix`"];
+    check("[sinks.console]", &both, "[job.toml:17:8]", &expected);
+}
+
+#[test]
 fn unknown_keys_are_shown_with_the_nearest() {
     check(
         "batch_interval",

@@ -2,8 +2,10 @@
 //!
 //! Takes job files that name them. Gives them to the program.
 
+use std::fs::File;
 use std::io::Write;
 use std::net::TcpListener;
+use std::time::SystemTime;
 
 use crate::bad_input::unwrapped;
 use crate::set_up::job_folder::JobFolder;
@@ -27,20 +29,58 @@ fn check(job: &str, place: &str, expected: &[&str]) {
 #[test]
 fn folders_of_sources_that_are_missing_are_named() {
     let source = "[sources.lines]\ntype = \"files\"\npath = \"in\"\n";
-    let missing = ["source `lines` cannot be read: cannot list `", "in`: it does not exist"];
-    check(&format!("{HEAD}{source}{SINK}"), "[job.toml:3:10]", &missing);
-    check(&format!("{HEAD}{source}bounded = true\n{SINK}"), "[job.toml:3:10]", &missing);
+    let missing = ["source `lines` cannot be read: cannot list `/", "/in`: it does not exist"];
+    check(&format!("{HEAD}{source}{SINK}"), "[job.toml:5:8]", &missing);
+    check(&format!("{HEAD}{source}bounded = true\n{SINK}"), "[job.toml:5:8]", &missing);
     let source = source.replace("\"in\"", "\"file\"");
-    let no_folder = ["source `lines` cannot be read: cannot list `", "file`: Not a directory"];
-    check(&format!("{HEAD}{source}{SINK}"), "[job.toml:3:10]", &no_folder);
+    let no_folder = ["source `lines` cannot be read: cannot list `/", "/file`: Not a directory"];
+    check(&format!("{HEAD}{source}{SINK}"), "[job.toml:5:8]", &no_folder);
 }
 
 #[test]
 fn folders_of_sinks_that_cannot_be_made_are_named() {
     let sink = "[sinks.out]\ntype = \"files\"\nfrom = \"lines\"\npath = \"file/out\"\n";
     let expected =
-        ["sink `out` cannot write: cannot create folder `", "file/out`: Not a directory"];
-    check(&format!("{HEAD}{SOURCE}{sink}"), "[job.toml:5:8]", &expected);
+        ["sink `out` cannot write: cannot create folder `/", "/file/out`: Not a directory"];
+    check(&format!("{HEAD}{SOURCE}{sink}"), "[job.toml:8:8]", &expected);
+}
+
+#[test]
+fn a_pattern_that_names_files_is_told() {
+    let source = "[sources.lines]\ntype = \"files\"\npath = \"fi*\"\n";
+    let expected = ["no folder matches `/", "/fi*`; `*` and `?` stand for folders"];
+    check(&format!("{HEAD}{source}bounded = true\n{SINK}"), "[job.toml:5:8]", &expected);
+    let job = JobFolder::new(&format!("{HEAD}{source}{SINK}"));
+    let mut program = job.watch();
+    program.told("source `lines`: no folder matches `");
+}
+
+#[test]
+fn what_a_folder_does_not_give_is_told() {
+    let source = "[sources.lines]\ntype = \"files\"\npath = \"in\"\n";
+    let job = JobFolder::new(&format!("{HEAD}{source}bounded = true\n{SINK}"));
+    let input = job.path().join("in");
+    std::fs::create_dir(&input).expect("it is new");
+    let ran = job.run(b"");
+    assert_eq!((ran.code, ran.rows()), (Some(0), vec![]), "{}", ran.err);
+    let empty = format!("source `lines`: no file to read in `{}`", input.display());
+    assert!(ran.err.contains(&empty), "{}", ran.err);
+
+    job.put("in/old", b"a\n");
+    job.put("job.toml", format!("{HEAD}{source}{SINK}").as_bytes());
+    let old = File::options().append(true).open(input.join("old")).expect("it is there");
+    old.set_modified(SystemTime::UNIX_EPOCH).expect("it is ours");
+    let mut program = job.watch();
+    let told = program.told("source `lines`: watches `");
+    assert!(told.contains(&format!("`{}` for new files; older files", input.display())), "{told}");
+    assert!(told.ends_with("which `bounded = true` reads: 1"), "{told}");
+    std::fs::copy(input.join("old"), input.join(".moved")).expect("there is room");
+    let moved = File::options().append(true).open(input.join(".moved")).expect("it is there");
+    moved.set_modified(SystemTime::UNIX_EPOCH).expect("it is ours");
+    std::fs::rename(input.join(".moved"), input.join("moved")).expect("it is there");
+    program.told("moved` came too old to be read");
+    program.signal("INT");
+    assert_eq!(program.end().code, Some(0));
 }
 
 #[test]

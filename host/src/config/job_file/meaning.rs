@@ -52,7 +52,9 @@ impl Meaning<'_> {
         }
         let mut sources = Vec::new();
         for (name, table) in &read.sources {
-            self.declared(name, Item::Source(name.value.clone()));
+            let item = Item::Source(name.value.clone());
+            self.declared(name, item.clone());
+            self.note_path(item, span_of(&table.value.path));
             sources.extend(self.source(name, table));
         }
         let mut streams = Vec::new();
@@ -70,6 +72,7 @@ impl Meaning<'_> {
         for (name, table) in &read.sinks {
             let item = Item::Sink(name.value.clone());
             self.declared(name, item.clone());
+            self.note_path(item.clone(), span_of(&table.value.path));
             self.places.note(item, Part::From, table.value.from.span.clone());
             sinks.extend(self.sink(name, table));
         }
@@ -81,6 +84,12 @@ impl Meaning<'_> {
     fn declared(&mut self, name: &At<String>, item: Item) {
         self.places.note(item, Part::Whole, name.span.clone());
         self.check_name(name);
+    }
+
+    fn note_path(&mut self, item: Item, written: Option<&Range<usize>>) {
+        if let Some(span) = written {
+            self.places.note(item, Part::Path, span.clone());
+        }
     }
 
     /// Names go into file names, metrics and `plugin.operator`: a small set of characters.
