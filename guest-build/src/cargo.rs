@@ -133,13 +133,11 @@ impl Outcome {
 fn rendered_in_folder(message: &Value, manifest: &Manifest) -> String {
     let rendered = message["rendered"].as_str().unwrap_or_default();
     let folder = manifest.folder.file_name().unwrap_or_default().to_string_lossy();
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let mut spans = list(&message["spans"]);
-    spans.extend(list(&message["children"]).iter().flat_map(|child| list(&child["spans"])));
-    let files = spans.iter().filter_map(|span| span["file_name"].as_str());
+    let mut files = Vec::new();
+    collect_files(message, &mut files);
     // Of a member of a workspace, rustc names files from the workspace's folder.
     let own = |file: &&str| Path::new(file).is_relative() && manifest.folder.join(file).is_file();
-    let files: Vec<&str> = files.filter(own).collect();
+    files.retain(own);
     let in_folder = |line: &str| {
         let places = line.contains("--> ") || line.contains("::: ");
         let found = files.iter().filter(|_| places).find_map(|file| {
@@ -149,6 +147,20 @@ fn rendered_in_folder(message: &Value, manifest: &Manifest) -> String {
         found.map_or(line.to_owned(), |at| format!("{}{folder}/{}", &line[..at], &line[at..]))
     };
     rendered.split_inclusive('\n').map(in_folder).collect()
+}
+
+/// Every file that a message is about, also those in which a macro was written or used.
+fn collect_files<'a>(message: &'a Value, files: &mut Vec<&'a str>) {
+    match message {
+        Value::Object(object) => {
+            files.extend(object.get("file_name").and_then(Value::as_str));
+            object.values().for_each(|value| collect_files(value, files));
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_files(value, files)),
+        _ => {}
+    }
+    files.sort_unstable();
+    files.dedup();
 }
 
 fn is_plugin(message: &Value, manifest: &Manifest) -> bool {

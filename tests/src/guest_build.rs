@@ -143,6 +143,18 @@ fn compile_errors_are_shown_as_rustc_renders_them() {
 }
 
 #[test]
+fn errors_within_a_macro_name_the_plugins_file() {
+    let plugin = Fresh::new("unlevelled");
+    let log = "log!(info, \"one\");\n    line.split_ascii";
+    plugin.edit("src/lib.rs", |text| text.replace("line.split_ascii", log));
+    let error = plugin.build().expect_err("it does not compile");
+    let shown = error.diagnostics().expect("rustc said why");
+    for words in ["`info` is no level of `log!`", "--> unlevelled/src/lib.rs:11:"] {
+        assert!(shown.contains(words), "{shown}");
+    }
+}
+
+#[test]
 fn warnings_are_handed_on() {
     let plugin = Fresh::new("warned");
     plugin.edit("src/lib.rs", |text| format!("{text}\nfn never_called() {{}}\n"));
