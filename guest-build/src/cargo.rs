@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::command::{Command, CommandError, Finished, Line, last_words};
-use crate::error::BuildError;
+use crate::error::{BuildError, said};
 use crate::manifest::Manifest;
 use crate::options::Options;
 use crate::toolchain::{TARGET, Toolchain};
@@ -59,7 +59,7 @@ pub fn compile(
             let message = "it built no module for the sandbox".to_owned();
             Err(BuildError::Cargo { package, message })
         }
-        _ => Err(BuildError::Cargo { package, message: last_words(&finished.stderr) }),
+        _ => Err(BuildError::Cargo { package, message: said(&last_words(&finished.stderr)) }),
     }
 }
 
@@ -110,12 +110,12 @@ impl Outcome {
             }
             Some("compiler-message") => {
                 let message = &message["message"];
-                let rendered = message["rendered"].as_str().unwrap_or_default();
+                let rendered = rendered_in_folder(message, manifest);
                 let level = message["level"].as_str().unwrap_or_default();
                 if level.starts_with("error") || level == "failure-note" {
-                    self.take_error(rendered);
+                    self.take_error(&rendered);
                 } else {
-                    (options.warnings)(rendered);
+                    (options.warnings)(&rendered);
                 }
             }
             _ => {}
@@ -127,6 +127,40 @@ impl Outcome {
             self.errors.push_str(rendered);
         }
     }
+}
+
+/// rustc's words, with the plugin's folder before its files: who reads them stands elsewhere.
+fn rendered_in_folder(message: &Value, manifest: &Manifest) -> String {
+    let rendered = message["rendered"].as_str().unwrap_or_default();
+    let folder = manifest.folder.file_name().unwrap_or_default().to_string_lossy();
+    let mut files = Vec::new();
+    collect_files(message, &mut files);
+    // Of a member of a workspace, rustc names files from the workspace's folder.
+    let own = |file: &&str| Path::new(file).is_relative() && manifest.folder.join(file).is_file();
+    files.retain(own);
+    let in_folder = |line: &str| {
+        let places = line.contains("--> ") || line.contains("::: ");
+        let found = files.iter().filter(|_| places).find_map(|file| {
+            let at = line.find(&format!("{file}:"))?;
+            (!line[..at].ends_with('/')).then_some(at)
+        });
+        found.map_or(line.to_owned(), |at| format!("{}{folder}/{}", &line[..at], &line[at..]))
+    };
+    rendered.split_inclusive('\n').map(in_folder).collect()
+}
+
+/// Every file that a message is about, also those in which a macro was written or used.
+fn collect_files<'a>(message: &'a Value, files: &mut Vec<&'a str>) {
+    match message {
+        Value::Object(object) => {
+            files.extend(object.get("file_name").and_then(Value::as_str));
+            object.values().for_each(|value| collect_files(value, files));
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_files(value, files)),
+        _ => {}
+    }
+    files.sort_unstable();
+    files.dedup();
 }
 
 fn is_plugin(message: &Value, manifest: &Manifest) -> bool {

@@ -29,11 +29,11 @@ pub enum BuildError {
         dir: PathBuf,
     },
     /// The crate's manifest cannot be used.
-    #[error("`{}` cannot be used: {message}", .path.display())]
+    #[error("`{}` cannot be used{}", .path.display(), inline(.message))]
     Manifest {
         /// The manifest.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with it; several lines are among the [diagnostics](Self::diagnostics).
         message: String,
     },
     /// The crate is a library or a program, not a plugin.
@@ -76,11 +76,11 @@ pub enum BuildError {
         rendered: String,
     },
     /// Cargo failed before or after compiling.
-    #[error("cargo could not build plugin `{package}`: {message}")]
+    #[error("cargo could not build plugin `{package}`{}", inline(.message))]
     Cargo {
         /// The crate's name.
         package: String,
-        /// The end of what cargo said.
+        /// The end of what cargo said; several lines are likewise among the diagnostics.
         message: String,
     },
     /// The module says nothing of a component.
@@ -129,11 +129,26 @@ impl BuildError {
         move |source| Self::Io { doing, path, source }
     }
 
-    /// rustc's diagnostics, when the plugin's source is at fault.
+    /// What is shown before the error, as it is: rustc's diagnostics, and what cargo says of a
+    /// manifest in more than a line.
     pub fn diagnostics(&self) -> Option<&str> {
         match self {
             Self::Compile { rendered, .. } => Some(rendered),
+            Self::Manifest { message, .. } | Self::Cargo { message, .. } => {
+                message.contains('\n').then_some(message)
+            }
             _ => None,
         }
     }
+}
+
+/// What another program said: a line for a sentence, or a paragraph with its last line ended.
+pub(crate) fn said(message: &str) -> String {
+    let message = message.trim_end();
+    if message.contains('\n') { format!("{message}\n") } else { message.to_owned() }
+}
+
+/// The message where it fits into a sentence.
+fn inline(message: &str) -> String {
+    if message.contains('\n') { String::new() } else { format!(": {message}") }
 }

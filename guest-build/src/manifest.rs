@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::error::BuildError;
+use crate::error::{BuildError, said};
 
 /// A crate that can become a plugin.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ fn read_table(path: &Path) -> Result<Table, BuildError> {
     let text = fs::read_to_string(path).map_err(BuildError::io("read", path))?;
     text.parse().map_err(|error: toml::de::Error| BuildError::Manifest {
         path: path.to_owned(),
-        message: error.to_string().trim_end().to_owned(),
+        message: said(&error.to_string()),
     })
 }
 

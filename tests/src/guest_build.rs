@@ -149,12 +149,27 @@ fn compile_errors_are_shown_as_rustc_renders_them() {
     let error = plugin.build().expect_err("it does not compile");
     assert_eq!(error.to_string(), "plugin `broken` does not compile");
     let shown = error.diagnostics().expect("rustc said why");
-    assert!(shown.contains("error[E0425]") && shown.contains("src/lib.rs:8"), "{shown}");
+    assert!(
+        shown.contains("error[E0425]") && shown.contains("--> broken/src/lib.rs:11:"),
+        "{shown}"
+    );
     assert!(!shown.contains('\x1b'), "{shown}");
 
     let options = Options { colour: true, target_dir: Some(shared_target()), ..Options::default() };
     let error = build(&plugin.path(), &options).expect_err("it does not compile");
     assert!(error.diagnostics().expect("rustc said why").contains('\x1b'));
+}
+
+#[test]
+fn errors_within_a_macro_name_the_plugins_file() {
+    let plugin = Fresh::new("unlevelled");
+    let log = "log!(info, \"one\");\n    line.split_ascii";
+    plugin.edit("src/lib.rs", |text| text.replace("line.split_ascii", log));
+    let error = plugin.build().expect_err("it does not compile");
+    let shown = error.diagnostics().expect("rustc said why");
+    for words in ["`info` is no level of `log!`", "--> unlevelled/src/lib.rs:11:"] {
+        assert!(shown.contains(words), "{shown}");
+    }
 }
 
 #[test]
@@ -208,7 +223,8 @@ fn dependency_that_cannot_be_had_is_cargos_to_explain() {
     plugin.edit("Cargo.toml", |text| {
         text.replace("[profile", "not-here = { path = \"../not-here\" }\n\n[profile")
     });
-    let error = plugin.build().expect_err("it cannot be resolved").to_string();
-    assert!(error.starts_with("cargo could not build plugin `longing`"), "{error}");
-    assert!(error.contains("not-here"), "{error}");
+    let error = plugin.build().expect_err("it cannot be resolved");
+    assert_eq!(error.to_string(), "cargo could not build plugin `longing`");
+    let said = error.diagnostics().expect("cargo said why");
+    assert!(said.contains("not-here") && said.ends_with('\n'), "{said}");
 }

@@ -106,13 +106,16 @@ fn plugin_goes_from_nothing_to_rows() {
     let copy = ["plugin", "build", "greeter", "--target-dir", &target, "-o", "copy.wasm"];
     let copied = place.run(&copy, "");
     assert_eq!((copied.code, copied.out.as_str()), (Some(0), "copy.wasm\n"), "{}", copied.err);
-    assert!(copied.err.starts_with("plugin `greeter` is unchanged"), "{}", copied.err);
+    assert!(copied.err.contains("plugin `greeter` is unchanged"), "{}", copied.err);
+    assert!(!copied.err.contains("wasm32"), "nothing is made: {}", copied.err);
     let original = fs::read(&component).expect("it is there");
     assert_eq!(fs::read(place.folder.path().join("copy.wasm")).expect("copied"), original);
 
     let lines = "{\"line\": \"one two\"}\n\n{\"line\": \"three\"}\n";
     let ran = place.run(&["plugin", "run", &component, "split"], lines);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let other = ["plugin", "run", &component, "split"];
+    place.refused(&other, "{\"_1\": \"a\"}\n", "is no row: it needs `line: utf8`; found `_1`");
     let words = ["one", "two", "three"].map(|word| json!({ "value": word }));
     assert_eq!(rows(&ran.out), words);
 }

@@ -32,7 +32,7 @@ pub enum Command {
     ///
     /// SIGINT or SIGTERM stops reading, works off what was received and ends; a second one ends
     /// at once and drops it.
-    Run(JobArgs),
+    Run(RunArgs),
     /// Show the stages and tasks of a job, and the schema after every step, without running it.
     Explain(JobArgs),
     /// Count the words of a text that comes over a socket, through a component built from source.
@@ -63,6 +63,14 @@ pub struct JobArgs {
     /// Log lines instead of a status line, also on a terminal.
     #[arg(long)]
     pub plain: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
     /// Errors only: neither how the job goes nor how plugins are built.
     #[arg(short, long)]
     pub quiet: bool,

@@ -16,9 +16,10 @@ use tidemill::driver::launch::{JobRequest, launch};
 use tidemill::driver::plugins::JobPlugins;
 use tidemill::limits::JOB_FILE_BYTES_MAX;
 use tidemill::model::finding::{Finding, Item, Place};
+use tidemill::model::text::escape_paragraph;
 use tidemill::plan::PlanError;
 
-use super::args::JobArgs;
+use super::args::RunArgs;
 use super::display::Display;
 use super::exit::{ENDED, REFUSED, Shown, tell, tell_raw};
 use super::status_line::{Machine, counters, totals};
@@ -31,14 +32,15 @@ const DURABILITY: &str = "durability: none, a restart begins empty";
 ///
 /// # Errors
 /// When the job could not be started, or failed.
-pub fn run(args: &JobArgs) -> anyhow::Result<u8> {
+pub fn run(args: &RunArgs) -> anyhow::Result<u8> {
+    let RunArgs { job: args, quiet } = args;
     let job = read_job(&args.job)?;
     let engine = host::start_engine(args.executors, args.artefacts.clone())?;
     let machine = Machine {
         batch_interval: job.pipeline.settings.batch_interval,
         executors: engine.config.executors,
     };
-    let display = match args.quiet {
+    let display = match quiet {
         true => Display::quiet(machine),
         false => Display::new(machine, args.plain),
     };
@@ -148,7 +150,8 @@ fn located(job: &JobFile, error: DriverError) -> anyhow::Error {
         }
         DriverError::Build { plugin, source } => {
             // In rustc's words and with its line ends; the rest is about the job file.
-            tell_raw(source.diagnostics().unwrap_or_default());
+            let diagnostics = source.diagnostics().unwrap_or_default();
+            tell_raw(&escape_paragraph(diagnostics, usize::MAX));
             Place::whole(Item::Plugin(plugin.clone()))
         }
         DriverError::Plugin { plugin, .. } => Place::whole(Item::Plugin(plugin.clone())),

@@ -12,7 +12,7 @@ pub fn escape(text: &str, bytes_max: usize) -> String {
 }
 
 /// As [`escape`], but line ends stay: for what is shown as a paragraph.
-pub(crate) fn escape_paragraph(text: &str, bytes_max: usize) -> String {
+pub fn escape_paragraph(text: &str, bytes_max: usize) -> String {
     escape_where(text, bytes_max, |c| c == '\n' || is_plain(c))
 }
 

@@ -10,7 +10,7 @@ use super::fault::PlanFault;
 use crate::model::description::{Binding, OperatorDescription};
 use crate::model::finding::Part;
 use crate::model::pipeline::StepDeclaration;
-use crate::model::schema::StreamSchema;
+use crate::model::schema::{Column, StreamSchema};
 
 /// Finds the columns of an operator among the visible ones and checks each.
 pub(super) fn bind(
@@ -22,12 +22,12 @@ pub(super) fn bind(
 ) -> Result<Vec<usize>, Mismatch> {
     let expected = &description.input;
     let project: Vec<usize> = match (&step.columns, description.binding) {
-        (Some(columns), _) => choose(name, columns, input, visible, Part::Columns)?,
+        (Some(columns), _) => choose(name, columns, input, visible.clone(), Part::Columns)?,
         (None, Binding::Name) => {
             let names: Vec<String> = expected.columns.iter().map(|c| c.name.clone()).collect();
-            choose(name, &names, input, visible, Part::Operation)?
+            choose(name, &names, input, visible.clone(), Part::Operation)?
         }
-        (None, Binding::Position) => visible.collect(),
+        (None, Binding::Position) => visible.clone().collect(),
     };
     let part = if step.columns.is_some() { Part::Columns } else { Part::Operation };
     let operator = name.to_owned();
@@ -44,12 +44,23 @@ pub(super) fn bind(
             let fault = if found.data_type == expected.data_type {
                 PlanFault::ColumnNullable { operator, found, expected }
             } else {
-                PlanFault::ColumnType { operator, found, expected }
+                let fitting = fitting(&input.columns[visible], &description.input.columns);
+                PlanFault::ColumnType { operator, found, expected, fitting }
             };
             return Err((part, fault));
         }
     }
     Ok(project)
+}
+
+/// Names of columns that fit the operator's, in its order, if each finds one of its own.
+fn fitting(visible: &[Column], expected: &[Column]) -> Option<Vec<String>> {
+    let mut left: Vec<&Column> = visible.iter().collect();
+    let names = expected.iter().map(|wanted| {
+        let at = left.iter().position(|column| column.satisfies(wanted))?;
+        Some(left.remove(at).name.clone())
+    });
+    names.collect()
 }
 
 /// The indices of columns by name, among the visible ones.

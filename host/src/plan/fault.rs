@@ -102,6 +102,8 @@ pub enum PlanFault {
         found: Column,
         /// The operator's column.
         expected: Column,
+        /// Columns that would all fit, where there are such.
+        fitting: Option<Vec<String>>,
     },
     /// A column may lack values that the operator requires.
     #[error(
@@ -265,12 +267,15 @@ impl PlanFault {
                 let word = nearest(column, known.iter().map(String::as_str))?;
                 Some(format!("did you mean `{word}`?"))
             }
-            Self::ColumnType { .. } => {
-                Some("choose the columns it is given: `columns = [...]`, in its order".to_owned())
+            Self::ColumnType { fitting: Some(names), .. } => {
+                let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+                Some(choose_help(&names))
             }
+            Self::ColumnType { found, expected, .. } => Some(type_help(found, expected)),
             Self::ColumnNullable { expected, .. } => Some(format!(
-                "let the operator take {}, or make the column required where it comes from",
-                optional_in_rust(&expected.data_type)
+                "let the operator take `Option<{}>`, or make the column required where it comes \
+                 from",
+                in_rust(&expected.data_type)
             )),
             Self::NoKey { .. } => Some(
                 "put `{ key_by = [\"...\"] }` before it, or let the operator before it say how \
@@ -311,12 +316,26 @@ fn count_help(found: &StreamSchema, expected: &StreamSchema) -> String {
         at.map_or("...".to_owned(), |at| format!("\"{}\"", left.remove(at).name))
     });
     let fitting: Vec<String> = fitting.collect();
-    format!("choose the columns it is given, such as `columns = [{}]`", fitting.join(", "))
+    choose_help(&fitting)
 }
 
-/// How a Rust operator takes a column that may lack values.
-fn optional_in_rust(data_type: &ColumnType) -> String {
-    let inner = match data_type {
+fn choose_help(columns: &[String]) -> String {
+    format!("choose the columns it is given, such as `columns = [{}]`", columns.join(", "))
+}
+
+fn type_help(found: &Column, expected: &Column) -> String {
+    let rust = in_rust(&found.data_type);
+    let rust = if found.nullable { format!("Option<{rust}>") } else { rust };
+    format!(
+        "make it {} where it comes from, in the source's `schema` or the step before, or let the \
+         operator take `{rust}`",
+        expected.data_type
+    )
+}
+
+/// How a Rust operator takes a column.
+fn in_rust(data_type: &ColumnType) -> String {
+    let plain = match data_type {
         ColumnType::Bool => "bool",
         ColumnType::Int32 => "i32",
         ColumnType::Int64 => "i64",
@@ -326,10 +345,13 @@ fn optional_in_rust(data_type: &ColumnType) -> String {
         ColumnType::Binary => "&[u8]",
         ColumnType::Date32 => "Date",
         ColumnType::Timestamp => "Timestamp",
-        ColumnType::Decimal128(..) => "Decimal",
-        ColumnType::List(..) => return "an optional list".to_owned(),
+        ColumnType::Decimal128(precision, scale) => {
+            return format!("Decimal<{precision}, {scale}>");
+        }
+        ColumnType::List(item, false) => return format!("List<{}>", in_rust(item)),
+        ColumnType::List(item, true) => return format!("List<Option<{}>>", in_rust(item)),
     };
-    format!("`Option<{inner}>`")
+    plain.to_owned()
 }
 
 /// So many columns, in words.

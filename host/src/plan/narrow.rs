@@ -17,6 +17,9 @@ use crate::model::pipeline::{OperatorRef, StepDeclaration};
 use crate::model::schema::StreamSchema;
 use crate::model::stage::{Attach, OperatorCall};
 
+/// What the SDK calls a result that is one value.
+const UNNAMED: &str = "value";
+
 /// Checks a step of rows.
 pub(super) fn apply(
     step: &StepDeclaration,
@@ -60,7 +63,10 @@ fn rows_after(
     if description.kind == OperatorKind::Filter {
         return Ok((input.clone(), Attach::Replace));
     }
-    let made = naming::rename(step, description.output.columns.clone())?;
+    let mut made = naming::rename(step, description.output.columns.clone())?;
+    if keeps_name(step, description, input) {
+        made[0].name.clone_from(&input.value_columns()[0].name);
+    }
     let (carried, keys, attach) = if step.append {
         if description.output.keys > 0 && description.kind.sees_whole_rows() {
             let operator = name.to_owned();
@@ -74,6 +80,19 @@ fn rows_after(
     };
     let columns = carried.iter().cloned().chain(made).collect();
     Ok((naming::schema(step, label, columns, keys)?, attach))
+}
+
+/// Whether the operator makes one unnamed value of the one value there is: it keeps its name.
+fn keeps_name(
+    step: &StepDeclaration,
+    description: &OperatorDescription,
+    input: &StreamSchema,
+) -> bool {
+    let one_unnamed = matches!(&*description.output.columns, [made] if made.name == UNNAMED);
+    description.kind.sees_values()
+        && description.binding == Binding::Position
+        && (step.rename.is_none() && !step.append)
+        && (one_unnamed && input.value_columns().len() == 1)
 }
 
 fn link(
@@ -105,6 +124,6 @@ fn link(
         may_follow: step.columns.is_none() && !step.append,
         may_lead: !step.append,
         by_name: description.binding == Binding::Name,
-        renamed: step.rename.is_some(),
+        renamed: step.rename.is_some() || keeps_name(step, description, input),
     }
 }

@@ -63,6 +63,17 @@ fn files_that_are_missing_are_named() {
 }
 
 #[test]
+fn manifests_that_are_wrong_are_shown_in_lines() {
+    let job = JobFolder::new(&JOB.replacen("component = \"words.wasm\"", "source = \"wrong\"", 1));
+    std::fs::create_dir(job.path().join("wrong")).expect("made");
+    job.put("wrong/Cargo.toml", b"[package\nname = \"wrong\"\n");
+    check(&job, PLUGIN, "plugin `words` cannot be built:");
+    check(&job, PLUGIN, "TOML parse error at line 1");
+    let said = job.explain().err;
+    assert!(!said.contains("\\u{a}") && said.contains("| [package\n"), "{said}");
+}
+
+#[test]
 fn files_that_are_no_components_are_told_apart() {
     check_component(
         b"\0asm\x01\0\0\0",

@@ -32,6 +32,7 @@ const WORDS: &str = "
     reduce larger (text: utf8, n: int64) -> (text: utf8, n: int64)
     reduce broken (value: int64) -> (value: utf8)
     reduce of_n (n: int64) -> (n: int64) by name
+    map_values square (value: int64) -> (value: int64)
 ";
 
 /// The plugins `words`, `tags`, and `plain`: the same, but `plain` takes no chains.

@@ -108,6 +108,21 @@ fn narrow_steps_of_one_plugin_chain() {
 }
 
 #[test]
+fn one_value_of_one_value_keeps_its_name() {
+    let explained = steps(
+        "{ word = \"utf8\", n = \"int64\" }",
+        "{ key_by = [\"word\"] }, { map_values = \"words.square\" },
+         { map_values = \"words.square\", as = [\"m\"] }",
+    );
+    for expected in [
+        "2 map_values words.square  word: utf8 | n: int64\n",
+        "3 map_values words.square  word: utf8 | m: int64\n",
+    ] {
+        assert!(explained.contains(expected), "{explained}");
+    }
+}
+
+#[test]
 fn chain_is_cut_where_the_next_takes_other_columns() {
     // Another plugin, a choice of columns, an append, a rename before binding by name.
     assert_snapshot!(steps(

@@ -23,15 +23,16 @@ fn operator_that_is_missing_proposes_the_nearest() {
         r#"{ map = "words.pairs" }"#,
         "11:9: plugin `words` has no operator `pairs`; it has `split`, `of_text`, `pair`, \
          `pair_by_name`, `length`, `optional`, `list_key`, `long`, `large`, `known`, \
-         `sample`, `double`, `up_to`, `add`, `both`, `larger`, `broken`, `of_n` (did you \
-         mean `words.pair`?)",
+         `sample`, `double`, `up_to`, `add`, `both`, `larger`, `broken`, `of_n`, \
+         `square` (did you mean `words.pair`?)",
     );
     check(
         r#"{ word = "utf8" }"#,
         r#"{ map = "plain.nothing_like_it" }"#,
         "11:9: plugin `plain` has no operator `nothing_like_it`; it has `split`, `of_text`, \
          `pair`, `pair_by_name`, `length`, `optional`, `list_key`, `long`, `large`, `known`, \
-         `sample`, `double`, `up_to`, `add`, `both`, `larger`, `broken`, `of_n`",
+         `sample`, `double`, `up_to`, `add`, `both`, `larger`, `broken`, `of_n`, \
+         `square`",
     );
 }
 
@@ -152,13 +153,14 @@ fn column_types_are_equal() {
         r#"{ word = "binary" }"#,
         r#"{ map = "words.pair" }"#,
         "11:9: operator `words.pair`: column `word` is binary, expected utf8 (its `word`) \
-         (choose the columns it is given: `columns = [...]`, in its order)",
+         (make it utf8 where it comes from, in the source's `schema` or the step before, or let \
+         the operator take `&[u8]`)",
     );
     check(
         r#"{ n = "int32", word = "utf8" }"#,
         r#"{ map = "words.pair", columns = ["n"] }"#,
         "11:33: operator `words.pair`: column `n` is int32, expected utf8 (its `word`) \
-         (choose the columns it is given: `columns = [...]`, in its order)",
+         (choose the columns it is given, such as `columns = [\"word\"]`)",
     );
 }
 

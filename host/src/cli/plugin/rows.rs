@@ -10,7 +10,10 @@ use arrow_array::RecordBatch;
 use arrow_json::reader::ReaderBuilder;
 use arrow_json::writer::{LineDelimited, WriterBuilder};
 use arrow_schema::SchemaRef;
+use serde_json::{Map, Value};
 use tidemill::limits::{LINE_BYTES_MAX, SLICE_BYTES_MAX, SLICE_ROWS_MAX};
+use tidemill::model::column_type::ColumnType;
+use tidemill::model::finding::list_words;
 use tidemill::model::text::escape;
 
 /// Bytes of a bad line that its error shows.
@@ -113,14 +116,39 @@ impl<'a> RowReader<'a> {
         Ok(batch)
     }
 
+    /// The columns that an object lacks, and those it has.
+    fn lacks(&self, line: &[u8]) -> Option<String> {
+        let object: Map<String, Value> = serde_json::from_slice(line).ok()?;
+        let lacking = self.schema.fields().iter().filter(|field| {
+            !field.is_nullable() && object.get(field.name()).is_none_or(Value::is_null)
+        });
+        let lacking: Vec<String> = lacking
+            .map(|field| {
+                let word = ColumnType::from_arrow(field.data_type());
+                let word = word.map_or_else(|| field.data_type().to_string(), |w| w.to_string());
+                format!("{}: {word}", field.name())
+            })
+            .collect();
+        let found: Vec<String> = object
+            .iter()
+            .map(
+                |(name, value)| if value.is_null() { format!("{name}: null") } else { name.into() },
+            )
+            .collect();
+        let listed = |words: &[String]| list_words(words.iter().map(String::as_str));
+        (!lacking.is_empty())
+            .then(|| format!("it needs {}; found {}", listed(&lacking), listed(&found)))
+    }
+
     /// The first line that is no row.
     fn blame(&self, text: &[u8], lines: &[usize]) -> Option<anyhow::Error> {
         let each = text.split_inclusive(|byte| *byte == b'\n');
         let each = each.filter(|line| !line.iter().all(u8::is_ascii_whitespace));
         each.zip(lines).find_map(|(line, number)| {
             let error = self.decode(line, 1).err()?;
+            let reason = self.lacks(line).unwrap_or_else(|| format!("{error:#}"));
             // Arrow's words quote the line.
-            let reason = escape(&format!("{error:#}"), REASON_BYTES_MAX);
+            let reason = escape(&reason, REASON_BYTES_MAX);
             let shown = escape(String::from_utf8_lossy(line).trim(), SHOWN_BYTES_MAX);
             Some(anyhow::anyhow!("line {number}: `{shown}` is no row: {reason}"))
         })
@@ -141,7 +169,6 @@ pub fn write_rows(rows: &RecordBatch, out: &mut dyn Write) -> anyhow::Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidemill::model::column_type::ColumnType;
     use tidemill::model::schema::{Column, StreamSchema};
 
     fn schema() -> SchemaRef {
@@ -182,7 +209,12 @@ mod tests {
 
     #[test]
     fn line_that_is_no_row_is_named() {
-        check("{\"word\":\"a\"}\n\n{\"n\": 1}\n", Err("line 3: `{\"n\": 1}` is no row"));
+        check(
+            "{\"word\":\"a\"}\n\n{\"n\": 1}\n",
+            Err("line 3: `{\"n\": 1}` is no row: it needs `word: utf8`; found `n`"),
+        );
+        check("{\"word\": null}\n", Err("it needs `word: utf8`; found `word: null`"));
+        check("{}\n", Err("it needs `word: utf8`; found none"));
         check("word\n", Err("line 1: `word` is no row"));
         check("{\"word\": 1}\n", Err("line 1:"));
         check("{\"word\": \"a\", \"n\": \"b\"}\n", Err("line 1:"));
