@@ -42,7 +42,7 @@ pub const CONVERT_BYTES: usize = 256 * KIB;
 pub const BAD_ROW_TEXT_BYTES_MAX: usize = 16 * KIB;
 /// Bytes of a dead-letter file: at it, further bad rows are counted and no longer kept.
 pub const DEAD_LETTER_BYTES_MAX: u64 = 256 * MIB as u64;
-/// Bytes of lines that are kept of the rows operators refuse in one batch; further rows are counted.
+/// Bytes of lines that are kept of the rows operators refuse in a batch; further ones are counted.
 pub const REJECTED_LINES_BYTES_MAX: usize = 64 * MIB;
 /// File ranges that one batch may be given of one source: each costs a task. The rest comes in
 /// the next batches.

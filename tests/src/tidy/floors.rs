@@ -37,7 +37,7 @@ const ROOMS: &[Room] = &[
     room(6, "shuffle", &["limits", "error", "model", "sys"]),
     room(6, "sink", &["limits", "error", "model", "sys"]),
     // Neither blocks nor the sandbox: the driver hands it readers of slices and bound calls.
-    room(7, "exec", &["limits", "error", "model", "sys", "operator", "shuffle"]),
+    room(7, "exec", &["limits", "error", "model", "sys", "operator", "shuffle", "sink"]),
     room(8, "driver", &DRIVER_IMPORTS),
     room(9, "api", &["limits", "error", "model", "driver", "wasm"]),
 ];
