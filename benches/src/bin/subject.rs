@@ -18,6 +18,8 @@ use tidemill::api::context::StreamingContext;
 use tidemill::api::dstream::{BoxError, DStream};
 use tidemill::api::native::NativePlugin;
 use tidemill::driver::engine::Engine;
+use tidemill::model::description::OperatorKind;
+use tidemill::model::pipeline::{Operation, StepDeclaration};
 use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent};
 use tidemill_benches::plugin;
 use tidemill_benches::report::{BatchReport, say};
@@ -60,6 +62,9 @@ struct Args {
     /// Bytes of blocks that may be held.
     #[arg(long, default_value_t = BUDGET_BYTES)]
     budget: usize,
+    /// Rounds of work on every line, by a guest, before its words are counted.
+    #[arg(long)]
+    slow: Option<i64>,
     /// The component, so that it need not be looked whether it is fresh.
     #[arg(long)]
     component: Option<PathBuf>,
@@ -72,6 +77,10 @@ fn main() -> anyhow::Result<()> {
     let mut context = StreamingContext::new(&engine, Duration::from_millis(args.interval_ms));
     context.settings().block_budget_bytes = args.budget;
     let lines = context.socket_text_stream(&format!("127.0.0.1:{}", args.port));
+    let lines = match args.slow {
+        Some(rounds) => slowed(&engine, &lines, rounds)?,
+        None => lines,
+    };
     let words = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&words);
     count(&args, &engine, &lines)?.for_each_batch(move |_, partitions| -> Result<(), BoxError> {
@@ -100,6 +109,14 @@ fn watch_input() {
         let _ended = std::io::stdin().read_to_end(&mut Vec::new());
         INPUT_ENDED.store(true, Ordering::Relaxed);
     });
+}
+
+/// The lines after a plugin has worked so many rounds on each.
+fn slowed(engine: &Engine, lines: &DStream, rounds: i64) -> anyhow::Result<DStream> {
+    let slow = engine.load_plugin(plugin::test_guest("careless")?)?.operator("slow")?;
+    let operation = Operation::Apply(OperatorKind::Map, slow);
+    let params = [("rounds".to_owned(), rounds.into())].into_iter().collect();
+    Ok(lines.step(StepDeclaration { params, ..StepDeclaration::new(operation) }))
 }
 
 fn count(args: &Args, engine: &Engine, lines: &DStream) -> anyhow::Result<DStream> {

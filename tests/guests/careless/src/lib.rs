@@ -34,11 +34,11 @@ fn number(line: &str) -> Result<i64, Reject> {
     line.parse().map_err(|_| Reject::new("no-number", format!("`{line}` is no number")))
 }
 
-/// Thinks long about every line.
+/// Thinks about every line for so many rounds.
 #[map]
-fn slow(line: &str) -> &str {
-    let mut sum = 0_u64;
-    for round in 0..20_000_u64 {
+fn slow<'a>(line: &'a str, #[param(default = 20_000)] rounds: i64) -> &'a str {
+    let mut sum = 0_i64;
+    for round in 0..rounds {
         sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(round));
     }
     if sum == 1 { "" } else { line }
