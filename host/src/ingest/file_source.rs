@@ -4,6 +4,7 @@
 //! reads a file: that is a task's work.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -189,11 +190,20 @@ fn list(storage: &dyn Storage, pattern: &Path) -> Result<Found, StorageError> {
             _ => folders.iter_mut().for_each(|folder| folder.push(name)),
         }
     }
-    let mut files = Vec::new();
+    // A folder that a wildcard has found need not have the rest of the pattern below it.
+    let is_pattern = pattern.to_str().is_some_and(is_pattern);
+    let is_no_folder = |error: &StorageError| {
+        matches!(error.source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+    };
+    let mut found = Found { files: Vec::new(), folders: 0 };
     for folder in &folders {
-        files.append(&mut storage.list(folder)?.files);
+        match storage.list(folder) {
+            Err(error) if is_pattern && is_no_folder(&error) => continue,
+            listed => found.files.append(&mut listed?.files),
+        }
+        found.folders += 1;
     }
-    Ok(Found { files, folders: folders.len() })
+    Ok(found)
 }
 
 /// What is wrong with a pattern that names nothing: most often it was to name files.
@@ -344,6 +354,17 @@ mod tests {
         let mut source = open(&storage, "/logs/a-?/i*", true).expect("folders are there");
         let expected = ["/logs/a-1/in/x 0..2", "/logs/a-2/in/y 0..2"];
         assert_eq!(ranges(&source.select(BatchTime(2_000))), expected);
+    }
+
+    /// The story: one folder without the rest of the pattern below it kept all others from being
+    /// read, and the next start was refused.
+    #[test]
+    fn a_folder_without_the_rest_of_a_pattern_is_passed_over() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/a/app/1", b"x\n");
+        storage.put("/in/unrelated/else", b"x\n");
+        let mut source = open(&storage, "/in/*/app", true).expect("there is one");
+        assert_eq!(source.select(BatchTime(0)).files, [PathBuf::from("/in/a/app/1")]);
     }
 
     #[test]
