@@ -48,9 +48,7 @@ impl Freshness {
 
     /// The component, when nothing has changed since it was built.
     pub fn cached(&self, identity: &str) -> Option<PathBuf> {
-        let text = fs::read_to_string(self.inputs_file()).ok()?;
-        let inputs: Inputs = serde_json::from_str(&text).ok()?;
-        let component = self.component_file(&inputs.key(identity)?);
+        let component = self.component_file(&self.noted()?.key(identity)?);
         component.is_file().then_some(component)
     }
 
@@ -59,9 +57,7 @@ impl Freshness {
     /// their times or moved into place are.
     pub fn forget(&self, manifest: &Manifest, target_dir: &Path) {
         let mut packages = BTreeSet::from([manifest.package.clone()]);
-        let known = fs::read_to_string(self.inputs_file()).ok();
-        let known: Option<Inputs> = known.and_then(|text| serde_json::from_str(&text).ok());
-        for file in known.iter().flat_map(|inputs| &inputs.files) {
+        for file in self.noted().iter().flat_map(|inputs| &inputs.files) {
             packages.extend(package_of(file).filter(|name| !name.starts_with(SDK)));
         }
         let made = target_dir.join(TARGET).join("release").join(".fingerprint");
@@ -104,6 +100,11 @@ impl Freshness {
         self.write(&file, component)?;
         self.drop_oldest();
         Ok(file)
+    }
+
+    /// What the last build was made of.
+    fn noted(&self) -> Option<Inputs> {
+        serde_json::from_str(&fs::read_to_string(self.inputs_file()).ok()?).ok()
     }
 
     fn inputs_file(&self) -> PathBuf {

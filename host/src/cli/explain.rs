@@ -18,7 +18,7 @@ use super::run::{load_plugins, read_job, show};
 pub fn explain(args: &JobArgs) -> anyhow::Result<u8> {
     let job = read_job(&args.job)?;
     let engine = host::start_engine(args.executors, args.artefacts.clone())?;
-    let plugins = load_plugins(&engine, &job, &super::exit::tell)?;
+    let plugins = load_plugins(&engine, &job, &exit::tell)?;
     let defaults = PlanDefaults { partitions: engine.config.executors };
     match plan(&job.pipeline, &plugins, defaults) {
         Ok(planned) => exit::print(&explain_plan(&job.pipeline, &planned)),

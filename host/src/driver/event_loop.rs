@@ -280,13 +280,13 @@ impl EventLoop {
     }
 
     fn batch_ended(&mut self, run: u64) {
-        let Some(batch) = self.running.remove(&run) else { return };
+        let Some(mut batch) = self.running.remove(&run) else { return };
         let time = batch.batch.time;
         for block in self.tracker.finished(time) {
             self.parts.blocks.remove(block.id);
         }
         self.parts.board.tell(&JobEvent::BatchEnded(batch.info(self.parts.clock.now_us())));
-        if let Some(message) = batch.failure.clone()
+        if let Some(message) = batch.failure.take()
             && self.parts.settings.on_failure == OnFailure::Stop
             && self.failure.is_none()
         {

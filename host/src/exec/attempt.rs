@@ -14,7 +14,6 @@ use super::task_error::TaskError;
 use crate::limits::{SLICE_BYTES_MAX, SLICE_ROWS_MAX};
 use crate::model::operator::{Phase, TaskScope};
 use crate::model::stage::Partitioner;
-use crate::model::time::BatchTime;
 use crate::operator::partition::{partition_in_turn, partition_of_rows, scatter};
 use crate::operator::step::{BoundStep, run_step};
 use crate::shuffle::map_output::MapOutput;
@@ -48,8 +47,8 @@ pub fn attempt(
     scope: &mut TaskScope,
     input: Vec<RecordBatch>,
 ) -> Result<Attempted, TaskError> {
-    let mut refused = Refused::default();
     let keep = stage.keep_refused.then_some(scope.facts.batch_time);
+    let mut refused = Refused::of_batch(keep);
     let mut slices = gather(stage, scope, input)?;
     let mut writer = Writer::new(stage);
     let mut steps = stage.steps.as_slice();
@@ -57,16 +56,16 @@ pub fn attempt(
         let (before, after) = steps.split_at(whole_at);
         let mut ready = Vec::with_capacity(slices.len());
         for slice in slices {
-            ready.push(run_steps(keep, before, scope, slice, &mut refused)?);
+            ready.push(run_steps(before, scope, slice, &mut refused)?);
         }
         let schema = before.last().map_or(&stage.input_schema, |step| &step.schema);
         let whole = join(schema, ready)?;
-        let whole = run_steps(keep, &after[..1], scope, whole, &mut refused)?;
+        let whole = run_steps(&after[..1], scope, whole, &mut refused)?;
         slices = cut(whole);
         steps = &after[1..];
     }
     for slice in slices {
-        let slice = run_steps(keep, steps, scope, slice, &mut refused)?;
+        let slice = run_steps(steps, scope, slice, &mut refused)?;
         writer.write(scope, slice)?;
     }
     let (output, rows_out) = writer.finish(scope)?;
@@ -96,7 +95,6 @@ fn gather(
 }
 
 fn run_steps(
-    keep: Option<BatchTime>,
     steps: &[BoundStep],
     scope: &mut TaskScope,
     mut slice: RecordBatch,
@@ -108,7 +106,7 @@ fn run_steps(
             continue;
         }
         let (rows, rejections) = run_step(step, scope, &slice)?;
-        refused.add(keep, &slice, rejections);
+        refused.add(&slice, rejections);
         slice = rows;
     }
     Ok(slice)

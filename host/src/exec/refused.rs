@@ -22,19 +22,21 @@ pub struct Refused {
     pub first: Option<String>,
     /// A line of JSON for each, where they are to be kept; what went past the bound is left out.
     pub lines: Vec<u8>,
+    /// The batch whose rows are to be kept, if they are.
+    keep: Option<BatchTime>,
 }
 
 impl Refused {
+    /// None yet; they are kept where a batch is given.
+    pub fn of_batch(keep: Option<BatchTime>) -> Self {
+        Self { keep, ..Self::default() }
+    }
+
     /// Adds the refusals of one call; their row numbers are those of the slice.
-    pub fn add(
-        &mut self,
-        keep: Option<BatchTime>,
-        slice: &RecordBatch,
-        rejections: Vec<Rejection>,
-    ) {
+    pub fn add(&mut self, slice: &RecordBatch, rejections: Vec<Rejection>) {
         for rejection in rejections {
             self.counts.count(&rejection.operator, &rejection.code);
-            if let Some(time) = keep
+            if let Some(time) = self.keep
                 && self.lines.len() < REJECTED_LINES_BYTES_MAX
             {
                 let row = slice.slice(rejection.row as usize, 1);
@@ -92,9 +94,11 @@ mod tests {
     #[test]
     fn rows_are_kept_as_lines_or_only_counted() {
         let (slice, mut refused) = (slice(&["a", "b"]), Refused::default());
-        refused.add(None, &slice, vec![rejection(0)]);
+        refused.add(&slice, vec![rejection(0)]);
         assert!(refused.lines.is_empty());
-        refused.add(Some(BatchTime(7)), &slice, vec![rejection(1)]);
+        let mut keeping = Refused::of_batch(Some(BatchTime(7)));
+        keeping.add(&slice, vec![rejection(1)]);
+        refused.absorb(keeping);
         let kept: Value = serde_json::from_slice(&refused.lines).expect("a line of JSON");
         assert_eq!((&kept["row"]["line"], &kept["batch_time"]), (&json!("b"), &json!(7)));
         assert_eq!((refused.counts.rows(), refused.first.as_deref()), (2, Some("row 0 is odd")));
@@ -103,10 +107,10 @@ mod tests {
     #[test]
     fn a_long_row_is_cut_and_a_batch_of_them_is_bounded() {
         let long = "x".repeat(BAD_ROW_TEXT_BYTES_MAX);
-        let (slice, mut refused) = (slice(&[&long]), Refused::default());
+        let (slice, mut refused) = (slice(&[&long]), Refused::of_batch(Some(BatchTime(0))));
         let enough = REJECTED_LINES_BYTES_MAX / BAD_ROW_TEXT_BYTES_MAX + 2;
         for _ in 0..enough {
-            refused.add(Some(BatchTime(0)), &slice, vec![rejection(0)]);
+            refused.add(&slice, vec![rejection(0)]);
         }
         assert_eq!(refused.counts.rows(), enough as u64);
         assert!(refused.lines.len() < REJECTED_LINES_BYTES_MAX + 2 * BAD_ROW_TEXT_BYTES_MAX);
