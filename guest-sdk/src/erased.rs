@@ -80,6 +80,17 @@ impl Checked {
     }
 }
 
+/// A word that was found in a text.
+///
+/// The one caller, [`crate::text::Words`], is made of a `str` only and cuts it next to ASCII white
+/// space and at its ends.
+#[inline]
+pub(crate) fn word_of_text(word: &[u8]) -> &str {
+    debug_assert!(std::str::from_utf8(word).is_ok(), "cut within a character");
+    // Sound: UTF-8 may be cut before and after any ASCII byte.
+    unsafe { std::str::from_utf8_unchecked(word) }
+}
+
 /// Alignment of every block that the host asks for: what the treaty wants, enough for any column.
 #[cfg(target_family = "wasm")]
 const BLOCK_ALIGNMENT: usize = 16;

@@ -34,6 +34,7 @@ pub mod output;
 pub mod parameter;
 pub mod reject;
 pub mod row;
+pub mod text;
 
 /// What a plugin's source begins with: `use tidemill_sdk::prelude::*;`.
 pub mod prelude {

@@ -39,8 +39,8 @@ struct Options {
     /// Warm-up and hold of 5 s: to see that it runs, not for figures.
     #[arg(long, global = true)]
     quick: bool,
-    /// Who counts in Tidemill: `guest` or `native`; again for both.
-    #[arg(long, global = true)]
+    /// Who counts in Tidemill: `guest` or `native`, again for both; `none` measures peers alone.
+    #[arg(long, global = true, value_parser = ["guest", "native", "none"])]
     operators: Vec<String>,
     /// A further subject, as `name=program arguments`; it is given a port and the interval in ms.
     #[arg(long, global = true, value_parser = peer)]
@@ -152,7 +152,7 @@ impl Options {
     fn subjects(&self) -> anyhow::Result<Vec<Subject>> {
         let guest = ["guest".to_owned()];
         let kinds = if self.operators.is_empty() { &guest[..] } else { &self.operators };
-        let tidemill = kinds.iter().map(|kind| {
+        let tidemill = kinds.iter().filter(|kind| *kind != "none").map(|kind| {
             let arguments = [format!("--operators={kind}")];
             self.tidemill(&format!("tidemill ({kind})"), &arguments)
         });

@@ -12,6 +12,9 @@ use crate::search::Search;
 use crate::subject_process::Subject;
 use crate::trial::{Times, Trial, run};
 
+/// Where a search begins that knows no better.
+const SEARCH_FROM_MIN: u64 = 100_000;
+
 /// Which rates are tried.
 #[derive(Debug, Clone)]
 pub enum Rates {
@@ -54,7 +57,8 @@ fn measure_one(subject: &Subject, rates: &Rates, times: Times) -> anyhow::Result
         }
         Rates::Searched(first) => {
             // Beside an unlimited feeder a subject has less of the machine than beside a paced one.
-            let first = first.unwrap_or(unlimited as u64);
+            // One that chokes on an unlimited feed may still hold a rate.
+            let first = first.unwrap_or((unlimited as u64).max(SEARCH_FROM_MIN));
             search(subject, first, times)?
         }
     };

@@ -1,11 +1,12 @@
 //! Counts words: split lines, pair each word with a one, add up the ones.
 
 use tidemill_sdk::prelude::*;
+use tidemill_sdk::text::words;
 
 /// The words of a line.
 #[flat_map]
 fn split(line: &str) -> impl Iterator<Item = &str> {
-    line.split_ascii_whitespace()
+    words(line)
 }
 
 /// A word with a one, to be added up by word.

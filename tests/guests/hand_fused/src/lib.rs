@@ -8,6 +8,7 @@ use tidemill_sdk::bindings::tidemill::plugin::types::{
     Batch, Binding, Description, Failure, Field, Kind, Node, Operator, Output, Phase, Schema, Step,
     Task,
 };
+use tidemill_sdk::text::byte_words;
 
 struct HandFused;
 
@@ -25,16 +26,16 @@ const WORD_BYTES: usize = 6;
 fn split_and_pair(input: &Batch) -> Option<Batch> {
     let [_, offsets, text] = &input.buffers[..] else { return None };
     let (offsets, words_expected) = (offsets.as_chunks::<4>().0, text.len() / WORD_BYTES);
-    let mut words = Vec::with_capacity(text.len());
+    let mut bytes = Vec::with_capacity(text.len());
     let mut ends = Vec::with_capacity(4 * words_expected);
     let mut ones = Vec::with_capacity(8 * words_expected);
     ends.extend_from_slice(&0_u32.to_ne_bytes());
     for line in offsets.windows(2) {
         let (start, end) = (u32::from_ne_bytes(line[0]), u32::from_ne_bytes(line[1]));
         let line = text.get(start as usize..end as usize)?;
-        for word in line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
-            words.extend_from_slice(word);
-            ends.extend_from_slice(&(words.len() as u32).to_ne_bytes());
+        for word in byte_words(line) {
+            bytes.extend_from_slice(word);
+            ends.extend_from_slice(&(bytes.len() as u32).to_ne_bytes());
             ones.extend_from_slice(&1_i64.to_ne_bytes());
         }
     }
@@ -42,7 +43,7 @@ fn split_and_pair(input: &Batch) -> Option<Batch> {
     Some(Batch {
         rows: node.length,
         nodes: vec![node; 2],
-        buffers: vec![Vec::new(), ends, words, Vec::new(), ones],
+        buffers: vec![Vec::new(), ends, bytes, Vec::new(), ones],
     })
 }
 
