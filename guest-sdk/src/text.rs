@@ -113,7 +113,9 @@ impl ByteWords<'_> {
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
 #[inline]
 fn spaces_in(bytes: &[u8; LANES]) -> u16 {
-    use core::arch::wasm32::{i8x16, i8x16_bitmask, i8x16_eq, i8x16_splat, i8x16_swizzle, u64x2, v128_or};
+    use core::arch::wasm32::{
+        i8x16, i8x16_bitmask, i8x16_eq, i8x16_splat, i8x16_swizzle, u64x2, v128_or,
+    };
 
     let (low, high) = bytes.split_at(LANES / 2);
     let half = |half: &[u8]| u64::from_le_bytes(half.try_into().unwrap_or_default());
@@ -144,7 +146,8 @@ mod tests {
 
     #[test]
     fn words_are_those_of_the_standard_library() {
-        for text in ["", " ", "a", " a", "a ", "  to be\t\tor\nnot\x0cto\rbe\x0b!", "größer als ß"] {
+        for text in ["", " ", "a", " a", "a ", "  to be\t\tor\nnot\x0cto\rbe\x0b!", "größer als ß"]
+        {
             same(text);
         }
     }

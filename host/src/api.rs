@@ -5,6 +5,8 @@
 
 pub mod context;
 pub mod dstream;
+pub mod given;
 pub mod graph;
 pub mod native;
 pub mod plugin;
+pub mod test_context;

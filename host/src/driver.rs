@@ -9,6 +9,7 @@ pub mod error;
 pub mod event;
 pub mod event_loop;
 pub mod handle;
+pub mod history;
 pub mod launch;
 pub mod parts;
 pub mod plugins;

@@ -7,5 +7,6 @@ pub mod attempt;
 pub mod executor;
 pub mod gather;
 pub mod refused;
+pub mod slide;
 pub mod stage;
 pub mod task_error;

@@ -5,6 +5,7 @@
 
 pub mod bad_row;
 pub mod block_generator;
+mod buffer_pool;
 pub mod connector;
 pub mod dead_letter;
 pub mod decoder;

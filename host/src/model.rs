@@ -14,6 +14,7 @@ pub mod pipeline;
 pub mod rejected;
 pub mod schema;
 pub mod stage;
+pub mod stateful;
 pub mod status;
 pub mod step_rules;
 pub mod text;

@@ -10,3 +10,4 @@ pub mod fold_sum;
 pub mod group;
 pub mod partition;
 pub mod step;
+pub mod subtract;

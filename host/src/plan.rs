@@ -15,8 +15,10 @@ mod narrow;
 mod reshape;
 mod stage;
 mod step;
+mod window;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::error::{Classify, Domain, Retry};
 use crate::limits::{FINDINGS_MAX, UNION_WIDTH_MAX};
@@ -140,6 +142,8 @@ struct CheckedStream {
     steps: Vec<CheckedStep>,
     /// How often partitions of sources or shuffles stand in it, through all unions.
     width: usize,
+    /// Time between its datasets.
+    slide: Duration,
 }
 
 impl CheckedStream {
@@ -178,8 +182,15 @@ fn check_streams(
             Some(Origin::Stream(parent)) => checked.get(&parent).map_or(1, |stream| stream.width),
             _ => 1,
         };
-        let context = StepContext { plugins, partitions, schema_of: &schema_of };
-        match check_stream(stream, input, &context, width_of) {
+        let interval = pipeline.settings.batch_interval;
+        let slide_of = |name: &str| match wiring.origin(name)? {
+            Origin::Source(_) => Some(interval),
+            Origin::Stream(parent) => checked.get(&parent).map(|stream| stream.slide),
+        };
+        let slide = slide_of(&stream.from).unwrap_or(interval);
+        let context =
+            StepContext { plugins, partitions, slide, schema_of: &schema_of, slide_of: &slide_of };
+        match check_stream(stream, input, context, width_of) {
             Ok(Some(stream)) => {
                 checked.insert(*index, stream);
             }
@@ -198,23 +209,32 @@ fn check_streams(
 fn check_stream(
     stream: &StreamDeclaration,
     input: StreamSchema,
-    context: &StepContext<'_>,
+    mut context: StepContext<'_>,
     width_of: impl Fn(&str) -> usize,
 ) -> Result<Option<CheckedStream>, PlanError> {
     let (steps, width) = (Vec::with_capacity(stream.steps.len()), width_of(&stream.from));
-    let mut checked = CheckedStream { input, steps, width };
+    let mut checked = CheckedStream { input, steps, width, slide: context.slide };
     for (index, declared) in stream.steps.iter().enumerate() {
         let fail =
             |(part, fault)| PlanError { place: Place::step(&stream.name, index, part), fault };
-        let step = step::check(declared, checked.output(), context).map_err(fail)?;
+        let step = step::check(declared, checked.output(), &context).map_err(fail)?;
         let Some(step) = step else { return Ok(None) };
         checked.width = match &step.work {
             StepWork::Narrow { .. } => checked.width,
             StepWork::Union(names) => {
                 names.iter().fold(checked.width, |sum, name| sum.saturating_add(width_of(name)))
             }
-            StepWork::Fold { .. } | StepWork::Group { .. } | StepWork::Repartition(_) => 1,
+            // A window of many batches holds the sets of each; their number is bounded by time.
+            StepWork::Window(_) => checked.width,
+            StepWork::Fold { .. }
+            | StepWork::Group { .. }
+            | StepWork::Repartition(_)
+            | StepWork::FoldWindow { .. }
+            | StepWork::GroupWindow { .. } => 1,
         };
+        if let Some(slide) = step.work.slide() {
+            (context.slide, checked.slide) = (slide, slide);
+        }
         if checked.width > UNION_WIDTH_MAX {
             return Err(fail((Part::Operation, PlanFault::UnionWidth { found: checked.width })));
         }

@@ -11,6 +11,8 @@ mod border;
 #[cfg(test)]
 mod c_plugin;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod guest_build;
 #[cfg(test)]
 mod guest_build_toolchain;

@@ -99,7 +99,7 @@ fn attempts(
     };
     let lines = Arc::clone(lines);
     move || {
-        let made = attempt(&stage, &mut rig::task(&lines), lines.to_vec());
+        let made = attempt(&stage, &mut rig::task(&lines), vec![lines.to_vec()]);
         made.expect("operators of the project count words").rows_out
     }
 }

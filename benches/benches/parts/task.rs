@@ -17,9 +17,10 @@ use tidemill::driver::engine::Engine;
 use tidemill::exec::executor::{Executors, Task, TaskKey, TaskResult};
 use tidemill::exec::stage::{BoundGather, BoundOutput, BoundStage, SharedStage};
 use tidemill::model::id::{SourceId, StageId};
-use tidemill::model::stage::{JobPlan, Stage, StageInput, StageOutput};
+use tidemill::model::stage::{JobPlan, Stage, StageInput, StageOutput, WithoutParent};
 use tidemill::model::status::{BatchOutcome, JobEvent};
-use tidemill::sched::batch_run::BatchRun;
+use tidemill::model::time::BatchTime;
+use tidemill::sched::batch_run::{BatchRun, Inputs};
 use tidemill::sys::clock::ManualClock;
 use tidemill_benches::plugin;
 
@@ -138,6 +139,9 @@ fn plan() -> JobPlan {
         id: StageId(0),
         stream: "empty".to_owned(),
         input: StageInput::Source(SourceId(0)),
+        slide: Duration::from_secs(1),
+        remember: Duration::ZERO,
+        without_parent: WithoutParent::HasNone,
         input_schema: rig::line_schema(),
         steps: Vec::new(),
         output: StageOutput::Dataset,
@@ -145,9 +149,22 @@ fn plan() -> JobPlan {
     JobPlan { stages: vec![stage], sinks: Vec::new() }
 }
 
+/// So many partitions of the one source.
+struct Sources;
+
+impl Inputs for Sources {
+    fn of_source(&self, _source: SourceId) -> Option<usize> {
+        Some(TASKS)
+    }
+
+    fn of_earlier(&self, _stage: StageId, _length: Duration) -> usize {
+        0
+    }
+}
+
 /// Every decision of a batch's schedule.
 fn schedule(plan: &JobPlan) -> usize {
-    let mut run = BatchRun::new(plan, 1);
-    let ready = run.ready(plan, &|_| TASKS);
+    let mut run = BatchRun::new(plan, BatchTime(START_MS), 1);
+    let ready = run.ready(plan, &Sources).expect("no stage lacks a dataset");
     ready.into_iter().filter(|task| run.finished(*task)).count()
 }

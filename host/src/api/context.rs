@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::dstream::DStream;
+use super::given::{ConstantSource, DatasetQueue, Partitions, QueueSource};
 use super::graph::{Graph, Node};
 use crate::driver::engine::Engine;
 use crate::driver::error::DriverError;
@@ -18,8 +19,8 @@ use crate::driver::status_board::Listener;
 use crate::limits::LINE_BYTES_DEFAULT;
 use crate::model::column_type::ColumnType;
 use crate::model::pipeline::{
-    Format, JobSettings, OnBadRow, Pipeline, PluginCode, PluginDeclaration, SourceConnector,
-    SourceDeclaration,
+    DatasetSource, Format, JobSettings, OnBadRow, Pipeline, PluginCode, PluginDeclaration,
+    SourceConnector, SourceDeclaration,
 };
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::status::JobStatus;
@@ -43,6 +44,9 @@ pub enum ContextError {
     /// It has not been started.
     #[error("the context has not been started")]
     NotStarted,
+    /// The job has ended.
+    #[error("the job has ended")]
+    Ended,
     /// Nothing would be run.
     #[error("no output operations registered, so nothing to execute")]
     NoOutputs,
@@ -86,6 +90,37 @@ impl StreamingContext {
             connector,
             format: Format::Lines,
             schema: StreamSchema::new(vec![Column::new("line", ColumnType::Utf8)]),
+            on_bad_row: OnBadRow::default(),
+            line_bytes_max: LINE_BYTES_DEFAULT,
+        })
+    }
+
+    /// Datasets that the program pushes into the queue: one for each batch, or with
+    /// `one_at_a_time` off all that wait. A batch that finds none reads `default`, which may be
+    /// empty.
+    pub fn queue_stream(
+        &self,
+        schema: StreamSchema,
+        queue: &DatasetQueue,
+        one_at_a_time: bool,
+        default: Partitions,
+    ) -> DStream {
+        let queue = queue.clone();
+        self.given(schema, Arc::new(QueueSource { queue, one_at_a_time, default }))
+    }
+
+    /// The same dataset in every batch.
+    pub fn constant(&self, schema: StreamSchema, partitions: Partitions) -> DStream {
+        self.given(schema, Arc::new(ConstantSource(partitions)))
+    }
+
+    fn given(&self, schema: StreamSchema, source: Arc<dyn DatasetSource>) -> DStream {
+        let number = self.graph.lock().unwrap_or_else(PoisonError::into_inner).sources();
+        self.source(SourceDeclaration {
+            name: format!("source-{number}"),
+            connector: SourceConnector::Datasets(source),
+            format: Format::Lines,
+            schema,
             on_bad_row: OnBadRow::default(),
             line_bytes_max: LINE_BYTES_DEFAULT,
         })

@@ -5,14 +5,15 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
 use super::graph::{Graph, Node};
 use crate::model::description::OperatorKind;
 use crate::model::pipeline::{
-    BatchFunction, BuiltInFold, NativeOperator, Operation, OperatorRef, SinkConnector,
-    StepDeclaration,
+    BatchFunction, BuiltInFold, FoldByWindow, NativeOperator, Operation, OperatorRef,
+    SinkConnector, StepDeclaration, WindowSpan,
 };
 use crate::model::time::BatchTime;
 
@@ -116,6 +117,88 @@ impl DStream {
         self.step(StepDeclaration::new(Operation::Select(owned(columns))))
     }
 
+    /// The rows of all batches of a window, the oldest first. `length` and `slide` are multiples
+    /// of the time between this stream's batches; windows lie on a grid that begins at the epoch.
+    pub fn window(&self, length: Duration, slide: Duration) -> Self {
+        self.step(StepDeclaration::new(Operation::Window(span(length, slide))))
+    }
+
+    /// Folds all rows of a window to one; a window without rows gives none.
+    pub fn reduce_by_window(
+        &self,
+        operator: impl Into<OperatorRef>,
+        length: Duration,
+        slide: Duration,
+    ) -> Self {
+        self.fold_by_window(false, operator.into(), None, None, span(length, slide))
+    }
+
+    /// As [`Self::reduce_by_window`], each window being made of the one before: `inverse` takes
+    /// out what has left.
+    pub fn reduce_by_window_with_inverse(
+        &self,
+        operator: impl Into<OperatorRef>,
+        inverse: impl Into<OperatorRef>,
+        length: Duration,
+        slide: Duration,
+    ) -> Self {
+        let window = span(length, slide);
+        self.fold_by_window(false, operator.into(), Some(inverse.into()), None, window)
+    }
+
+    /// The number of rows of a window; 0 where there are none.
+    pub fn count_by_window(&self, length: Duration, slide: Duration) -> Self {
+        self.step(StepDeclaration::new(Operation::CountByWindow(span(length, slide))))
+    }
+
+    /// How often each row occurs in a window.
+    pub fn count_by_value_and_window(&self, length: Duration, slide: Duration) -> Self {
+        self.step(StepDeclaration::new(Operation::CountByValueAndWindow(span(length, slide))))
+    }
+
+    /// Folds the values that each key has in a window. A key goes with the last of its values.
+    pub fn reduce_by_key_and_window(
+        &self,
+        operator: impl Into<OperatorRef>,
+        length: Duration,
+        slide: Duration,
+    ) -> Self {
+        self.fold_by_window(true, operator.into(), None, None, span(length, slide))
+    }
+
+    /// As [`Self::reduce_by_key_and_window`], each window being made of the one before: `inverse`
+    /// takes out what has left. Without a `filter` a key stays for ever once it was seen, as
+    /// `inverse` leaves it (as in Spark); with one, it goes with the last of its values, and what
+    /// the filter does not keep is hidden.
+    pub fn reduce_by_key_and_window_with_inverse(
+        &self,
+        operator: impl Into<OperatorRef>,
+        inverse: impl Into<OperatorRef>,
+        filter: Option<OperatorRef>,
+        length: Duration,
+        slide: Duration,
+    ) -> Self {
+        let window = span(length, slide);
+        self.fold_by_window(true, operator.into(), Some(inverse.into()), filter, window)
+    }
+
+    /// Gathers the values that each key has in a window into lists, in the order they came.
+    pub fn group_by_key_and_window(&self, length: Duration, slide: Duration) -> Self {
+        self.step(StepDeclaration::new(Operation::GroupByKeyAndWindow(span(length, slide))))
+    }
+
+    fn fold_by_window(
+        &self,
+        by_key: bool,
+        fold: OperatorRef,
+        inverse: Option<OperatorRef>,
+        filter: Option<OperatorRef>,
+        window: WindowSpan,
+    ) -> Self {
+        let fold = FoldByWindow { by_key, fold, inverse, filter, window };
+        self.step(StepDeclaration::new(Operation::FoldByWindow(fold)))
+    }
+
     /// Appends any step, with whatever may stand beside its operation in a job file.
     pub fn step(&self, step: StepDeclaration) -> Self {
         self.after(Node::Step { parent: self.node, step, union: Vec::new() })
@@ -155,6 +238,10 @@ impl DStream {
     fn lock(&self) -> MutexGuard<'_, Graph> {
         self.graph.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn span(length: Duration, slide: Duration) -> WindowSpan {
+    WindowSpan { length, slide: Some(slide) }
 }
 
 fn owned(columns: &[&str]) -> Vec<String> {

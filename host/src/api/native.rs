@@ -194,6 +194,8 @@ fn describe_chain(operators: &[&OperatorDescription]) -> Result<OperatorDescript
         output: if filters { first.input.clone() } else { last.output.clone() },
         // They are set already.
         parameters: Vec::new(),
+        keys: StreamSchema::default(),
+        state: None,
         name,
     })
 }

@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
+use super::history::History;
 use crate::exec::attempt::TaskOutput;
+use crate::exec::executor::TaskInput;
 use crate::model::id::StageId;
-use crate::model::stage::{JobPlan, StageInput, StageOutput};
+use crate::model::stage::{JobPlan, Read, Span, Stage, StageInput, StageOutput};
+use crate::model::time::BatchTime;
 use crate::shuffle::map_output::MapOutputs;
 
 /// A partition of a dataset; several stages and sinks may read it.
@@ -59,16 +62,67 @@ impl BatchData {
     }
 
     /// The input of a task whose stage does not read a source.
-    pub fn input(&self, input: &StageInput, partition: usize) -> Vec<RecordBatch> {
-        match input {
+    pub fn input(
+        &self,
+        stage: &Stage,
+        partition: usize,
+        time: BatchTime,
+        history: &History,
+    ) -> TaskInput {
+        match &stage.input {
             StageInput::Source(_) => Vec::new(),
-            StageInput::Shuffle { from, .. } => match &self.stages[from.0] {
-                StageData::Shuffle(outputs) => outputs.read(partition),
-                StageData::Dataset(_) => Vec::new(),
-            },
             StageInput::Datasets(parents) => {
                 let mut partitions = parents.iter().flat_map(|parent| self.dataset(*parent));
-                partitions.nth(partition).map(|slices| slices.to_vec()).unwrap_or_default()
+                vec![partitions.nth(partition).map(|slices| slices.to_vec()).unwrap_or_default()]
+            }
+            StageInput::Window { from, length } => {
+                let earlier = history.between(*from, time.before(*length), time);
+                let mut partitions = earlier.flatten().chain(self.dataset(*from));
+                vec![partitions.nth(partition).map(|slices| slices.to_vec()).unwrap_or_default()]
+            }
+            StageInput::Keyed(keyed) => {
+                let read = |read: &Read| self.read(stage, *read, partition, time, history);
+                keyed.reads.iter().flat_map(read).collect()
+            }
+        }
+    }
+
+    /// What a keyed partition reads of one parent, in as many runs as [`Read::parts`] says.
+    fn read(
+        &self,
+        stage: &Stage,
+        read: Read,
+        partition: usize,
+        time: BatchTime,
+        history: &History,
+    ) -> TaskInput {
+        let now = || match &self.stages[read.from.0] {
+            StageData::Shuffle(outputs) => outputs.read(partition),
+            StageData::Dataset(parts) => {
+                parts.get(partition).map(|slices| slices.to_vec()).unwrap_or_default()
+            }
+        };
+        let earlier = |after, to| history.partition(read.from, partition, after, to);
+        let with_now = |mut earlier: Vec<RecordBatch>| {
+            earlier.extend(now());
+            earlier
+        };
+        match read.span {
+            Span::Batch => vec![now()],
+            Span::Window(length) => vec![with_now(earlier(time.before(length), time))],
+            Span::Sliding(length) => {
+                let before = time.before(stage.slide);
+                let begins = time.before(length);
+                // Windows that share no batch have nothing to tell each other.
+                let overlaps = before > begins;
+                match history.at(stage.id, before).filter(|_| overlaps) {
+                    None => vec![Vec::new(), Vec::new(), with_now(earlier(begins, time))],
+                    Some(kept) => {
+                        let kept = kept.get(partition).map(|slices| slices.to_vec());
+                        let left = earlier(before.before(length), begins);
+                        vec![kept.unwrap_or_default(), left, with_now(earlier(before, time))]
+                    }
+                }
             }
         }
     }

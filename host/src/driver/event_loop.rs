@@ -12,6 +12,7 @@ use crossbeam_channel::Receiver;
 use super::dead_letter;
 use super::error::DriverError;
 use super::event::{Command, Event};
+use super::history::History;
 use super::parts::JobParts;
 use super::publisher::Publication;
 use super::running_batch::{QueuedBatch, RunningBatch};
@@ -38,6 +39,9 @@ pub struct EventLoop {
     queue: VecDeque<QueuedBatch>,
     running: BTreeMap<u64, RunningBatch>,
     next_run: u64,
+    history: History,
+    /// Whether batches read datasets of earlier ones.
+    remembers: bool,
     draining: bool,
     /// No more input comes: what is queued and running is the rest.
     last_batch_made: bool,
@@ -48,6 +52,8 @@ impl EventLoop {
     /// A loop over the parts of a started job.
     pub fn new(parts: JobParts) -> Self {
         Self {
+            history: History::new(&parts.plan),
+            remembers: History::is_needed(&parts.plan),
             parts,
             tracker: Tracker::new(),
             queue: VecDeque::new(),
@@ -139,7 +145,9 @@ impl EventLoop {
 
     /// Starts waiting batches, oldest first, as many at once as the job allows.
     fn begin_batches(&mut self) {
-        while self.failure.is_none() && self.running.len() < self.parts.settings.concurrent_jobs {
+        // What reads earlier batches waits for them.
+        let at_once = if self.remembers { 1 } else { self.parts.settings.concurrent_jobs };
+        while self.failure.is_none() && self.running.len() < at_once {
             let Some(batch) = self.queue.pop_front() else { return };
             let run = self.next_run;
             self.next_run += 1;
@@ -154,25 +162,25 @@ impl EventLoop {
 
     fn submit_ready(&mut self, run: u64) {
         let Some(batch) = self.running.get_mut(&run) else { return };
-        let tasks = batch.ready(&self.parts.plan);
+        let tasks = batch.ready(&self.parts.plan, &self.history);
         tasks.into_iter().for_each(|task| self.submit(run, task));
     }
 
     fn submit(&mut self, run: u64, task: ReadyTask) {
         let Some(batch) = self.running.get(&run) else { return };
         let ReadyTask { stage, partition } = task;
-        let input = &self.parts.plan.stages[stage.0].input;
-        let read = match input {
+        let planned = &self.parts.plan.stages[stage.0];
+        let time = batch.batch.time;
+        let read = match &planned.input {
             StageInput::Source(source) => {
                 let partition = batch.batch.inputs[source][partition].clone();
                 self.parts.sources.reader(&partition)
             }
             _ => {
-                let slices = batch.data.input(input, partition);
-                Box::new(move || Ok(slices))
+                let input = batch.data.input(planned, partition, time, &self.history);
+                Box::new(move || Ok(input))
             }
         };
-        let time = batch.batch.time;
         let facts = TaskFacts {
             batch_time: time,
             partition: u32::try_from(partition).unwrap_or(u32::MAX),
@@ -236,7 +244,7 @@ impl EventLoop {
             batch.publishing = true;
             let sinks = &self.parts.plan.sinks;
             let datasets =
-                sinks.iter().map(|(_, stage)| batch.data.dataset(*stage).to_vec()).collect();
+                sinks.iter().map(|(_, stage)| batch.dataset(*stage).map(<[_]>::to_vec)).collect();
             let time = batch.batch.time;
             self.parts.publisher.publish(Publication { run, time, datasets });
             return;
@@ -282,6 +290,9 @@ impl EventLoop {
     fn batch_ended(&mut self, run: u64) {
         let Some(mut batch) = self.running.remove(&run) else { return };
         let time = batch.batch.time;
+        if self.remembers && batch.failure.is_none() {
+            self.history.keep(&self.parts.plan, &batch);
+        }
         for block in self.tracker.finished(time) {
             self.parts.blocks.remove(block.id);
         }

@@ -18,6 +18,7 @@ use crate::model::pipeline::{PluginCode, PluginDeclaration};
 use crate::model::stage::OperatorCall;
 use crate::model::status::JobEvent;
 use crate::operator::fold::CountRows;
+use crate::operator::subtract::Subtract;
 use crate::plan::PluginCatalogue;
 use crate::wasm::WasmError;
 use crate::wasm::host_state::{GuestLogLevel, GuestPort};
@@ -83,6 +84,7 @@ impl JobPlugins {
         Ok(match call {
             OperatorCall::BuiltIn(fold) => Arc::new(*fold),
             OperatorCall::CountRows => Arc::new(CountRows),
+            OperatorCall::Subtract => Arc::new(Subtract),
             OperatorCall::Native(operator) => Arc::clone(operator),
             OperatorCall::Guest { plugin, chain } => {
                 let Some(loaded) = self.by_name.get(plugin) else {

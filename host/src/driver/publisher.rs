@@ -33,8 +33,8 @@ pub struct Publication {
     pub run: u64,
     /// Its time.
     pub time: BatchTime,
-    /// The dataset of each sink, in the order of the sinks.
-    pub datasets: Vec<Vec<DatasetPartition>>,
+    /// The dataset of each sink, in the order of the sinks; a sink without one is left out.
+    pub datasets: Vec<Option<Vec<DatasetPartition>>>,
 }
 
 /// The publishing thread. Dropping it lets it finish and joins it.
@@ -94,6 +94,7 @@ fn publish(
 ) -> Option<String> {
     let mut fatal = None;
     for (sink, dataset) in sinks.iter_mut().zip(&publication.datasets) {
+        let Some(dataset) = dataset else { continue };
         let partitions: Vec<Vec<RecordBatch>> =
             dataset.iter().map(|partition| partition.to_vec()).collect();
         let Err(error) = sink.sink.publish(publication.time, &partitions) else { continue };

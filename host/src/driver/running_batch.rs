@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::batch_data::BatchData;
+use super::batch_data::{BatchData, DatasetPartition};
+use super::history::History;
 use crate::exec::refused::Refused;
 use crate::model::block::BlockInfo;
-use crate::model::id::SourceId;
+use crate::model::id::{SourceId, StageId};
 use crate::model::stage::{JobPlan, PartitionInput};
 use crate::model::status::{BatchInfo, BatchOutcome};
 use crate::model::time::BatchTime;
-use crate::sched::batch_run::{BatchRun, ReadyTask};
+use crate::sched::batch_run::{BatchRun, Inputs, ReadyTask};
 
 /// The partitions of a batch's sources.
 pub type BatchInputs = BTreeMap<SourceId, Vec<PartitionInput>>;
@@ -25,7 +26,7 @@ pub type BatchInputs = BTreeMap<SourceId, Vec<PartitionInput>>;
 pub struct QueuedBatch {
     /// Its time.
     pub time: BatchTime,
-    /// What it reads.
+    /// What it reads. A source that is missing has no dataset.
     pub inputs: BatchInputs,
     /// Rows and bytes of its blocks.
     pub size: (u64, u64),
@@ -42,6 +43,12 @@ impl QueuedBatch {
         let size =
             (all().map(|block| block.rows).sum(), all().map(|block| block.bytes as u64).sum());
         let mut inputs = files;
+        let mut size = size;
+        for partition in inputs.values().flatten() {
+            if let PartitionInput::Rows { slices, .. } = partition {
+                size.0 += slices.iter().map(|slice| slice.num_rows() as u64).sum::<u64>();
+            }
+        }
         for (source, blocks) in blocks {
             let partitions = blocks.into_iter().map(|block| PartitionInput::Block(block.id));
             inputs.entry(source).or_default().extend(partitions);
@@ -78,6 +85,7 @@ pub struct RunningBatch {
 impl RunningBatch {
     /// Begins a batch.
     pub fn begin(plan: &JobPlan, batch: QueuedBatch, failures_max: u32, now_us: i64) -> Self {
+        let time = batch.time;
         Self {
             batch,
             data: BatchData::new(plan),
@@ -86,7 +94,7 @@ impl RunningBatch {
             failure: None,
             publishing: false,
             cancelled: Arc::default(),
-            run: BatchRun::new(plan, failures_max),
+            run: BatchRun::new(plan, time, failures_max),
             begun_us: now_us,
             cpu: Duration::ZERO,
             file_rows: 0,
@@ -94,11 +102,16 @@ impl RunningBatch {
         }
     }
 
-    /// The tasks that have become ready.
-    pub fn ready(&mut self, plan: &JobPlan) -> Vec<ReadyTask> {
-        let inputs = &self.batch.inputs;
-        let tasks =
-            self.run.ready(plan, &|source| inputs.get(&source).map_or(0, std::vec::Vec::len));
+    /// The tasks that have become ready; none when a stage lacks a dataset, which fails the batch.
+    pub fn ready(&mut self, plan: &JobPlan, history: &History) -> Vec<ReadyTask> {
+        let inputs = Known { batch: &self.batch, history };
+        let tasks = match self.run.ready(plan, &inputs) {
+            Ok(tasks) => tasks,
+            Err(missing) => {
+                self.fail(missing.to_string());
+                return Vec::new();
+            }
+        };
         for task in &tasks {
             if task.partition == 0 {
                 self.data.open(task.stage, self.run.partitions(task.stage));
@@ -106,6 +119,11 @@ impl RunningBatch {
         }
         self.in_flight += tasks.len();
         tasks
+    }
+
+    /// The dataset of a stage, once its tasks are done; `None` when it has none in this batch.
+    pub fn dataset(&self, stage: StageId) -> Option<&[DatasetPartition]> {
+        (!self.run.is_absent(stage)).then(|| self.data.dataset(stage))
     }
 
     /// The schedule, to be told of ends of tasks.
@@ -162,6 +180,23 @@ impl RunningBatch {
             retries: self.retries,
             outcome,
         }
+    }
+}
+
+/// What a run asks about sources and earlier batches.
+struct Known<'a> {
+    batch: &'a QueuedBatch,
+    history: &'a History,
+}
+
+impl Inputs for Known<'_> {
+    fn of_source(&self, source: SourceId) -> Option<usize> {
+        self.batch.inputs.get(&source).map(Vec::len)
+    }
+
+    fn of_earlier(&self, stage: StageId, length: Duration) -> usize {
+        let time = self.batch.time;
+        self.history.between(stage, time.before(length), time).map(<[_]>::len).sum()
     }
 }
 

@@ -14,13 +14,14 @@ use super::running_batch::BatchInputs;
 use super::status_board::StatusBoard;
 use crate::block::manager::BlockManager;
 use crate::error::{Classify, Domain, Retry};
+use crate::exec::attempt::cut;
 use crate::exec::executor::ReadInput;
 use crate::exec::task_error::TaskError;
 use crate::ingest::file_source::FileSource;
 use crate::ingest::range_reader::RangeReader;
 use crate::ingest::{IngestError, ReceiverEvent};
 use crate::model::id::{SourceId, StageId};
-use crate::model::pipeline::{Pipeline, SourceConnector, SourceDeclaration};
+use crate::model::pipeline::{GivenDataset, Pipeline, SourceConnector, SourceDeclaration};
 use crate::model::stage::{JobPlan, PartitionInput, StageInput};
 use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;
@@ -112,9 +113,24 @@ impl JobSources {
         board.tell(&JobEvent::Source { source: self.name(source).to_owned(), message, warning });
     }
 
-    /// The files that a batch reads.
+    /// What a batch reads, but for the blocks: nothing of any receiver yet, and the files.
     pub fn select_files(&mut self, time: BatchTime, board: &StatusBoard) -> BatchInputs {
-        let mut inputs = BatchInputs::new();
+        let mut inputs: BatchInputs =
+            (0..).map(SourceId).zip(&self.declared).map(|(id, _)| (id, Vec::new())).collect();
+        for (id, declared) in (0..).map(SourceId).zip(&self.declared) {
+            let SourceConnector::Datasets(given) = &declared.connector else { continue };
+            if self.ended.contains(&id) {
+                continue;
+            }
+            match given.dataset(time) {
+                GivenDataset::Partitions(partitions) => {
+                    let given = |slices| PartitionInput::Rows { source: id, slices };
+                    inputs.insert(id, partitions.into_iter().map(given).collect());
+                }
+                GivenDataset::Missing => drop(inputs.remove(&id)),
+                GivenDataset::Ended => drop(self.ended.insert(id)),
+            }
+        }
         for (&id, (source, _)) in &mut self.files {
             let selection = source.select(time);
             if let Some(message) = selection.warning {
@@ -132,6 +148,28 @@ impl JobSources {
     /// What gives a task the rows of a partition, on the executor's thread.
     pub fn reader(&self, partition: &PartitionInput) -> ReadInput {
         match partition {
+            PartitionInput::Rows { source, slices } => {
+                let declared = &self.declared[source.0 as usize];
+                let (name, schema) = (declared.name.clone(), declared.schema.to_arrow());
+                let slices = slices.clone();
+                Box::new(move || {
+                    let stranger =
+                        slices.iter().find(|slice| slice.schema().fields() != schema.fields());
+                    match stranger {
+                        None => Ok(vec![slices.into_iter().flat_map(cut).collect()]),
+                        Some(slice) => Err(TaskError::Input {
+                            input: name,
+                            message: format!(
+                                "rows of columns {:?} were given, declared are {:?}",
+                                slice.schema().fields(),
+                                schema.fields()
+                            ),
+                            domain: Domain::User,
+                            retry: Retry::Never,
+                        }),
+                    }
+                })
+            }
             PartitionInput::Block(id) => {
                 let (blocks, id) = (Arc::clone(&self.blocks), *id);
                 Box::new(move || {
@@ -143,7 +181,7 @@ impl JobSources {
                     })?;
                     match &block.failure {
                         Some(reason) => Err(TaskError::BadRows(reason.clone())),
-                        None => Ok(block.slices.clone()),
+                        None => Ok(vec![block.slices.clone()]),
                     }
                 })
             }
@@ -166,7 +204,7 @@ impl JobSources {
                         // A job that has ended hears nothing, and need not.
                         let _sent = events.send(Event::Receiver(source, event));
                     }
-                    Ok(rows.slices)
+                    Ok(vec![rows.slices])
                 })
             }
         }

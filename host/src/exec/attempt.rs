@@ -38,14 +38,14 @@ pub struct Attempted {
     pub rows_out: u64,
 }
 
-/// Runs the stage over the slices of one partition.
+/// Runs the stage over what one partition reads.
 ///
 /// # Errors
 /// The first failure; nothing of the attempt remains.
 pub fn attempt(
     stage: &BoundStage,
     scope: &mut TaskScope,
-    input: Vec<RecordBatch>,
+    input: Vec<Vec<RecordBatch>>,
 ) -> Result<Attempted, TaskError> {
     let keep = stage.keep_refused.then_some(scope.facts.batch_time);
     let mut refused = Refused::of_batch(keep);
@@ -75,10 +75,14 @@ pub fn attempt(
 fn gather(
     stage: &BoundStage,
     scope: &mut TaskScope,
-    input: Vec<RecordBatch>,
+    mut input: Vec<Vec<RecordBatch>>,
 ) -> Result<Vec<RecordBatch>, TaskError> {
+    if let BoundGather::Slide(slide) = &stage.gather {
+        return Ok(slide.run(scope, input)?.map(cut).unwrap_or_default());
+    }
+    let input = if input.len() == 1 { input.remove(0) } else { input.concat() };
     match &stage.gather {
-        BoundGather::Append => Ok(input),
+        BoundGather::Append | BoundGather::Slide(_) => Ok(input),
         BoundGather::Fold(fold) => Ok(match fold.merge_slices(scope, &input)? {
             Some(folded) => cut(folded),
             None if scope.facts.partition == 0 => fold.empty_row()?.into_iter().collect(),

@@ -31,8 +31,11 @@ pub struct TaskKey {
     pub partition: usize,
 }
 
-/// Gives a task its slices; runs on the executor, so that reading a file costs its core.
-pub type ReadInput = Box<dyn FnOnce() -> Result<Vec<RecordBatch>, TaskError> + Send>;
+/// What a task reads: runs of slices. Most read one; joins and windows more.
+pub type TaskInput = Vec<Vec<RecordBatch>>;
+
+/// Gives a task its input; runs on the executor, so that reading a file costs its core.
+pub type ReadInput = Box<dyn FnOnce() -> Result<TaskInput, TaskError> + Send>;
 
 /// A task to run.
 pub struct Task {
@@ -124,8 +127,9 @@ fn run_tasks(queue: &Receiver<Task>) {
         let mut rows_in = 0;
         let ran = catch_unwind(AssertUnwindSafe(|| {
             let input = read()?;
-            rows_in = input.iter().map(|slice| slice.num_rows() as u64).sum();
-            let input_bytes = input.iter().map(|slice| slice.get_array_memory_size() as u64).sum();
+            let slices = || input.iter().flatten();
+            rows_in = slices().map(|slice| slice.num_rows() as u64).sum();
+            let input_bytes = slices().map(|slice| slice.get_array_memory_size() as u64).sum();
             let facts = TaskFacts { input_rows: rows_in, input_bytes, ..facts };
             attempt(&stage, &mut TaskScope::new(facts), input)
         }));

@@ -10,7 +10,8 @@ use arrow_schema::SchemaRef;
 use crate::model::operator::SharedOperator;
 use crate::model::stage::Attach;
 use crate::model::stage::{
-    FoldPlan, Gather, OperatorCall, Partitioner, PlannedStep, Stage, StageInput, StageOutput,
+    FoldPlan, Gather, KeyedInput, OperatorCall, Partitioner, PlannedStep, SlidePlan, Stage,
+    StageInput, StageOutput,
 };
 use crate::operator::step::BoundStep;
 
@@ -45,6 +46,21 @@ pub enum BoundGather {
         /// Key columns, from the first.
         keys: usize,
     },
+    /// A window kept from the one before.
+    Slide(BoundSlide),
+}
+
+/// An incremental window whose operators are bound.
+#[derive(Debug)]
+pub struct BoundSlide {
+    /// How partial results are folded.
+    pub fold: BoundFold,
+    /// Takes partial results out of others.
+    pub inverse: SharedOperator,
+    /// Whether a key goes with the last of its partial results.
+    pub forget_gone: bool,
+    /// Keys, folded values, and in how many batches of the window the key occurs.
+    pub schema: SchemaRef,
 }
 
 /// What becomes of a task's rows.
@@ -108,13 +124,21 @@ impl BoundStage {
                 schema: fold.output.to_arrow(),
             })
         };
+        let bind_slide = |slide: &SlidePlan| -> Result<BoundSlide, E> {
+            Ok(BoundSlide {
+                fold: bind_fold(&slide.fold)?,
+                inverse: bind(&slide.inverse)?,
+                forget_gone: slide.forget_gone,
+                schema: slide.output.to_arrow(),
+            })
+        };
         let gather = match &stage.input {
-            StageInput::Shuffle { gather: Gather::Fold(fold), .. } => {
-                BoundGather::Fold(bind_fold(fold)?)
-            }
-            StageInput::Shuffle { gather: Gather::Group { keys }, .. } => {
-                BoundGather::Group { keys: *keys }
-            }
+            StageInput::Keyed(KeyedInput { gather, .. }) => match gather {
+                Gather::Append => BoundGather::Append,
+                Gather::Fold(fold) => BoundGather::Fold(bind_fold(fold)?),
+                Gather::Group { keys } => BoundGather::Group { keys: *keys },
+                Gather::Slide(slide) => BoundGather::Slide(bind_slide(slide)?),
+            },
             _ => BoundGather::Append,
         };
         let output = match &stage.output {

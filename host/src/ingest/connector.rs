@@ -35,7 +35,7 @@ pub(super) fn receive(
                 generate_receiver::run(text, rate, &intake, &*ports.clock, stop).await;
             }
             SourceConnector::Stdin => stdin_receiver::run(std::io::stdin(), &intake, stop).await,
-            SourceConnector::Files { .. } => {}
+            SourceConnector::Files { .. } | SourceConnector::Datasets(_) => {}
         }
     }
 }

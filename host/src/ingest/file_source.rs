@@ -19,7 +19,7 @@ use crate::model::time::BatchTime;
 use crate::sys::storage::{FileFacts, Storage, StorageError, absolute};
 
 /// What a batch reads of a source of files.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Selection {
     /// Its partitions, in the order of names.
     pub ranges: Vec<PartitionInput>,
@@ -284,7 +284,9 @@ mod tests {
             PartitionInput::FileRange { path, start, end, .. } => {
                 format!("{} {start}..{end}", path.display())
             }
-            PartitionInput::Block(_) => unreachable!("files are read in ranges"),
+            PartitionInput::Block(_) | PartitionInput::Rows { .. } => {
+                unreachable!("files are read in ranges")
+            }
         };
         selection.ranges.iter().map(range).collect()
     }

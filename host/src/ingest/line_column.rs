@@ -3,12 +3,14 @@
 //! Takes whole lines. Gives slices of one column. Never copies a byte twice: a run is checked for
 //! UTF-8 at once, and only where that fails is it looked at line by line.
 
+use std::mem::{replace, take};
 use std::sync::Arc;
 
-use arrow_array::builder::StringBuilder;
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{RecordBatch, StringArray};
+use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::SchemaRef;
 
+use super::buffer_pool::BufferPool;
 use super::decoder::{Decoded, Decoder, each_line};
 use crate::limits::{SLICE_BYTES_MAX, SLICE_ROWS_MAX};
 
@@ -19,18 +21,20 @@ const OFFSET: usize = size_of::<i32>();
 pub struct LineColumn {
     schema: SchemaRef,
     line_bytes_max: usize,
-    open: StringBuilder,
+    pool: Arc<BufferPool>,
+    open: Vec<u8>,
+    /// Where each line of the open slice ends, after a first 0.
+    ends: Vec<i32>,
     rows: usize,
     bytes: usize,
-    /// Rows of the last full slice: the next one likely has as many.
-    rows_expected: usize,
 }
 
 impl LineColumn {
     /// A column of that schema, for lines of at most so many bytes.
     pub fn new(schema: SchemaRef, line_bytes_max: usize) -> Self {
-        let open = StringBuilder::with_capacity(0, 0);
-        Self { schema, line_bytes_max, open, rows: 0, bytes: OFFSET, rows_expected: 0 }
+        let pool = BufferPool::new(SLICE_BYTES_MAX);
+        let (open, ends) = (Vec::new(), vec![0]);
+        Self { schema, line_bytes_max, pool, open, ends, rows: 0, bytes: OFFSET }
     }
 
     fn text(&mut self, text: &str, decoded: &mut Decoded) {
@@ -49,16 +53,40 @@ impl LineColumn {
                 decoded.bad.add(|| too_long(self.line_bytes_max), line.as_bytes());
                 return;
             }
-            self.rows_expected = self.rows;
-            self.finish(decoded);
-            self.open = StringBuilder::with_capacity(self.rows_expected, SLICE_BYTES_MAX);
+            self.close(decoded);
         } else if line.len() > self.line_bytes_max {
             decoded.bad.add(|| too_long(self.line_bytes_max), line.as_bytes());
             return;
         }
-        self.open.append_value(line);
+        if self.rows == 0 {
+            self.open = self.pool.empty();
+        }
+        self.open.extend_from_slice(line.as_bytes());
+        // Lines of a slice have at most `line_bytes_max` bytes together with those before them.
+        self.ends.push(i32::try_from(self.open.len()).unwrap_or(i32::MAX));
         self.rows += 1;
         self.bytes += bytes;
+    }
+
+    /// Makes a slice of the open lines.
+    fn close(&mut self, decoded: &mut Decoded) {
+        if self.rows == 0 {
+            return;
+        }
+        // The next slice likely has as many lines.
+        let next = Vec::with_capacity(self.ends.len());
+        let mut ends = replace(&mut self.ends, next);
+        self.ends.push(0);
+        // A tick may come soon after a full slice.
+        if ends.len() < ends.capacity() / 2 {
+            ends.shrink_to_fit();
+        }
+        let ends = OffsetBuffer::new(ScalarBuffer::from(ends));
+        let column = StringArray::try_new(ends, self.pool.lend(take(&mut self.open)), None);
+        let column = column.expect("each line was checked to be UTF-8");
+        let slice = RecordBatch::try_new(Arc::clone(&self.schema), vec![Arc::new(column)]);
+        decoded.slices.push(slice.expect("the format `lines` has one required text column"));
+        (self.rows, self.bytes) = (0, OFFSET);
     }
 }
 
@@ -77,17 +105,8 @@ impl Decoder for LineColumn {
     }
 
     fn finish(&mut self, decoded: &mut Decoded) {
-        if self.rows == 0 {
-            return;
-        }
-        let mut column = self.open.finish();
-        // Room for a full slice is given back where a tick or an end left it mostly empty.
-        if self.bytes < SLICE_BYTES_MAX / 2 {
-            column.shrink_to_fit();
-        }
-        let slice = RecordBatch::try_new(Arc::clone(&self.schema), vec![Arc::new(column)]);
-        decoded.slices.push(slice.expect("the format `lines` has one required text column"));
-        (self.rows, self.bytes) = (0, OFFSET);
+        self.close(decoded);
+        self.pool.trim();
     }
 
     fn open_bytes(&self) -> usize {
@@ -102,6 +121,7 @@ pub fn too_long(line_bytes_max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::Array;
     use arrow_array::cast::AsArray;
 
     use super::*;

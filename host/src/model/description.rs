@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::parameter::Parameter;
 use super::schema::StreamSchema;
+use super::stateful::StateDescription;
 
 /// What an operator does with rows or with the values of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,6 +26,11 @@ pub enum OperatorKind {
     FlatMapValues,
     /// Two values of a key in, one out; associative and commutative.
     Reduce,
+    /// All values of a key in a batch and its state in, the new state out; also for keys that have
+    /// a state and no values.
+    UpdateState,
+    /// A value and its key's state in, any number of rows out; the state may change.
+    MapWithState,
 }
 
 impl OperatorKind {
@@ -48,6 +54,8 @@ impl OperatorKind {
             Self::MapValues => "map_values",
             Self::FlatMapValues => "flat_map_values",
             Self::Reduce => "reduce",
+            Self::UpdateState => "update_state_by_key",
+            Self::MapWithState => "map_with_state",
         }
     }
 }
@@ -85,6 +93,10 @@ pub struct OperatorDescription {
     pub output: StreamSchema,
     /// Parameters a job may set.
     pub parameters: Vec<Parameter>,
+    /// The key columns a stateful operator is given; empty: any, and it does not see them.
+    pub keys: StreamSchema,
+    /// What a stateful operator keeps for each key.
+    pub state: Option<StateDescription>,
 }
 
 /// What a plugin says of itself.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
+use super::stateful::{StatefulAnswer, StatefulCall};
 use super::time::BatchTime;
 use crate::error::{Classify, Domain, Retry};
 
@@ -143,6 +144,18 @@ pub trait Operator: Send + Sync + Debug {
         _right: &RecordBatch,
     ) -> Result<RecordBatch, OperatorError> {
         Err(OperatorError::wrong_kind(self.label(), "merge"))
+    }
+
+    /// Changes the states of keys by their values, and gives rows.
+    ///
+    /// # Errors
+    /// When the call as a whole failed; single bad values are in the answer.
+    fn update(
+        &self,
+        _scope: &mut TaskScope,
+        _call: StatefulCall<'_>,
+    ) -> Result<StatefulAnswer, OperatorError> {
+        Err(OperatorError::wrong_kind(self.label(), "update"))
     }
 }
 

@@ -149,6 +149,25 @@ pub enum SourceConnector {
     },
     /// Reads standard input to its end.
     Stdin,
+    /// Datasets that a program makes.
+    Datasets(Arc<dyn DatasetSource>),
+}
+
+/// A source of whole datasets, asked once for each batch (Spark's queue and constant streams).
+pub trait DatasetSource: Send + Sync + std::fmt::Debug {
+    /// The dataset of a batch. It must not wait: the job's loop asks.
+    fn dataset(&self, time: super::time::BatchTime) -> GivenDataset;
+}
+
+/// What a program gives for one batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GivenDataset {
+    /// A dataset: each partition a run of slices of the source's schema.
+    Partitions(Vec<Vec<arrow_array::RecordBatch>>),
+    /// None at all, which is not the same as an empty one.
+    Missing,
+    /// Nothing any more.
+    Ended,
 }
 
 /// How a record becomes a row.
@@ -240,19 +259,62 @@ pub enum Operation {
     KeyBy(Vec<String>),
     /// Keeps these columns, in this order. Key columns that are kept stay key if they come first.
     Select(Vec<String>),
+    /// The rows of all batches of a window, the oldest first.
+    Window(WindowSpan),
+    /// Folds the rows of a window, by key or all of them.
+    FoldByWindow(FoldByWindow),
+    /// The number of rows of a window; 0 where there are none.
+    CountByWindow(WindowSpan),
+    /// How often each row occurs in a window.
+    CountByValueAndWindow(WindowSpan),
+    /// Gathers the values that each key has in a window into lists, in the order they came.
+    GroupByKeyAndWindow(WindowSpan),
+}
+
+/// How far a window reaches back, and how often there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowSpan {
+    /// How far it reaches back from a batch time, which it includes.
+    pub length: Duration,
+    /// Time between windows, on a grid that begins at the epoch; `None`: one each batch.
+    pub slide: Option<Duration>,
+}
+
+/// A fold over a window.
+#[derive(Debug, Clone)]
+pub struct FoldByWindow {
+    /// Whether the values of each key are folded, or whole rows.
+    pub by_key: bool,
+    /// The fold.
+    pub fold: OperatorRef,
+    /// Takes out again what was folded in: then a window is made of the one before. A built-in
+    /// fold brings its own where it has an exact one.
+    pub inverse: Option<OperatorRef>,
+    /// Keeps results or hides them; with it, a key goes when the last of its values has left.
+    pub filter: Option<OperatorRef>,
+    /// The window.
+    pub window: WindowSpan,
 }
 
 impl Operation {
-    /// The plugin whose operator it calls, if any.
-    pub fn plugin(&self) -> Option<&str> {
+    /// The plugins whose operators it calls.
+    pub fn plugins(&self) -> impl Iterator<Item = &str> {
+        self.operators().into_iter().filter_map(|operator| match operator {
+            OperatorRef::Guest { plugin, .. } => Some(plugin.as_str()),
+            OperatorRef::BuiltIn(_) | OperatorRef::Native(_) => None,
+        })
+    }
+
+    /// The operators it calls.
+    pub fn operators(&self) -> Vec<&OperatorRef> {
         match self {
             Self::Apply(_, operator) | Self::ReduceByKey(operator) | Self::Reduce(operator) => {
-                match operator {
-                    OperatorRef::Guest { plugin, .. } => Some(plugin),
-                    OperatorRef::BuiltIn(_) | OperatorRef::Native(_) => None,
-                }
+                vec![operator]
             }
-            _ => None,
+            Self::FoldByWindow(FoldByWindow { fold, inverse, filter, .. }) => {
+                [Some(fold), inverse.as_ref(), filter.as_ref()].into_iter().flatten().collect()
+            }
+            _ => Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! plugin's code: calls name a plugin, and a batch binds the name to a digest when it begins.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -30,6 +31,12 @@ pub struct Stage {
     pub stream: String,
     /// Where its partitions come from.
     pub input: StageInput,
+    /// Time between its datasets: a multiple of the batch interval, aligned to the epoch.
+    pub slide: Duration,
+    /// How long its datasets are kept beyond their batch, for windows that read them later.
+    pub remember: Duration,
+    /// What becomes of it in a batch in which a parent has no dataset.
+    pub without_parent: WithoutParent,
     /// The rows before the first step.
     pub input_schema: StreamSchema,
     /// What is done to each slice, in order.
@@ -50,29 +57,95 @@ impl Stage {
     }
 }
 
+/// What a stage does in a batch in which a parent has no dataset, which is not the same as an
+/// empty one (Spark's `None`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithoutParent {
+    /// It has none either.
+    HasNone,
+    /// The batch fails, as Spark's does: several streams are brought together, or rows counted.
+    Fails,
+    /// It runs all the same: windows and state read more than this batch.
+    Runs,
+}
+
 /// Where a stage's partitions come from.
 #[derive(Debug, Clone)]
 pub enum StageInput {
     /// One partition per block or file range of the source in the batch.
     Source(SourceId),
-    /// One partition per reduce partition of the parent's shuffle; `gather` says what is done with
-    /// the map outputs before the first step.
-    Shuffle {
-        /// The parent.
-        from: StageId,
-        /// Reduce partitions.
-        partitions: usize,
-        /// What is done with the map outputs.
-        gather: Gather,
-    },
     /// The partitions of these parents' datasets, one parent after the other.
     Datasets(Vec<StageId>),
+    /// The partitions of a parent's datasets of a window, the oldest first.
+    Window {
+        /// The parent.
+        from: StageId,
+        /// How far it reaches back from the batch time, which it includes.
+        length: Duration,
+    },
+    /// Each partition reads the partitions of its own number.
+    Keyed(KeyedInput),
 }
 
-/// What a reduce task does with its map outputs, taken in map partition order.
+impl StageInput {
+    /// The stages that it reads.
+    pub fn parents(&self) -> Vec<StageId> {
+        match self {
+            Self::Source(_) => Vec::new(),
+            Self::Datasets(parents) => parents.clone(),
+            Self::Window { from, .. } => vec![*from],
+            Self::Keyed(keyed) => keyed.reads.iter().map(|read| read.from).collect(),
+        }
+    }
+}
+
+/// The input of partitions whose keys stay together: what a shuffle wrote for them, or what was
+/// shuffled the same way before.
+#[derive(Debug, Clone)]
+pub struct KeyedInput {
+    /// What is read.
+    pub reads: Vec<Read>,
+    /// How many partitions there are.
+    pub partitions: usize,
+    /// What is done with what was read before the first step.
+    pub gather: Gather,
+}
+
+/// One thing that a keyed partition reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Read {
+    /// The stage.
+    pub from: StageId,
+    /// Of which batches.
+    pub span: Span,
+}
+
+/// Which batches of a parent are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// The batch itself.
+    Batch,
+    /// Those of a window, the oldest first.
+    Window(Duration),
+    /// Three parts: the stage's own dataset of the window before, what has left since, what has
+    /// come since. Without the first, the second is empty and the third the whole window.
+    Sliding(Duration),
+}
+
+impl Read {
+    /// Into how many runs of slices it falls.
+    pub fn parts(self) -> usize {
+        match self.span {
+            Span::Batch | Span::Window(_) => 1,
+            Span::Sliding(_) => 3,
+        }
+    }
+}
+
+/// What a reduce task does with what it reads, map outputs being taken in map partition order.
 #[derive(Debug, Clone)]
 pub enum Gather {
-    /// Nothing: their slices one after the other.
+    /// Nothing: slices one after the other.
     Append,
     /// Groups by the key columns and folds partial results.
     Fold(FoldPlan),
@@ -81,6 +154,22 @@ pub enum Gather {
         /// Key columns, from the first.
         keys: usize,
     },
+    /// Takes what has left out of the window before and folds in what has come.
+    Slide(SlidePlan),
+}
+
+/// An incremental window: partial results by key, kept from one window to the next.
+#[derive(Debug, Clone)]
+pub struct SlidePlan {
+    /// How partial results are folded; its output is that of the partials.
+    pub fold: FoldPlan,
+    /// Takes partial results out of others, row by row.
+    pub inverse: OperatorCall,
+    /// Whether a key none of whose partial results are left goes too. Spark keeps it for ever
+    /// unless a filter drops it.
+    pub forget_gone: bool,
+    /// Keys, folded values, and in how many batches of the window the key occurs.
+    pub output: StreamSchema,
 }
 
 /// A fold of value columns by key columns.
@@ -164,6 +253,8 @@ pub enum OperatorCall {
     BuiltIn(BuiltInFold),
     /// Counts rows; as a fold of no value columns to one `int64`.
     CountRows,
+    /// Takes sums and counts out of others.
+    Subtract,
     /// A closure of an embedding program.
     Native(SharedOperator),
 }
@@ -178,8 +269,15 @@ pub struct ChainStep {
 }
 
 /// One partition of a source in a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum PartitionInput {
+    /// Rows that a program gave.
+    Rows {
+        /// The source.
+        source: SourceId,
+        /// The rows.
+        slices: Vec<arrow_array::RecordBatch>,
+    },
     /// A stored block.
     Block(BlockId),
     /// Lines of a file that begin in the byte range.

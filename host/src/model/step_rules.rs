@@ -5,7 +5,7 @@
 
 use super::description::OperatorKind;
 use super::finding::Part;
-use super::pipeline::{Operation, OperatorRef, StepDeclaration};
+use super::pipeline::{FoldByWindow, Operation, OperatorRef, StepDeclaration};
 use crate::limits::{COLUMNS_MAX, PARTITIONS_MAX};
 
 /// What a step takes beside its operation.
@@ -31,16 +31,12 @@ impl Operation {
             Self::Repartition(_) => "repartition",
             Self::KeyBy(_) => "key_by",
             Self::Select(_) => "select",
-        }
-    }
-
-    /// The operator it calls, if it calls one.
-    pub fn operator(&self) -> Option<&OperatorRef> {
-        match self {
-            Self::Apply(_, operator) | Self::ReduceByKey(operator) | Self::Reduce(operator) => {
-                Some(operator)
-            }
-            _ => None,
+            Self::Window(_) => "window",
+            Self::FoldByWindow(FoldByWindow { by_key: true, .. }) => "reduce_by_key_and_window",
+            Self::FoldByWindow(_) => "reduce_by_window",
+            Self::CountByWindow(_) => "count_by_window",
+            Self::CountByValueAndWindow(_) => "count_by_value_and_window",
+            Self::GroupByKeyAndWindow(_) => "group_by_key_and_window",
         }
     }
 
@@ -64,12 +60,18 @@ impl Operation {
                 Takes { rename: true, ..calls }
             }
             Self::Apply(..) => Takes { rename: true, append: true, ..calls },
-            Self::ReduceByKey(_) => Takes { rename: true, partitions: true, ..calls },
-            Self::GroupByKey | Self::CountByValue => {
-                Takes { rename: true, partitions: true, ..none }
+            Self::ReduceByKey(_) | Self::FoldByWindow(FoldByWindow { by_key: true, .. }) => {
+                Takes { rename: true, partitions: true, ..calls }
             }
-            Self::Count | Self::Select(_) => Takes { rename: true, ..none },
-            Self::Union(_) | Self::Repartition(_) | Self::KeyBy(_) => none,
+            Self::FoldByWindow(_) => Takes { rename: true, ..calls },
+            Self::GroupByKey
+            | Self::CountByValue
+            | Self::CountByValueAndWindow(_)
+            | Self::GroupByKeyAndWindow(_) => Takes { rename: true, partitions: true, ..none },
+            Self::Count | Self::CountByWindow(_) | Self::Select(_) => {
+                Takes { rename: true, ..none }
+            }
+            Self::Union(_) | Self::Repartition(_) | Self::KeyBy(_) | Self::Window(_) => none,
         }
     }
 }
@@ -90,8 +92,9 @@ pub fn check_step(step: &StepDeclaration, mut tell: impl FnMut(Part, String, Opt
             tell(part, message, why_not(&step.operation, part));
         }
     }
-    if let Some(OperatorRef::BuiltIn(fold)) = step.operation.operator() {
-        if !matches!(step.operation, Operation::Reduce(_) | Operation::ReduceByKey(_)) {
+    for operator in step.operation.operators() {
+        let OperatorRef::BuiltIn(fold) = operator else { continue };
+        if matches!(step.operation, Operation::Apply(..)) {
             let message =
                 format!("`{}` is a built-in fold, `{word}` takes an operator", fold.word());
             tell(Part::Operation, message, None);

@@ -22,6 +22,16 @@ impl BatchTime {
         Self(self.0 + interval_ms(interval))
     }
 
+    /// The time that lies so far before.
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(interval_ms(span)))
+    }
+
+    /// Whether it lies on the grid of the interval, which begins at the epoch.
+    pub fn is_multiple_of(self, interval: Duration) -> bool {
+        self.0.rem_euclid(interval_ms(interval)) == 0
+    }
+
     /// For people: UTC time of day, to the millisecond where the batch is not on a second.
     pub fn of_day(self) -> String {
         let (seconds, ms) = (self.0.div_euclid(1000).rem_euclid(86_400), self.0.rem_euclid(1000));

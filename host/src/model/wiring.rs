@@ -97,7 +97,7 @@ fn names_of(pipeline: &Pipeline, findings: &mut Vec<Finding>) -> HashMap<String,
         findings.push(Finding::new(place, message).with_help(help));
     }
     let steps = pipeline.streams.iter().flat_map(|stream| &stream.steps);
-    let used: BTreeSet<&str> = steps.filter_map(|step| step.operation.plugin()).collect();
+    let used: BTreeSet<&str> = steps.flat_map(|step| step.operation.plugins()).collect();
     if let Some(last) = used.iter().nth(PLUGINS_MAX) {
         let place = Place::whole(Item::Plugin((*last).to_owned()));
         let message = format!("the job uses {} plugins, allowed are {PLUGINS_MAX}", used.len());
@@ -178,11 +178,8 @@ fn check_references(
 }
 
 fn unknown_plugin(pipeline: &Pipeline, operation: &Operation, place: Place) -> Option<Finding> {
-    let plugin = operation.plugin()?;
     let known = || pipeline.plugins.iter().map(|plugin| plugin.name.as_str());
-    if known().any(|name| name == plugin) {
-        return None;
-    }
+    let plugin = operation.plugins().find(|plugin| !known().any(|name| name == *plugin))?;
     let message = format!("no plugin is called `{plugin}`; there are {}", list_words(known()));
     let finding = Finding::new(place, message).with_nearest(plugin, known());
     Some(if finding.help.is_some() {

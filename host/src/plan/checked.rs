@@ -3,6 +3,8 @@
 //! Takes what the kinds of steps find out. Gives it to cutting stages in one form. Never checks
 //! anything but whether there is a key.
 
+use std::time::Duration;
+
 use super::PluginCatalogue;
 use super::chain::ChainLink;
 use super::fault::PlanFault;
@@ -19,8 +21,12 @@ pub(super) struct StepContext<'a> {
     pub(super) plugins: &'a dyn PluginCatalogue,
     /// Partitions of a shuffle that says nothing itself.
     pub(super) partitions: usize,
+    /// Time between the datasets before the step.
+    pub(super) slide: Duration,
     /// The rows of another stream; `None` when that one has a mismatch.
     pub(super) schema_of: &'a dyn Fn(&str) -> Option<&'a StreamSchema>,
+    /// Time between the datasets of another stream.
+    pub(super) slide_of: &'a dyn Fn(&str) -> Option<Duration>,
 }
 
 /// A step that fits.
@@ -50,10 +56,52 @@ pub(super) enum StepWork {
     },
     /// Gathers by key after a shuffle.
     Group { keys: usize, partitions: usize },
+    /// All batches of a window.
+    Window(Window),
+    /// Folds by key before and after a shuffle, then over a window.
+    FoldWindow {
+        project: Option<(Vec<usize>, StreamSchema)>,
+        fold: FoldPlan,
+        partitions: usize,
+        window: Window,
+        /// Makes a window of the one before.
+        inverse: Option<InversePlan>,
+        /// What is done to the results before they are shown.
+        filter: Option<Box<CheckedStep>>,
+    },
+    /// Shuffles by key, then gathers over a window.
+    GroupWindow { keys: usize, partitions: usize, window: Window },
     /// Spreads rows.
     Repartition(usize),
     /// Appends other streams.
     Union(Vec<String>),
+}
+
+/// A window on the grid of the datasets before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) length: Duration,
+    pub(super) slide: Duration,
+}
+
+/// How what has left a window is taken out of it.
+#[derive(Debug)]
+pub(super) struct InversePlan {
+    pub(super) call: OperatorCall,
+    /// Whether a key goes with the last of its values.
+    pub(super) forget_gone: bool,
+}
+
+impl StepWork {
+    /// Time between the datasets after the step, where that is another than before.
+    pub(super) fn slide(&self) -> Option<Duration> {
+        match self {
+            Self::Window(window)
+            | Self::FoldWindow { window, .. }
+            | Self::GroupWindow { window, .. } => Some(window.slide),
+            _ => None,
+        }
+    }
 }
 
 /// How messages and `explain` call a step: its name where it has one, its word and its object.

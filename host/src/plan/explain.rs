@@ -8,7 +8,8 @@ use super::PlannedJob;
 use crate::model::id::{SourceId, StageId};
 use crate::model::pipeline::{Pipeline, SinkConnector, SourceConnector};
 use crate::model::stage::{
-    FoldPlan, Gather, JobPlan, OperatorCall, Partitioner, Stage, StageInput, StageOutput,
+    FoldPlan, Gather, JobPlan, KeyedInput, OperatorCall, Partitioner, Read, Span, Stage,
+    StageInput, StageOutput,
 };
 
 /// Tells the schema after every step, then stages and their tasks.
@@ -59,6 +60,7 @@ fn connector(connector: &SourceConnector) -> String {
             format!("generated, {lines_per_second} lines/s")
         }
         SourceConnector::Stdin => "standard input".to_owned(),
+        SourceConnector::Datasets(_) => "given by the program".to_owned(),
     }
 }
 
@@ -66,10 +68,13 @@ fn write_stage(text: &mut String, pipeline: &Pipeline, plan: &JobPlan, stage: &S
     let (number, stream) = (stage.id.0, &stage.stream);
     // Writing to a string cannot fail.
     let _ = writeln!(text, "  stage {number} of {stream}: {}", tasks(pipeline, plan, stage));
-    if let StageInput::Shuffle { gather, .. } = &stage.input {
+    if let StageInput::Keyed(KeyedInput { gather, .. }) = &stage.input {
         match gather {
             Gather::Append => {}
             Gather::Fold(fold) => line(text, &format!("fold {}", fold_text(fold))),
+            Gather::Slide(slide) => {
+                line(text, &format!("fold {}, taking out what left", fold_text(&slide.fold)));
+            }
             Gather::Group { keys } => {
                 let names = stage.input_schema.columns.iter().take(*keys).map(|c| c.name.as_str());
                 line(text, &format!("group by {}", names.collect::<Vec<_>>().join(", ")));
@@ -111,10 +116,16 @@ fn tasks(pipeline: &Pipeline, plan: &JobPlan, stage: &Stage) -> String {
             };
             format!("one task per {unit} of {}", source.name)
         }
-        StageInput::Shuffle { from, partitions, .. } => {
+        StageInput::Keyed(KeyedInput { reads, partitions, .. }) => {
             let tasks =
                 if *partitions == 1 { "1 task".into() } else { format!("{partitions} tasks") };
-            format!("{tasks}, from the shuffle of stage {}", from.0)
+            let reads: Vec<String> = reads.iter().map(read_text).collect();
+            format!("{tasks}, from {}{}", reads.join(" and "), every(pipeline, stage))
+        }
+        StageInput::Window { from, length } => {
+            let length = humantime::format_duration(*length);
+            let every = every(pipeline, stage);
+            format!("one task per partition, from {length} of stage {}{every}", from.0)
         }
         StageInput::Datasets(parents) => {
             let names: Vec<String> = parents.iter().map(|StageId(id)| id.to_string()).collect();
@@ -128,13 +139,31 @@ fn tasks(pipeline: &Pipeline, plan: &JobPlan, stage: &Stage) -> String {
     }
 }
 
+fn read_text(read: &Read) -> String {
+    let from = read.from.0;
+    match read.span {
+        Span::Batch => format!("the shuffle of stage {from}"),
+        Span::Window(length) | Span::Sliding(length) => {
+            format!("{} of stage {from}", humantime::format_duration(length))
+        }
+    }
+}
+
+/// How often a stage runs, where that is not each batch.
+fn every(pipeline: &Pipeline, stage: &Stage) -> String {
+    if stage.slide == pipeline.settings.batch_interval {
+        return String::new();
+    }
+    format!(", every {}", humantime::format_duration(stage.slide))
+}
+
 /// The tasks of each stage, where they do not depend on what comes in.
 fn fixed_tasks(plan: &JobPlan) -> Vec<Option<usize>> {
     let mut fixed: Vec<Option<usize>> = Vec::with_capacity(plan.stages.len());
     for stage in &plan.stages {
         fixed.push(match &stage.input {
-            StageInput::Source(_) => None,
-            StageInput::Shuffle { partitions, .. } => Some(*partitions),
+            StageInput::Source(_) | StageInput::Window { .. } => None,
+            StageInput::Keyed(keyed) => Some(keyed.partitions),
             // Parents have lower numbers, so they are there.
             StageInput::Datasets(parents) => {
                 parents.iter().try_fold(0_usize, |sum, StageId(parent)| {
@@ -154,6 +183,7 @@ fn fold_text(fold: &FoldPlan) -> String {
         }
         OperatorCall::BuiltIn(fold) => format!("with {}", fold.word()),
         OperatorCall::CountRows => "counting rows".to_owned(),
+        OperatorCall::Subtract => "taking out".to_owned(),
         OperatorCall::Native(operator) => format!("with {}", operator.label()),
     };
     let keys: Vec<&str> = fold.output.columns[..fold.keys].iter().map(|c| &*c.name).collect();

@@ -3,6 +3,8 @@
 //! Takes what was found and what was expected. Gives a sentence and, where one is known, a
 //! proposal. Never shows more of a schema than its columns.
 
+use std::time::Duration;
+
 use super::PlanError;
 use crate::limits::{COLUMNS_MAX, LIST_DEPTH_MAX, UNION_WIDTH_MAX};
 use crate::model::column_type::ColumnType;
@@ -166,6 +168,32 @@ pub enum PlanFault {
         other: String,
         /// What differs.
         difference: String,
+    },
+    /// Streams that are brought together have datasets at other times.
+    #[error(
+        "`{other}` has a dataset every {}, here there is one every {}: both must be the same",
+        humantime::format_duration(*.found), humantime::format_duration(*.expected)
+    )]
+    OtherSlide {
+        /// The other stream.
+        other: String,
+        /// Time between its datasets.
+        found: Duration,
+        /// Time between the datasets of this stream.
+        expected: Duration,
+    },
+    /// A window does not fall on the grid of the datasets before it.
+    #[error(
+        "the window's {what} is {}, expected a multiple of {}, the time between datasets here",
+        humantime::format_duration(*.found), humantime::format_duration(*.grid)
+    )]
+    WindowGrid {
+        /// `length` or `slide`.
+        what: &'static str,
+        /// What it is.
+        found: Duration,
+        /// Time between datasets.
+        grid: Duration,
     },
     /// Unions of unions bring too much together.
     #[error("unions bring {found} sets of partitions together, allowed are {UNION_WIDTH_MAX}")]

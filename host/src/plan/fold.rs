@@ -11,21 +11,21 @@ use super::naming;
 use crate::model::column_type::ColumnType;
 use crate::model::description::{OperatorDescription, OperatorKind};
 use crate::model::finding::Part;
-use crate::model::pipeline::{BuiltInFold, Operation, OperatorRef, StepDeclaration};
+use crate::model::pipeline::{BuiltInFold, OperatorRef, StepDeclaration};
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::stage::{FoldPlan, OperatorCall};
 
 /// Digits of a sum of decimals: the most there are.
 const DECIMAL_DIGITS_MAX: u8 = 38;
 
-/// Checks `reduce_by_key`, which folds value columns, and `reduce`, which folds whole rows.
+/// Checks a fold by key, of value columns, or of whole rows.
 pub(super) fn reduce(
     step: &StepDeclaration,
     operator: &OperatorRef,
+    by_key: bool,
     input: &StreamSchema,
     context: &StepContext<'_>,
 ) -> Result<CheckedStep, Mismatch> {
-    let by_key = matches!(step.operation, Operation::ReduceByKey(_));
     if by_key {
         need_key(step, input)?;
     }

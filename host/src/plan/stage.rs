@@ -4,17 +4,24 @@
 //! fails: all that could be wrong was found before.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::CheckedStream;
 use super::chain::ChainLink;
-use super::checked::{CheckedStep, StepWork};
+use super::checked::{CheckedStep, InversePlan, StepWork, Window};
+use crate::model::column_type::ColumnType;
 use crate::model::id::{SinkId, SourceId, StageId};
 use crate::model::pipeline::Pipeline;
-use crate::model::schema::StreamSchema;
+use crate::model::schema::{Column, StreamSchema};
 use crate::model::stage::{
-    Gather, JobPlan, OperatorCall, Partitioner, PlannedStep, Stage, StageInput, StageOutput,
+    FoldPlan, Gather, JobPlan, KeyedInput, OperatorCall, Partitioner, PlannedStep, Read, SlidePlan,
+    Span, Stage, StageInput, StageOutput, WithoutParent,
 };
 use crate::model::wiring::{Origin, Wiring};
+
+/// The column of an incremental window that counts batches. No name of a stream is like it, so it
+/// stands beside any.
+const BATCHES: &str = "\u{0}batches";
 
 /// Cuts the streams that sinks need.
 pub(super) fn cut(
@@ -41,6 +48,8 @@ pub(super) fn cut(
 struct OpenStage {
     stream: String,
     input: StageInput,
+    slide: Duration,
+    without_parent: WithoutParent,
     input_schema: StreamSchema,
     steps: Vec<PlannedStep>,
     /// The last step, when the next one may run in its call.
@@ -48,8 +57,18 @@ struct OpenStage {
 }
 
 impl OpenStage {
-    fn new(stream: &str, input: StageInput, input_schema: StreamSchema) -> Self {
-        Self { stream: stream.to_owned(), input, input_schema, steps: Vec::new(), link: None }
+    fn new(stream: &str, slide: Duration, input: StageInput, input_schema: StreamSchema) -> Self {
+        let without_parent = match &input {
+            StageInput::Datasets(parents) if parents.len() > 1 => WithoutParent::Fails,
+            StageInput::Window { .. } => WithoutParent::Runs,
+            StageInput::Keyed(keyed) if keyed.reads.len() > 1 => WithoutParent::Fails,
+            StageInput::Keyed(keyed) if keyed.reads.iter().any(|r| r.span != Span::Batch) => {
+                WithoutParent::Runs
+            }
+            _ => WithoutParent::HasNone,
+        };
+        let (stream, steps) = (stream.to_owned(), Vec::new());
+        Self { stream, input, slide, without_parent, input_schema, steps, link: None }
     }
 
     fn schema(&self) -> &StreamSchema {
@@ -126,7 +145,8 @@ impl Cutter<'_> {
             }
         }
         let parent = self.dataset_of(from);
-        OpenStage::new(stream, StageInput::Datasets(vec![parent]), schema)
+        let slide = self.stages[parent.0].slide;
+        OpenStage::new(stream, slide, StageInput::Datasets(vec![parent]), schema)
     }
 
     /// Sources begin when they are first read; streams were begun in order.
@@ -136,8 +156,8 @@ impl Cutter<'_> {
         // A job declares at most `DECLARATIONS_MAX` sources.
         let id = SourceId(u32::try_from(index).unwrap_or(u32::MAX));
         self.ends.entry(origin).or_insert_with(|| {
-            let input = StageInput::Source(id);
-            End::Open(OpenStage::new(&source.name, input, source.schema.clone()))
+            let (input, slide) = (StageInput::Source(id), self.pipeline.settings.batch_interval);
+            End::Open(OpenStage::new(&source.name, slide, input, source.schema.clone()))
         });
     }
 
@@ -156,8 +176,18 @@ impl Cutter<'_> {
 
     fn close(&mut self, open: OpenStage, output: StageOutput) -> StageId {
         let id = StageId(self.stages.len());
-        let OpenStage { stream, input, input_schema, steps, .. } = open;
-        self.stages.push(Stage { id, stream, input, input_schema, steps, output });
+        let OpenStage { stream, input, slide, without_parent, input_schema, steps, .. } = open;
+        self.stages.push(Stage {
+            id,
+            stream,
+            input,
+            slide,
+            remember: Duration::ZERO,
+            without_parent,
+            input_schema,
+            steps,
+            output,
+        });
         id
     }
 
@@ -185,44 +215,154 @@ impl Cutter<'_> {
                 open
             }
             StepWork::Fold { project, fold, partitions } => {
-                if let Some((project, schema)) = project {
-                    open.keep_columns(project.clone(), schema.clone());
+                // Spark counts by a union with a zero, which needs a dataset.
+                let counts = fold.zero_when_empty;
+                let mut open = self.fold(open, project.as_ref(), fold, *partitions);
+                if counts {
+                    open.without_parent = WithoutParent::Fails;
                 }
-                let by = Partitioner::Hash { keys: fold.keys };
-                let gather = Gather::Fold(fold.clone());
-                self.shuffle(open, step, by, *partitions, gather)
+                open
             }
             StepWork::Group { keys, partitions } => {
                 let by = Partitioner::Hash { keys: *keys };
-                self.shuffle(open, step, by, *partitions, Gather::Group { keys: *keys })
+                let gather = Gather::Group { keys: *keys };
+                self.shuffle(open, step.output.clone(), by, *partitions, gather)
             }
             StepWork::Repartition(partitions) => {
-                self.shuffle(open, step, Partitioner::RoundRobin, *partitions, Gather::Append)
+                let (by, schema) = (Partitioner::RoundRobin, step.output.clone());
+                let mut open = self.shuffle(open, schema, by, *partitions, Gather::Append);
+                open.without_parent = WithoutParent::Fails;
+                open
             }
             StepWork::Union(names) => self.union(open, names),
+            StepWork::Window(window) => self.window(open, *window),
+            StepWork::FoldWindow { project, fold, partitions, window, inverse, filter } => {
+                let partials = FoldPlan { zero_when_empty: false, ..fold.clone() };
+                let open = self.fold(open, project.as_ref(), &partials, *partitions);
+                let open = match inverse {
+                    None => self.over_window(open, *window, Gather::Fold(fold.clone()), step),
+                    Some(inverse) => self.slide(open, *window, fold, inverse, step),
+                };
+                match filter {
+                    Some(filter) => self.step(open, filter),
+                    None => open,
+                }
+            }
+            StepWork::GroupWindow { keys, partitions, window } => {
+                let (by, schema) = (Partitioner::Hash { keys: *keys }, open.schema().clone());
+                let open = self.shuffle(open, schema, by, *partitions, Gather::Append);
+                self.over_window(open, *window, Gather::Group { keys: *keys }, step)
+            }
         }
+    }
+
+    fn fold(
+        &mut self,
+        mut open: OpenStage,
+        project: Option<&(Vec<usize>, StreamSchema)>,
+        fold: &FoldPlan,
+        partitions: usize,
+    ) -> OpenStage {
+        if let Some((project, schema)) = project {
+            open.keep_columns(project.clone(), schema.clone());
+        }
+        let by = Partitioner::Hash { keys: fold.keys };
+        self.shuffle(open, fold.output.clone(), by, partitions, Gather::Fold(fold.clone()))
     }
 
     fn shuffle(
         &mut self,
         open: OpenStage,
-        step: &CheckedStep,
+        schema: StreamSchema,
         by: Partitioner,
         partitions: usize,
         gather: Gather,
     ) -> OpenStage {
-        let stream = open.stream.clone();
+        let (stream, slide) = (open.stream.clone(), open.slide);
         let combine = match &gather {
             Gather::Fold(fold) => Some(fold.clone()),
-            Gather::Append | Gather::Group { .. } => None,
+            Gather::Append | Gather::Group { .. } | Gather::Slide(_) => None,
         };
         let from = self.close(open, StageOutput::Shuffle { by, partitions, combine });
-        let input = StageInput::Shuffle { from, partitions, gather };
-        OpenStage::new(&stream, input, step.output.clone())
+        let reads = vec![Read { from, span: Span::Batch }];
+        let input = StageInput::Keyed(KeyedInput { reads, partitions, gather });
+        OpenStage::new(&stream, slide, input, schema)
+    }
+
+    /// All batches of a window, whose datasets are kept so long.
+    fn window(&mut self, open: OpenStage, window: Window) -> OpenStage {
+        let (stream, schema) = (open.stream.clone(), open.schema().clone());
+        let from = self.close_as_dataset(open);
+        self.remember(from, window.length);
+        let input = StageInput::Window { from, length: window.length };
+        OpenStage::new(&stream, window.slide, input, schema)
+    }
+
+    /// Partitions of a window whose batches were shuffled alike, so that each reads its own.
+    fn over_window(
+        &mut self,
+        open: OpenStage,
+        window: Window,
+        gather: Gather,
+        step: &CheckedStep,
+    ) -> OpenStage {
+        let (stream, from, partitions) = self.close_keyed(open);
+        self.remember(from, window.length);
+        let reads = vec![Read { from, span: Span::Window(window.length) }];
+        let input = StageInput::Keyed(KeyedInput { reads, partitions, gather });
+        OpenStage::new(&stream, window.slide, input, step.output.clone())
+    }
+
+    /// A window made of the one before: its results are kept with the number of batches in which
+    /// each key occurs, and shown without.
+    fn slide(
+        &mut self,
+        open: OpenStage,
+        window: Window,
+        fold: &FoldPlan,
+        inverse: &InversePlan,
+        step: &CheckedStep,
+    ) -> OpenStage {
+        let (stream, from, partitions) = self.close_keyed(open);
+        // The window before reaches back a slide further.
+        self.remember(from, window.length + window.slide);
+        let shown = step.output.clone();
+        let mut counted = shown.clone();
+        counted.columns.push(Column::new(BATCHES, ColumnType::Int64));
+        let gather = Gather::Slide(SlidePlan {
+            fold: fold.clone(),
+            inverse: inverse.call.clone(),
+            forget_gone: inverse.forget_gone,
+            output: counted.clone(),
+        });
+        let reads = vec![Read { from, span: Span::Sliding(window.length) }];
+        let input = StageInput::Keyed(KeyedInput { reads, partitions, gather });
+        let results = OpenStage::new(&stream, window.slide, input, counted.clone());
+        let results = self.close(results, StageOutput::Dataset);
+        self.remember(results, window.slide);
+        let input = StageInput::Datasets(vec![results]);
+        let mut open = OpenStage::new(&stream, window.slide, input, counted);
+        open.keep_columns((0..shown.columns.len()).collect(), shown);
+        open
+    }
+
+    /// Keeps the partitions of a stage that was shuffled by key.
+    fn close_keyed(&mut self, open: OpenStage) -> (String, StageId, usize) {
+        let partitions = match &open.input {
+            StageInput::Keyed(keyed) => keyed.partitions,
+            _ => 1,
+        };
+        let stream = open.stream.clone();
+        (stream, self.close(open, StageOutput::Dataset), partitions)
+    }
+
+    fn remember(&mut self, stage: StageId, at_least: Duration) {
+        let remember = &mut self.stages[stage.0].remember;
+        *remember = at_least.max(*remember);
     }
 
     fn union(&mut self, open: OpenStage, names: &[String]) -> OpenStage {
-        let (stream, schema) = (open.stream.clone(), open.schema().clone());
+        let (stream, schema, slide) = (open.stream.clone(), open.schema().clone(), open.slide);
         let mut parents = match open.input {
             StageInput::Datasets(parents) if open.steps.is_empty() => parents,
             _ => vec![self.close_as_dataset(open)],
@@ -232,6 +372,6 @@ impl Cutter<'_> {
                 parents.push(self.dataset_of(origin));
             }
         }
-        OpenStage::new(&stream, StageInput::Datasets(parents), schema)
+        OpenStage::new(&stream, slide, StageInput::Datasets(parents), schema)
     }
 }

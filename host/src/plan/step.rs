@@ -4,7 +4,7 @@
 //! the first thing that does not fit. Never cuts stages.
 
 use super::checked::{CheckedStep, Mismatch, StepContext};
-use super::{fold, narrow, reshape};
+use super::{fold, narrow, reshape, window};
 use crate::model::pipeline::{Operation, StepDeclaration};
 use crate::model::schema::StreamSchema;
 
@@ -16,9 +16,8 @@ pub(super) fn check(
 ) -> Result<Option<CheckedStep>, Mismatch> {
     let checked = match &step.operation {
         Operation::Apply(kind, operator) => narrow::apply(step, *kind, operator, input, context)?,
-        Operation::ReduceByKey(operator) | Operation::Reduce(operator) => {
-            fold::reduce(step, operator, input, context)?
-        }
+        Operation::ReduceByKey(operator) => fold::reduce(step, operator, true, input, context)?,
+        Operation::Reduce(operator) => fold::reduce(step, operator, false, input, context)?,
         Operation::Count => fold::count(step)?,
         Operation::CountByValue => fold::count_by_value(step, input, context)?,
         Operation::GroupByKey => reshape::group_by_key(step, input, context)?,
@@ -28,8 +27,16 @@ pub(super) fn check(
         Operation::Union(names) => {
             let others = names.iter().map(|name| Some((name.as_str(), (context.schema_of)(name)?)));
             let Some(others) = others.collect::<Option<Vec<_>>>() else { return Ok(None) };
+            window::same_slide(names, context)?;
             reshape::union(step, &others, input)?
         }
+        Operation::Window(span) => window::window(step, *span, input, context)?,
+        Operation::FoldByWindow(fold) => window::fold(step, fold, input, context)?,
+        Operation::CountByWindow(span) => window::count(step, *span, context)?,
+        Operation::CountByValueAndWindow(span) => {
+            window::count_by_value(step, *span, input, context)?
+        }
+        Operation::GroupByKeyAndWindow(span) => window::group_by_key(step, *span, input, context)?,
     };
     Ok(Some(checked))
 }

@@ -3,9 +3,12 @@
 //! Takes the plan, the number of source partitions, and each task's end. Gives the tasks that have
 //! become ready. Never runs a stage before all its parents are done.
 
+use std::time::Duration;
+
 use crate::error::Retry;
 use crate::model::id::{SourceId, StageId};
-use crate::model::stage::{JobPlan, Stage, StageInput};
+use crate::model::stage::{JobPlan, Stage, StageInput, WithoutParent};
+use crate::model::time::BatchTime;
 
 /// A task of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,9 +28,33 @@ pub enum Verdict {
     GiveUp,
 }
 
+/// What a run asks about what lies outside its stages.
+pub trait Inputs {
+    /// The partitions of a source in the batch; `None`: it has no dataset.
+    fn of_source(&self, source: SourceId) -> Option<usize>;
+
+    /// The partitions of a stage's datasets of earlier batches within a window that ends with
+    /// this batch.
+    fn of_earlier(&self, stage: StageId, length: Duration) -> usize;
+}
+
+/// A stage that needs a dataset its parent does not have in this batch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "stream `{stream}` needs a dataset of stream `{parent}`, which has none in this batch (an \
+     empty one would do)"
+)]
+pub struct MissingDataset {
+    /// The stream that needs it.
+    pub stream: String,
+    /// The stream that has none.
+    pub parent: String,
+}
+
 /// One batch on its way through the stages.
 #[derive(Debug)]
 pub struct BatchRun {
+    time: BatchTime,
     stages: Vec<StageRun>,
     failures_max: u32,
 }
@@ -39,6 +66,8 @@ struct StageRun {
     partitions: Option<usize>,
     left: usize,
     failures: Vec<u32>,
+    /// Whether it has no dataset in this batch.
+    absent: bool,
 }
 
 impl StageRun {
@@ -49,27 +78,23 @@ impl StageRun {
 
 impl BatchRun {
     /// A run of which nothing has been started.
-    pub fn new(plan: &JobPlan, failures_max: u32) -> Self {
-        let parents = |stage: &Stage| match &stage.input {
-            StageInput::Source(_) => Vec::new(),
-            StageInput::Shuffle { from, .. } => vec![*from],
-            StageInput::Datasets(from) => from.clone(),
-        };
-        let stages = plan
-            .stages
-            .iter()
-            .map(|stage| StageRun { parents: parents(stage), ..StageRun::default() })
-            .collect();
-        Self { stages, failures_max: failures_max.max(1) }
+    pub fn new(plan: &JobPlan, time: BatchTime, failures_max: u32) -> Self {
+        let run =
+            |stage: &Stage| StageRun { parents: stage.input.parents(), ..StageRun::default() };
+        let stages = plan.stages.iter().map(run).collect();
+        Self { time, stages, failures_max: failures_max.max(1) }
     }
 
     /// The tasks that can run now and have not been given before: at the start those of the
     /// sources, later those of stages whose parents are done.
+    ///
+    /// # Errors
+    /// When a stage needs a dataset that is not there.
     pub fn ready(
         &mut self,
         plan: &JobPlan,
-        source_partitions: &dyn Fn(SourceId) -> usize,
-    ) -> Vec<ReadyTask> {
+        inputs: &dyn Inputs,
+    ) -> Result<Vec<ReadyTask>, MissingDataset> {
         let mut tasks = Vec::new();
         // Parents have lower numbers, so one pass sees a stage without partitions open the next.
         for (stage, planned) in plan.stages.iter().enumerate() {
@@ -78,21 +103,48 @@ impl BatchRun {
             if run.partitions.is_some() || blocked {
                 continue;
             }
-            let partitions = match &planned.input {
-                StageInput::Source(source) => source_partitions(*source),
-                StageInput::Shuffle { partitions, .. } => *partitions,
-                StageInput::Datasets(from) => {
-                    from.iter().filter_map(|parent| self.stages[parent.0].partitions).sum()
-                }
-            };
+            let found = self.partitions_of(plan, planned, inputs)?;
+            let partitions = found.unwrap_or(0);
             let run = &mut self.stages[stage];
+            run.absent = found.is_none();
             run.partitions = Some(partitions);
             run.left = partitions;
             run.failures = vec![0; partitions];
             let stage = StageId(stage);
             tasks.extend((0..partitions).map(|partition| ReadyTask { stage, partition }));
         }
-        tasks
+        Ok(tasks)
+    }
+
+    /// The partitions of a stage whose parents are done; `None` when it has no dataset.
+    fn partitions_of(
+        &self,
+        plan: &JobPlan,
+        stage: &Stage,
+        inputs: &dyn Inputs,
+    ) -> Result<Option<usize>, MissingDataset> {
+        if !self.time.is_multiple_of(stage.slide) {
+            return Ok(None);
+        }
+        let parents = &self.stages[stage.id.0].parents;
+        let missing = parents.iter().find(|parent| self.stages[parent.0].absent);
+        match (missing, stage.without_parent) {
+            (None, _) | (Some(_), WithoutParent::Runs) => {}
+            (Some(_), WithoutParent::HasNone) => return Ok(None),
+            (Some(parent), WithoutParent::Fails) => {
+                let parent = plan.stages[parent.0].stream.clone();
+                return Err(MissingDataset { stream: stage.stream.clone(), parent });
+            }
+        }
+        let known = |stage: &StageId| self.partitions(*stage);
+        Ok(match &stage.input {
+            StageInput::Source(source) => inputs.of_source(*source),
+            StageInput::Keyed(keyed) => Some(keyed.partitions),
+            StageInput::Datasets(from) => Some(from.iter().map(known).sum()),
+            StageInput::Window { from, length } => {
+                Some(inputs.of_earlier(*from, *length) + known(from))
+            }
+        })
     }
 
     /// Notes that a task has done its work. Gives whether its stage is done with it.
@@ -124,6 +176,11 @@ impl BatchRun {
         self.stages[stage.0].partitions.unwrap_or(0)
     }
 
+    /// Whether a stage has no dataset in this batch.
+    pub fn is_absent(&self, stage: StageId) -> bool {
+        self.stages[stage.0].absent
+    }
+
     /// Tasks of the whole run that are known so far.
     pub fn tasks(&self) -> usize {
         self.stages.iter().filter_map(|stage| stage.partitions).sum()
@@ -134,13 +191,16 @@ impl BatchRun {
 mod tests {
     use super::*;
     use crate::model::schema::StreamSchema;
-    use crate::model::stage::{Gather, Partitioner, StageOutput};
+    use crate::model::stage::{Gather, KeyedInput, Partitioner, Read, Span, StageOutput};
 
     fn stage(id: usize, input: StageInput, output: StageOutput) -> Stage {
         Stage {
             id: StageId(id),
             stream: "s".to_owned(),
             input,
+            slide: Duration::from_secs(1),
+            remember: Duration::ZERO,
+            without_parent: WithoutParent::HasNone,
             input_schema: StreamSchema::default(),
             steps: Vec::new(),
             output,
@@ -152,15 +212,32 @@ mod tests {
     }
 
     fn two_stages() -> JobPlan {
-        let gather = Gather::Append;
-        let reduce = StageInput::Shuffle { from: StageId(0), partitions: 2, gather };
+        let reads = vec![Read { from: StageId(0), span: Span::Batch }];
+        let reduce = KeyedInput { reads, partitions: 2, gather: Gather::Append };
         JobPlan {
             stages: vec![
                 stage(0, StageInput::Source(SourceId(0)), shuffled(2)),
-                stage(1, reduce, StageOutput::Dataset),
+                stage(1, StageInput::Keyed(reduce), StageOutput::Dataset),
             ],
             sinks: Vec::new(),
         }
+    }
+
+    /// So many partitions of each source; none: no dataset.
+    struct Sources(Option<usize>);
+
+    impl Inputs for Sources {
+        fn of_source(&self, _source: SourceId) -> Option<usize> {
+            self.0
+        }
+
+        fn of_earlier(&self, _stage: StageId, _length: Duration) -> usize {
+            0
+        }
+    }
+
+    fn ready(run: &mut BatchRun, plan: &JobPlan, sources: Option<usize>) -> Vec<ReadyTask> {
+        run.ready(plan, &Sources(sources)).expect("no stage misses a dataset")
     }
 
     fn task(stage: usize, partition: usize) -> ReadyTask {
@@ -170,12 +247,12 @@ mod tests {
     #[test]
     fn reduce_waits_for_every_map_task() {
         let plan = two_stages();
-        let mut run = BatchRun::new(&plan, 4);
-        assert_eq!(run.ready(&plan, &|_| 2), [task(0, 0), task(0, 1)]);
+        let mut run = BatchRun::new(&plan, BatchTime(1000), 4);
+        assert_eq!(ready(&mut run, &plan, Some(2)), [task(0, 0), task(0, 1)]);
         assert!(!run.finished(task(0, 1)));
-        assert_eq!(run.ready(&plan, &|_| 2), []);
+        assert_eq!(ready(&mut run, &plan, Some(2)), []);
         assert!(run.finished(task(0, 0)));
-        assert_eq!(run.ready(&plan, &|_| 2), [task(1, 0), task(1, 1)]);
+        assert_eq!(ready(&mut run, &plan, Some(2)), [task(1, 0), task(1, 1)]);
         run.finished(task(1, 0));
         assert!(!run.is_done());
         run.finished(task(1, 1));
@@ -185,19 +262,50 @@ mod tests {
     #[test]
     fn a_stage_without_partitions_opens_the_next_at_once() {
         let plan = two_stages();
-        let mut run = BatchRun::new(&plan, 4);
-        assert_eq!(run.ready(&plan, &|_| 0), [task(1, 0), task(1, 1)]);
+        let mut run = BatchRun::new(&plan, BatchTime(1000), 4);
+        assert_eq!(ready(&mut run, &plan, Some(0)), [task(1, 0), task(1, 1)]);
+    }
+
+    #[test]
+    fn a_stage_without_a_dataset_leaves_its_children_without_or_fails() {
+        let mut plan = two_stages();
+        let mut run = BatchRun::new(&plan, BatchTime(1000), 4);
+        assert_eq!(ready(&mut run, &plan, None), []);
+        assert!(run.is_done() && run.is_absent(StageId(1)));
+
+        plan.stages[1].without_parent = WithoutParent::Runs;
+        let mut run = BatchRun::new(&plan, BatchTime(1000), 4);
+        assert_eq!(ready(&mut run, &plan, None), [task(1, 0), task(1, 1)]);
+
+        plan.stages[1].without_parent = WithoutParent::Fails;
+        let missing = BatchRun::new(&plan, BatchTime(1000), 4).ready(&plan, &Sources(None));
+        assert!(missing.is_err_and(|error| error.to_string().contains("needs a dataset")));
+    }
+
+    #[test]
+    fn a_stage_has_datasets_at_multiples_of_its_slide() {
+        let mut plan = two_stages();
+        plan.stages[1].slide = Duration::from_secs(3);
+        for (time, tasks) in [(1000, 2), (3000, 4)] {
+            let mut run = BatchRun::new(&plan, BatchTime(time), 4);
+            let mut seen = ready(&mut run, &plan, Some(2));
+            seen.clone().into_iter().for_each(|task| {
+                run.finished(task);
+            });
+            seen.extend(ready(&mut run, &plan, Some(2)));
+            assert_eq!(seen.len(), tasks, "at {time}");
+        }
     }
 
     #[test]
     fn only_failures_that_may_pass_are_tried_again() {
         let plan = two_stages();
-        let mut run = BatchRun::new(&plan, 2);
-        run.ready(&plan, &|_| 1);
+        let mut run = BatchRun::new(&plan, BatchTime(1000), 2);
+        ready(&mut run, &plan, Some(1));
         assert_eq!(run.failed(task(0, 0), Retry::Recompute), Verdict::Again(task(0, 0)));
         assert_eq!(run.failed(task(0, 0), Retry::Recompute), Verdict::GiveUp);
-        let mut run = BatchRun::new(&plan, 2);
-        run.ready(&plan, &|_| 1);
+        let mut run = BatchRun::new(&plan, BatchTime(1000), 2);
+        ready(&mut run, &plan, Some(1));
         assert_eq!(run.failed(task(0, 0), Retry::Never), Verdict::GiveUp);
     }
 }

@@ -181,6 +181,8 @@ fn check_operator(
         input: check_schema(&found.name, "input", found.input)?,
         output: check_schema(&found.name, "output", found.output)?,
         parameters,
+        keys: StreamSchema::default(),
+        state: None,
         name: found.name,
     };
     check_kind(&operator, missing_folds)?;

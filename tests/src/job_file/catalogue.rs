@@ -80,6 +80,8 @@ fn operator(line: &str) -> OperatorDescription {
         input: schema(input),
         output: schema(output),
         parameters: if rest.contains("with mark") { vec![mark] } else { Vec::new() },
+        keys: StreamSchema::default(),
+        state: None,
     }
 }
 

@@ -13,7 +13,8 @@ use tidemill::model::operator::Operator;
 use tidemill::model::pipeline::{NativeOperator, Operation, OperatorRef, StepDeclaration};
 use tidemill::model::schema::{Column, StreamSchema};
 use tidemill::model::stage::{
-    Attach, Gather, JobPlan, OperatorCall, Partitioner, PlannedStep, StageInput, StageOutput,
+    Attach, Gather, JobPlan, KeyedInput, OperatorCall, Partitioner, PlannedStep, StageInput,
+    StageOutput,
 };
 use tidemill::plan::{PlanDefaults, plan};
 
@@ -76,7 +77,9 @@ fn shuffles_say_by_what_and_what_is_combined() {
     assert!(matches!(count.call, OperatorCall::CountRows));
     // The rows that are counted have no columns.
     assert_eq!(plan.stages[2].output_schema(), &StreamSchema::default());
-    let StageInput::Shuffle { gather: Gather::Group { keys: 1 }, .. } = plan.stages[2].input else {
+    let StageInput::Keyed(KeyedInput { gather: Gather::Group { keys: 1 }, .. }) =
+        plan.stages[2].input
+    else {
         panic!("{:?}", plan.stages[2].input)
     };
 }
@@ -118,6 +121,8 @@ fn closure_is_checked_as_a_guest_is() {
             input: columns(data_type.clone()),
             output: columns(data_type),
             parameters: Vec::new(),
+            keys: StreamSchema::default(),
+            state: None,
         };
         OperatorRef::Native(NativeOperator { description, operator: Arc::new(Twice) })
     };
@@ -175,14 +180,27 @@ fn check_plan(plan: &JobPlan) {
         assert_eq!(stage.id.0, index);
         match &stage.input {
             StageInput::Source(_) => {}
-            StageInput::Shuffle { from, partitions, .. } => {
-                assert!(from.0 < index);
-                readers[from.0] += 1;
-                let StageOutput::Shuffle { partitions: written, .. } = &plan.stages[from.0].output
-                else {
-                    panic!("stage {index} reads a dataset as a shuffle")
-                };
-                assert_eq!(partitions, written);
+            StageInput::Keyed(keyed) => {
+                for read in &keyed.reads {
+                    assert!(read.from.0 < index);
+                    let parent = &plan.stages[read.from.0];
+                    let written = match (&parent.output, &parent.input) {
+                        (StageOutput::Shuffle { partitions, .. }, _) => {
+                            readers[read.from.0] += 1;
+                            partitions
+                        }
+                        (StageOutput::Dataset, StageInput::Keyed(parent)) => &parent.partitions,
+                        _ => panic!("stage {index} reads by key what is not kept by key"),
+                    };
+                    assert_eq!(keyed.partitions, *written);
+                    assert!(parent.slide <= stage.slide, "windows are made of batches");
+                }
+            }
+            StageInput::Window { from, length } => {
+                let parent = &plan.stages[from.0];
+                assert!(from.0 < index && parent.remember >= *length);
+                assert!(matches!(parent.output, StageOutput::Dataset));
+                assert_eq!(parent.output_schema(), &stage.input_schema);
             }
             StageInput::Datasets(parents) => {
                 assert!(!parents.is_empty());

@@ -32,6 +32,8 @@ fn of_operator(found: &sdk::OperatorDescription) -> Result<OperatorDescription, 
         input: schema(&found.name, &found.input)?,
         output: schema(&found.name, &found.output)?,
         parameters: found.parameters.iter().map(parameter).collect(),
+        keys: StreamSchema::default(),
+        state: None,
     })
 }
 

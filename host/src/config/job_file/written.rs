@@ -182,6 +182,18 @@ pub(super) struct StepText {
     pub(super) key_by: Option<At<OrWith<Vec<String>>>>,
     /// Keeps these columns, in this order.
     pub(super) select: Option<At<OrWith<Vec<String>>>>,
+    /// The rows of all batches of a window.
+    pub(super) window: Option<At<WindowText>>,
+    /// Folds all rows of a window to one.
+    pub(super) reduce_by_window: Option<At<FoldWindowText>>,
+    /// The number of rows of a window.
+    pub(super) count_by_window: Option<At<WindowText>>,
+    /// How often each row occurs in a window.
+    pub(super) count_by_value_and_window: Option<At<WindowText>>,
+    /// Folds the values that each key has in a window.
+    pub(super) reduce_by_key_and_window: Option<At<FoldWindowText>>,
+    /// Gathers the values that each key has in a window into lists.
+    pub(super) group_by_key_and_window: Option<At<WindowText>>,
     /// A name of the step's own, for messages.
     pub(super) name: Option<At<String>>,
     /// Parameters of the operator.
@@ -197,8 +209,37 @@ pub(super) struct StepText {
     pub(super) partitions: Option<At<Whole>>,
 }
 
+/// A window: `{ length = "60s", slide = "10s" }`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WindowText {
+    /// How far it reaches back: a multiple of the time between batches before it.
+    pub(super) length: At<HumanDuration>,
+    /// Time between windows, such a multiple too. Default: one window each batch.
+    pub(super) slide: Option<At<HumanDuration>>,
+}
+
+/// A fold over a window.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FoldWindowText {
+    /// The operator, or "sum", "count", "min" or "max".
+    pub(super) with: At<String>,
+    /// How far the window reaches back: a multiple of the time between batches before it.
+    pub(super) length: At<HumanDuration>,
+    /// Time between windows, such a multiple too. Default: one window each batch.
+    pub(super) slide: Option<At<HumanDuration>>,
+    /// The operator that takes out again what was folded in: then a window is made of the one
+    /// before, at a cost that does not grow with its length. "sum" and "count" of whole numbers
+    /// and decimals bring their own.
+    pub(super) inverse: Option<At<String>>,
+    /// Keeps results or hides them. Without it, a key whose values have all left stays, as
+    /// `inverse` leaves it.
+    pub(super) filter: Option<At<String>>,
+}
+
 /// The operation keys of a step, in the order of the reference.
-pub(super) const OPERATIONS: [&str; 15] = [
+pub(super) const OPERATIONS: [&str; 21] = [
     "map",
     "flat_map",
     "filter",
@@ -214,11 +255,17 @@ pub(super) const OPERATIONS: [&str; 15] = [
     "repartition",
     "key_by",
     "select",
+    "window",
+    "reduce_by_window",
+    "count_by_window",
+    "count_by_value_and_window",
+    "reduce_by_key_and_window",
+    "group_by_key_and_window",
 ];
 
 impl StepText {
     /// Where each operation key's value is written, in the order of [`OPERATIONS`].
-    pub(super) fn operation_spans(&self) -> [Option<Range<usize>>; 15] {
+    pub(super) fn operation_spans(&self) -> [Option<Range<usize>>; 21] {
         fn span<T>(at: &Option<At<T>>) -> Option<Range<usize>> {
             at.as_ref().map(|at| at.span.clone())
         }
@@ -238,6 +285,12 @@ impl StepText {
             span(&self.repartition),
             span(&self.key_by),
             span(&self.select),
+            span(&self.window),
+            span(&self.reduce_by_window),
+            span(&self.count_by_window),
+            span(&self.count_by_value_and_window),
+            span(&self.reduce_by_key_and_window),
+            span(&self.group_by_key_and_window),
         ]
     }
 }

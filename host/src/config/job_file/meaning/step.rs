@@ -4,12 +4,15 @@
 //! operator: plugins are not there yet.
 
 use super::Meaning;
+use crate::config::job_file::quantity::HumanDuration;
 use crate::config::job_file::value::{At, OrWith, Whole};
 use crate::config::job_file::written::{OPERATIONS, StepText};
 use crate::limits::PARTITIONS_MAX;
 use crate::model::description::OperatorKind;
 use crate::model::finding::{Item, Part, list_words, nearest};
-use crate::model::pipeline::{BuiltInFold, Operation, OperatorRef, StepDeclaration};
+use crate::model::pipeline::{
+    BuiltInFold, FoldByWindow, Operation, OperatorRef, StepDeclaration, WindowSpan,
+};
 
 impl Meaning<'_> {
     pub(super) fn step(
@@ -86,14 +89,21 @@ impl Meaning<'_> {
         ];
         for (at, kind) in rows {
             if let Some(at) = at {
-                return Some(Operation::Apply(kind, self.operator(at, kind.step_word(), false)?));
+                return Some(Operation::Apply(
+                    kind,
+                    self.operator(&plain(at), kind.step_word(), false)?,
+                ));
             }
         }
         if let Some(at) = &step.reduce_by_key {
-            return Some(Operation::ReduceByKey(self.operator(at, "reduce_by_key", true)?));
+            return Some(Operation::ReduceByKey(self.operator(
+                &plain(at),
+                "reduce_by_key",
+                true,
+            )?));
         }
         if let Some(at) = &step.reduce {
-            return Some(Operation::Reduce(self.operator(at, "reduce", true)?));
+            return Some(Operation::Reduce(self.operator(&plain(at), "reduce", true)?));
         }
         for (at, operation) in [
             (&step.group_by_key, Operation::GroupByKey),
@@ -118,6 +128,38 @@ impl Meaning<'_> {
                 return Some(operation(at.value.0.clone()));
             }
         }
+        self.windowed(step)
+    }
+
+    fn windowed(&mut self, step: &StepText) -> Option<Operation> {
+        for (at, operation) in [
+            (&step.window, Operation::Window as fn(WindowSpan) -> Operation),
+            (&step.count_by_window, Operation::CountByWindow),
+            (&step.count_by_value_and_window, Operation::CountByValueAndWindow),
+            (&step.group_by_key_and_window, Operation::GroupByKeyAndWindow),
+        ] {
+            if let Some(at) = at {
+                return Some(operation(window_span(&at.value.length, at.value.slide.as_ref())));
+            }
+        }
+        let folds = [
+            (&step.reduce_by_window, "reduce_by_window", false),
+            (&step.reduce_by_key_and_window, "reduce_by_key_and_window", true),
+        ];
+        for (at, word, by_key) in folds {
+            let Some(at) = at else { continue };
+            let written = &at.value;
+            let fold = self.operator(&written.with, word, true)?;
+            let named = |this: &mut Self, at: &Option<At<String>>| match at {
+                None => Some(None),
+                Some(at) => this.operator(at, word, false).map(Some),
+            };
+            let inverse = named(self, &written.inverse)?;
+            let filter = named(self, &written.filter)?;
+            let window = window_span(&written.length, written.slide.as_ref());
+            let fold = FoldByWindow { by_key, fold, inverse, filter, window };
+            return Some(Operation::FoldByWindow(fold));
+        }
         None
     }
 
@@ -131,13 +173,8 @@ impl Meaning<'_> {
     }
 
     /// An operator as `plugin.operator`, or the word of a built-in fold.
-    fn operator(
-        &mut self,
-        at: &At<OrWith<String>>,
-        step: &str,
-        folds: bool,
-    ) -> Option<OperatorRef> {
-        let written = at.value.0.as_str();
+    fn operator(&mut self, at: &At<String>, step: &str, folds: bool) -> Option<OperatorRef> {
+        let written = at.value.as_str();
         if let Some((plugin, operator)) = written.split_once('.')
             && !plugin.is_empty()
             && !operator.is_empty()
@@ -164,4 +201,13 @@ impl Meaning<'_> {
         self.complain(&at.span, message);
         None
     }
+}
+
+/// What stands in short form or behind `with`.
+fn plain(at: &At<OrWith<String>>) -> At<String> {
+    At { value: at.value.0.clone(), span: at.span.clone() }
+}
+
+fn window_span(length: &At<HumanDuration>, slide: Option<&At<HumanDuration>>) -> WindowSpan {
+    WindowSpan { length: length.value.0, slide: slide.map(|slide| slide.value.0) }
 }

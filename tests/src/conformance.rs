@@ -1,0 +1,7 @@
+//! Spark Streaming's own cases, run on Tidemill.
+//!
+//! Takes `conformance/cases.jsonl`. Gives nothing but passed or failed. Never changes a case.
+
+mod rig;
+mod stateless;
+mod windows;

@@ -1,0 +1,63 @@
+//! Cases of what is done within a batch.
+//!
+//! Takes the cases `B..`. Gives nothing but passed or failed. Never runs one in real time.
+
+use tidemill::api::dstream::DStream;
+use tidemill::api::native;
+use tidemill::model::pipeline::{BuiltInFold, NativeOperator};
+
+use super::rig::Case;
+
+fn one_each() -> NativeOperator {
+    let pair = native::map::<&'static str, (&'static str, i64), _>("pair", |word, _| (word, 1));
+    pair.expect("types of streams").with_keys(1)
+}
+
+fn plus(more: i64) -> NativeOperator {
+    native::map::<i64, i64, _>("plus", move |value, _| value + more).expect("types of streams")
+}
+
+fn value_plus(more: i64) -> NativeOperator {
+    native::map_values::<i64, i64, _>("plus", move |value, _| value + more)
+        .expect("types of streams")
+}
+
+#[test]
+fn rows_are_mapped_and_kept_row_by_row() {
+    let text = native::map::<i64, String, _>("text", |value, _| value.to_string());
+    let text = text.expect("types of streams");
+    Case::named("B01").holds(|input| input[0].map(text));
+    let twice = native::flat_map::<i64, i64, _>("twice", |value, emit| {
+        emit.push(value);
+        emit.push(2 * value);
+    });
+    let twice = twice.expect("types of streams");
+    Case::named("B02").holds(|input| input[0].flat_map(twice));
+    let even = native::filter::<i64, _>("even", |value| value % 2 == 0).expect("types of streams");
+    Case::named("B03").holds(|input| input[0].filter(even));
+}
+
+#[test]
+fn keys_are_grouped_and_folded() {
+    Case::named("B08").holds(|input| input[0].map(one_each()).group_by_key());
+    let counted = |input: &[DStream]| input[0].map(one_each()).reduce_by_key(BuiltInFold::Sum);
+    Case::named("B09").holds(counted);
+    Case::named("B13").holds(|input| counted(input).map_values(value_plus(10)));
+    Case::named("B10").holds(|input| input[0].reduce(BuiltInFold::Sum));
+}
+
+#[test]
+fn an_empty_batch_counts_nought() {
+    Case::named("B11").holds(|input| input[0].count());
+}
+
+#[test]
+fn unions_keep_the_order_of_their_parents_and_need_each_of_them() {
+    Case::named("B15").holds(|input| input[0].union(&input[0].map(plus(4))));
+    Case::named("B29").holds(|input| input[0].union(&input[1]));
+    let (batch, message) = Case::named("B16")
+        .failure(|input| input[0].union(&input[0].map(plus(4))))
+        .expect("the last batch has no dataset");
+    assert_eq!(batch, 4);
+    assert!(message.contains("has none in this batch"), "{message}");
+}
