@@ -6,16 +6,13 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
-use super::history::History;
+use super::history::{DatasetPartition, History};
 use crate::exec::attempt::TaskOutput;
 use crate::exec::executor::TaskInput;
 use crate::model::id::StageId;
 use crate::model::stage::{JobPlan, Read, Span, Stage, StageInput, StageOutput};
 use crate::model::time::BatchTime;
 use crate::shuffle::map_output::MapOutputs;
-
-/// A partition of a dataset; several stages and sinks may read it.
-pub type DatasetPartition = Arc<Vec<RecordBatch>>;
 
 /// The outputs of a batch's stages.
 #[derive(Debug)]

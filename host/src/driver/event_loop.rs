@@ -291,7 +291,7 @@ impl EventLoop {
         let Some(mut batch) = self.running.remove(&run) else { return };
         let time = batch.batch.time;
         if self.remembers && batch.failure.is_none() {
-            self.history.keep(&self.parts.plan, &batch);
+            self.history.keep(&self.parts.plan, time, |stage| batch.dataset(stage));
         }
         for block in self.tracker.finished(time) {
             self.parts.blocks.remove(block.id);

@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
-use super::batch_data::DatasetPartition;
-use super::running_batch::RunningBatch;
 use crate::model::id::StageId;
 use crate::model::stage::JobPlan;
 use crate::model::time::BatchTime;
+
+/// A partition of a dataset; several stages, sinks and later batches may read it.
+pub type DatasetPartition = Arc<Vec<RecordBatch>>;
 
 /// The datasets that are remembered, by stage and time.
 #[derive(Debug)]
@@ -33,13 +35,17 @@ impl History {
 
     /// Keeps what later batches may read of a batch that has succeeded, and lets go of what none
     /// will.
-    pub fn keep(&mut self, plan: &JobPlan, batch: &RunningBatch) {
-        let time = batch.batch.time;
+    pub fn keep<'a>(
+        &mut self,
+        plan: &JobPlan,
+        time: BatchTime,
+        dataset_of: impl Fn(StageId) -> Option<&'a [DatasetPartition]>,
+    ) {
         for (stage, kept) in plan.stages.iter().zip(&mut self.stages) {
             if stage.remember.is_zero() {
                 continue;
             }
-            if let Some(partitions) = batch.dataset(stage.id) {
+            if let Some(partitions) = dataset_of(stage.id) {
                 kept.insert(time, partitions.to_vec());
             }
             let forgotten = time.before(stage.remember);

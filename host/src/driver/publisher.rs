@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 use arrow_array::RecordBatch;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::batch_data::DatasetPartition;
 use super::event::Event;
+use super::history::DatasetPartition;
 use super::status_board::StatusBoard;
 use crate::model::pipeline::OnFailure;
 use crate::model::status::JobEvent;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::batch_data::{BatchData, DatasetPartition};
-use super::history::History;
+use super::batch_data::BatchData;
+use super::history::{DatasetPartition, History};
 use crate::exec::refused::Refused;
 use crate::model::block::BlockInfo;
 use crate::model::id::{SourceId, StageId};

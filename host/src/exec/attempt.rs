@@ -85,7 +85,9 @@ fn gather(
         BoundGather::Append | BoundGather::Slide(_) => Ok(input),
         BoundGather::Fold(fold) => Ok(match fold.merge_slices(scope, &input)? {
             Some(folded) => cut(folded),
-            None if scope.facts.partition == 0 => fold.empty_row()?.into_iter().collect(),
+            None if scope.facts.partition == 0 => {
+                fold.empty_row(&fold.schema)?.into_iter().collect()
+            }
             None => Vec::new(),
         }),
         BoundGather::Group { keys } => match input.first() {

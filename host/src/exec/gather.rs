@@ -60,21 +60,21 @@ impl BoundFold {
         }
     }
 
-    /// The one row that stands for no rows at all, where the fold has one.
+    /// The one row that stands for no rows at all, where the fold has one: zeros in each column of
+    /// the schema.
     ///
     /// # Errors
     /// When the planned row is not one of counts, which planning excludes.
-    pub fn empty_row(&self) -> Result<Option<RecordBatch>, TaskError> {
+    pub fn empty_row(&self, schema: &SchemaRef) -> Result<Option<RecordBatch>, TaskError> {
         if !self.zero_when_empty {
             return Ok(None);
         }
-        let zeros: Vec<ArrayRef> = self
-            .schema
+        let zeros: Vec<ArrayRef> = schema
             .fields()
             .iter()
             .map(|_| Arc::new(Int64Array::from(vec![0])) as ArrayRef)
             .collect();
-        Ok(Some(batch(&self.schema, zeros, 1)?))
+        Ok(Some(batch(schema, zeros, 1)?))
     }
 }
 

@@ -8,8 +8,8 @@ use arrow_array::RecordBatch;
 use serde_json::{Value, json};
 
 use crate::limits::{BAD_ROW_TEXT_BYTES_MAX, REJECTED_LINES_BYTES_MAX};
-use crate::model::operator::Rejection;
 use crate::model::rejected::Rejected;
+use crate::model::rejected::Rejection;
 use crate::model::time::BatchTime;
 use crate::sink::json_lines::json_lines;
 

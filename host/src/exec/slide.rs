@@ -3,12 +3,13 @@
 //! Takes the result of the window before, and partial results that left and came. Gives the result
 //! of this window, with the number of batches in which each key occurs. Never reads the rest.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array};
+use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 use arrow_select::interleave::interleave;
@@ -29,7 +30,8 @@ impl BoundSlide {
         input: Vec<Vec<RecordBatch>>,
     ) -> Result<Option<RecordBatch>, TaskError> {
         let Ok([before, left, come]) = <[Vec<RecordBatch>; 3]>::try_from(input) else {
-            return Err(TaskError::Panic("a sliding window reads three runs".to_owned()));
+            let message = "a sliding window reads three runs".to_owned();
+            return Err(ArrowError::ComputeError(message).into());
         };
         let before = concat_batches(&self.schema, &before)?;
         let before = match self.folded(scope, &left)? {
@@ -38,7 +40,8 @@ impl BoundSlide {
         };
         let come = concat_batches(&self.fold.schema, &come)?;
         if before.num_rows() + come.num_rows() == 0 {
-            return Ok(None);
+            let first = scope.facts.partition == 0;
+            return if first { self.fold.empty_row(&self.schema) } else { Ok(None) };
         }
         self.with(scope, &before, &come).map(Some)
     }
@@ -72,14 +75,14 @@ impl BoundSlide {
         let leaving = &groups.group_of_row[before.num_rows()..];
         if let Some(stranger) = leaving.iter().find(|group| **group >= known) {
             let message = format!("key {stranger} left a window in which it never was");
-            return Err(TaskError::Panic(message));
+            return Err(ArrowError::ComputeError(message).into());
         }
         let values: Vec<usize> = (keys..self.fold.schema.fields().len()).collect();
         let rows = UInt32Array::from(leaving.to_vec());
         let minuend = arrow_select::take::take_record_batch(&before.project(&values)?, &rows)?;
         let remaining = self.inverse.merge(scope, &minuend, &left.project(&values)?)?;
 
-        let place_of: HashMap<u32, usize> = leaving.iter().copied().zip(0..).collect();
+        let place_of: BTreeMap<u32, usize> = leaving.iter().copied().zip(0..).collect();
         let from: Vec<(usize, usize)> = (0..known)
             .map(|row| place_of.get(&row).map_or((0, row as usize), |place| (1, *place)))
             .collect();

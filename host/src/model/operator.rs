@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
+use super::rejected::Rejection;
 use super::stateful::{StatefulAnswer, StatefulCall};
 use super::time::BatchTime;
 use crate::error::{Classify, Domain, Retry};
@@ -72,19 +73,6 @@ pub enum AppliedRows {
     Batch(RecordBatch),
     /// The input rows kept, rising.
     Selection(Vec<u32>),
-}
-
-/// One bad row of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    /// Its index in the call's input.
-    pub row: u32,
-    /// The operator that refused it.
-    pub operator: String,
-    /// Why, in a word of the author's.
-    pub code: String,
-    /// Why, in a sentence.
-    pub message: String,
 }
 
 /// What a row operator gives back for one slice.

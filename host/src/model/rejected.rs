@@ -7,6 +7,19 @@ use std::fmt;
 
 use crate::limits::LISTED_WORDS_MAX;
 
+/// One bad row of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Its index in the call's input.
+    pub row: u32,
+    /// The operator that refused it.
+    pub operator: String,
+    /// Why, in a word of the author's.
+    pub code: String,
+    /// Why, in a sentence.
+    pub message: String,
+}
+
 /// Rows that operators refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rejected {

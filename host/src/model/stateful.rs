@@ -5,7 +5,7 @@
 
 use arrow_array::RecordBatch;
 
-use super::operator::Rejection;
+use super::rejected::Rejection;
 use super::schema::StreamSchema;
 
 /// What a stateful operator says of its state.

@@ -10,9 +10,8 @@ use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::take::take_record_batch;
 
 use crate::error::Domain;
-use crate::model::operator::{
-    Applied, AppliedRows, OperatorError, Rejection, SharedOperator, TaskScope,
-};
+use crate::model::operator::{Applied, AppliedRows, OperatorError, SharedOperator, TaskScope};
+use crate::model::rejected::Rejection;
 use crate::model::stage::Attach;
 
 /// A planned step with its operator bound for a batch.

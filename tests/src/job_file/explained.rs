@@ -422,3 +422,9 @@ fn union_appends_partitions_in_order() {
         -> sink console: print, 10 rows
     ");
 }
+
+#[test]
+fn windows_keep_what_they_read_and_come_every_slide() {
+    let fold = r#"{ key_by = ["k"] }, { reduce_by_key_and_window = { with = "sum", length = "60s", slide = "10s" } }"#;
+    assert_snapshot!(steps("{ k = \"utf8\", n = \"int64\" }", fold), @"");
+}

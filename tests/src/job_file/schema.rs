@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use tidemill::config::json_schema;
 
-const EXAMPLES: [&str; 2] = [
+const EXAMPLES: [&str; 3] = [
     include_str!("../../job_files/word_count.toml"),
     include_str!("../../job_files/everything.toml"),
+    include_str!("../../job_files/windows.toml"),
 ];
 
 /// Says what of a value the schema does not allow, by the rules that the schema uses.

@@ -9,7 +9,8 @@ use super::error::ExchangeError;
 use super::shape::{AnswerLimits, BatchShape, RawBatch};
 use crate::limits;
 use crate::model::description::OperatorKind;
-use crate::model::operator::{Applied, AppliedRows, Rejection};
+use crate::model::operator::{Applied, AppliedRows};
+use crate::model::rejected::Rejection;
 use crate::model::text::escape;
 
 /// One rejected row as it came over the border; nothing of it is checked.

@@ -81,7 +81,8 @@ window = "1s""#,
         "11:31: unknown key `persist` (allowed are `map`, `flat_map`, `filter`, \
          `map_partitions`, `map_values`, `flat_map_values`, `reduce_by_key`, `reduce`, \
          `group_by_key`, `count`, `count_by_value`, `union`, `repartition`, `key_by`, \
-         `select`, `name`, `params`, `as`, `columns`, `append`, `partitions`)",
+         `select`, `window`, `reduce_by_window`, `count_by_window`, `count_by_value_and_window`, \
+         `reduce_by_key_and_window`, `group_by_key_and_window`, `name`, `params`, `as` and 3 more)",
     );
     check(
         SPLIT,

@@ -90,7 +90,8 @@ fn step_has_exactly_one_operation() {
         "11:3: stream `counts`, step 1 has no operation, allowed are `map`, `flat_map`, \
          `filter`, `map_partitions`, `map_values`, `flat_map_values`, `reduce_by_key`, \
          `reduce`, `group_by_key`, `count`, `count_by_value`, `union`, `repartition`, \
-         `key_by`, `select`",
+         `key_by`, `select`, `window`, `reduce_by_window`, `count_by_window`, \
+         `count_by_value_and_window`, `reduce_by_key_and_window`, `group_by_key_and_window`",
     );
     check(
         STEP,
@@ -98,7 +99,8 @@ fn step_has_exactly_one_operation() {
         "11:3: stream `counts`, step 1 has no operation, allowed are `map`, `flat_map`, \
          `filter`, `map_partitions`, `map_values`, `flat_map_values`, `reduce_by_key`, \
          `reduce`, `group_by_key`, `count`, `count_by_value`, `union`, `repartition`, \
-         `key_by`, `select`",
+         `key_by`, `select`, `window`, `reduce_by_window`, `count_by_window`, \
+         `count_by_value_and_window`, `reduce_by_key_and_window`, `group_by_key_and_window`",
     );
     check_after(
         SPLIT,
