@@ -112,21 +112,31 @@ impl JobSources {
         board.tell(&JobEvent::Source { source: self.name(source).to_owned(), message, warning });
     }
 
-    /// The files that a batch reads.
-    pub fn select_files(&mut self, time: BatchTime, board: &StatusBoard) -> BatchInputs {
-        let mut inputs = BatchInputs::new();
+    /// Looks for files that are new at that time; the next batch is given them.
+    pub fn look_for_files(&mut self, time: BatchTime, board: &StatusBoard) {
         for (&id, (source, _)) in &mut self.files {
-            let selection = source.select(time);
-            if let Some(message) = selection.warning {
+            if let Some(message) = source.look(time) {
                 let source = self.declared[id.0 as usize].name.clone();
                 board.tell(&JobEvent::Source { source, message, warning: true });
             }
-            if selection.ended {
+        }
+    }
+
+    /// The files that the next batch reads.
+    pub fn take_files(&mut self) -> BatchInputs {
+        let mut inputs = BatchInputs::new();
+        for (&id, (source, _)) in &mut self.files {
+            inputs.insert(id, source.take());
+            if source.has_ended() {
                 self.ended.insert(id);
             }
-            inputs.insert(id, selection.ranges);
         }
         inputs
+    }
+
+    /// Whether files wait for a batch.
+    pub fn has_more_files(&self) -> bool {
+        self.files.values().any(|(source, _)| source.has_more())
     }
 
     /// What gives a task the rows of a partition, on the executor's thread.

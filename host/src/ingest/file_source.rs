@@ -1,7 +1,7 @@
 //! Ingest: the source that reads files of a folder; a batch is given ranges of them.
 //!
-//! Takes a folder, or a pattern of folders, and batch times. Gives the ranges of each batch. Never
-//! reads a file: that is a task's work.
+//! Takes a folder, or a pattern of folders, and batch times. Gives the ranges of each batch: what
+//! was found waits for the next one. Never reads a file: that is a task's work.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -18,20 +18,6 @@ use crate::model::stage::PartitionInput;
 use crate::model::time::BatchTime;
 use crate::sys::storage::{FileFacts, Storage, StorageError, absolute};
 
-/// What a batch reads of a source of files.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
-    /// Its partitions, in the order of names.
-    pub ranges: Vec<PartitionInput>,
-    /// Files that are new in this batch.
-    pub files: Vec<PathBuf>,
-    /// Something a person should know: a folder that cannot be listed gives an empty batch, and
-    /// its files are found by a later one; files that came are too old to be read.
-    pub warning: Option<String>,
-    /// Whether nothing comes after this batch.
-    pub ended: bool,
-}
-
 /// The files of one source.
 #[derive(Debug)]
 pub struct FileSource {
@@ -40,9 +26,8 @@ pub struct FileSource {
     storage: Arc<dyn Storage>,
     /// What is new; a bounded source has none: it reads what is there when it starts.
     rules: Option<FileRules>,
-    /// Ranges that were too many for their batch.
+    /// Ranges that no batch has been given yet.
     left: VecDeque<PartitionInput>,
-    started_files: Vec<PathBuf>,
     opening: Option<ReceiverEvent>,
     late_lines: usize,
 }
@@ -76,7 +61,6 @@ impl FileSource {
             storage,
             rules: (!bounded).then(|| FileRules::new(interval, now_ms)),
             left: VecDeque::new(),
-            started_files: Vec::new(),
             opening: None,
             late_lines: 0,
         };
@@ -104,11 +88,8 @@ impl FileSource {
         };
         self.opening = told.map(|(message, warning)| ReceiverEvent::Told { message, warning });
         if self.rules.is_none() {
-            let files = found.files.into_iter().filter(|file| is_visible(&file.path));
-            for file in files {
-                self.cut(&file);
-                self.started_files.push(file.path);
-            }
+            let files = found.files.iter().filter(|file| is_visible(&file.path));
+            files.for_each(|file| self.cut(file));
         }
     }
 
@@ -117,26 +98,37 @@ impl FileSource {
         self.opening.take()
     }
 
-    /// What the batch reads. It is asked once for each batch, in the order of time.
-    pub fn select(&mut self, time: BatchTime) -> Selection {
-        let mut selection = Selection::default();
-        match &mut self.rules {
-            None => selection.files = std::mem::take(&mut self.started_files),
-            Some(rules) => match list(&*self.storage, &self.folder) {
-                Ok(found) => {
-                    let late = rules.late(time, &found.files);
-                    let new = rules.select(time, found.files);
-                    selection.warning = self.late(&late);
-                    new.iter().for_each(|file| self.cut(file));
-                    selection.files = new.into_iter().map(|file| file.path).collect();
-                }
-                Err(error) => selection.warning = Some(error.to_string()),
-            },
+    /// Looks for files that are new at that time, and keeps their ranges for the next batch. It is
+    /// asked at every tick, in the order of time: a file that is not looked for grows too old.
+    /// Gives what a person should know: a folder that cannot be listed has no new files until it
+    /// can be; files that came are too old to be read.
+    pub fn look(&mut self, time: BatchTime) -> Option<String> {
+        let rules = self.rules.as_mut()?;
+        match list(&*self.storage, &self.folder) {
+            Ok(found) => {
+                let late = rules.late(time, &found.files);
+                let new = rules.select(time, found.files);
+                new.iter().for_each(|file| self.cut(file));
+                self.late(&late)
+            }
+            Err(error) => Some(error.to_string()),
         }
+    }
+
+    /// What the next batch reads, in the order of names.
+    pub fn take(&mut self) -> Vec<PartitionInput> {
         let ranges = self.left.len().min(FILE_RANGES_PER_BATCH_MAX);
-        selection.ranges.extend(self.left.drain(..ranges));
-        selection.ended = self.rules.is_none() && self.left.is_empty();
-        selection
+        self.left.drain(..ranges).collect()
+    }
+
+    /// Whether files wait for a batch.
+    pub fn has_more(&self) -> bool {
+        !self.left.is_empty()
+    }
+
+    /// Whether nothing comes any more.
+    pub fn has_ended(&self) -> bool {
+        self.rules.is_none() && self.left.is_empty()
     }
 
     /// A line about files that came too old, as long as there were not too many such lines.
@@ -279,14 +271,20 @@ mod tests {
         source.map(|source| source.expect("it is a source of files"))
     }
 
-    fn ranges(selection: &Selection) -> Vec<String> {
+    /// What a batch of that time reads, and what is told of it.
+    fn select(source: &mut FileSource, time_ms: i64) -> (Vec<String>, Option<String>) {
+        let told = source.look(BatchTime(time_ms));
+        (ranges(&source.take()), told)
+    }
+
+    fn ranges(taken: &[PartitionInput]) -> Vec<String> {
         let range = |input: &PartitionInput| match input {
             PartitionInput::FileRange { path, start, end, .. } => {
                 format!("{} {start}..{end}", path.display())
             }
             PartitionInput::Block(_) => unreachable!("files are read in ranges"),
         };
-        selection.ranges.iter().map(range).collect()
+        taken.iter().map(range).collect()
     }
 
     #[test]
@@ -298,14 +296,13 @@ mod tests {
         storage.put("/in/empty", b"");
         let mut source = open(&storage, "/in", true).expect("the folder is there");
         storage.put("/in/later", b"x\n");
-        let selection = source.select(BatchTime(2_000));
         let whole = BLOCK_BYTES_MAX;
         let expected =
             ["/in/a 0..2", &format!("/in/b 0..{whole}"), &format!("/in/b {whole}..{}", whole + 1)];
-        assert_eq!(ranges(&selection), expected);
-        assert!(selection.ended);
-        let selection = source.select(BatchTime(3_000));
-        assert_eq!((selection.ranges.len(), selection.files.len(), selection.ended), (0, 0, true));
+        assert!(!source.has_ended());
+        assert_eq!(select(&mut source, 2_000).0, expected);
+        assert!(source.has_ended());
+        assert_eq!(select(&mut source, 3_000), (Vec::new(), None));
     }
 
     #[test]
@@ -315,9 +312,25 @@ mod tests {
         let mut source = open(&storage, "/in", false).expect("the folder is there");
         storage.set_now_ms(1_500);
         storage.put("/in/new", b"x\n");
-        assert_eq!(ranges(&source.select(BatchTime(2_000))), ["/in/new 0..2"]);
-        let selection = source.select(BatchTime(3_000));
-        assert_eq!((selection.ranges.len(), selection.ended), (0, false));
+        assert_eq!(select(&mut source, 2_000).0, ["/in/new 0..2"]);
+        assert_eq!(select(&mut source, 3_000), (Vec::new(), None));
+        assert!(!source.has_ended());
+    }
+
+    /// The story: while a slow job's queue was full nobody looked for files, and those that came
+    /// then had grown too old when it had room again.
+    #[test]
+    fn what_was_found_waits_for_its_batch_however_long() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/old", b"x\n");
+        let mut source = open(&storage, "/in", false).expect("the folder is there");
+        storage.set_now_ms(1_500);
+        storage.put("/in/new", b"x\n");
+        for tick in 2..500 {
+            assert_eq!(source.look(BatchTime(tick * 1_000)), None);
+        }
+        assert_eq!(ranges(&source.take()), ["/in/new 0..2"]);
+        assert_eq!(select(&mut source, 500_000), (Vec::new(), None), "and is read once");
     }
 
     #[test]
@@ -326,10 +339,10 @@ mod tests {
         let all = FILE_RANGES_PER_BATCH_MAX + 10;
         (0..all).for_each(|n| storage.put(format!("/in/{n}"), b"x\n"));
         let mut source = open(&storage, "/in", true).expect("the folder is there");
-        let first = source.select(BatchTime(2_000));
-        assert_eq!((first.ranges.len(), first.ended), (FILE_RANGES_PER_BATCH_MAX, false));
-        let second = source.select(BatchTime(3_000));
-        assert_eq!((second.ranges.len(), second.ended), (10, true));
+        assert_eq!((source.take().len(), source.has_more()), (FILE_RANGES_PER_BATCH_MAX, true));
+        assert!(!source.has_ended());
+        assert_eq!((source.take().len(), source.has_more()), (10, false));
+        assert!(source.has_ended());
     }
 
     #[test]
@@ -340,9 +353,9 @@ mod tests {
         storage.put("/in/old", b"x\n");
         let mut source = open(&storage, "/in", false).expect("the folder is there");
         storage.remove(Path::new("/in")).expect("it goes");
-        let selection = source.select(BatchTime(2_000));
-        assert_eq!(selection.warning.as_deref(), Some("cannot list `/in`: it does not exist"));
-        assert_eq!((selection.ranges.len(), selection.ended), (0, false));
+        let (ranges, told) = select(&mut source, 2_000);
+        assert_eq!(told.as_deref(), Some("cannot list `/in`: it does not exist"));
+        assert_eq!((ranges.len(), source.has_ended()), (0, false));
     }
 
     #[test]
@@ -353,7 +366,7 @@ mod tests {
         }
         let mut source = open(&storage, "/logs/a-?/i*", true).expect("folders are there");
         let expected = ["/logs/a-1/in/x 0..2", "/logs/a-2/in/y 0..2"];
-        assert_eq!(ranges(&source.select(BatchTime(2_000))), expected);
+        assert_eq!(select(&mut source, 2_000).0, expected);
     }
 
     /// The story: one folder without the rest of the pattern below it kept all others from being
@@ -364,7 +377,7 @@ mod tests {
         storage.put("/in/a/app/1", b"x\n");
         storage.put("/in/unrelated/else", b"x\n");
         let mut source = open(&storage, "/in/*/app", true).expect("there is one");
-        assert_eq!(source.select(BatchTime(0)).files, [PathBuf::from("/in/a/app/1")]);
+        assert_eq!(select(&mut source, 0).0, ["/in/a/app/1 0..2"]);
     }
 
     #[test]
@@ -404,7 +417,7 @@ mod tests {
         let mut lines = Vec::new();
         for batch in 2..40_i64 {
             storage.put(format!("/in/late-{batch}"), b"x\n");
-            lines.extend(watching.select(BatchTime(batch * 1_000)).warning);
+            lines.extend(select(&mut watching, batch * 1_000).1);
         }
         assert_eq!(lines.len(), FILE_LATE_LINES_MAX);
         assert!(lines[0].starts_with("`/in/late-2` came too old to be read: "), "{}", lines[0]);
