@@ -8,6 +8,7 @@ pub mod block_generator;
 pub mod connector;
 pub mod dead_letter;
 pub mod decoder;
+pub mod file_pattern;
 pub mod file_rules;
 pub mod file_source;
 pub mod format;

@@ -114,12 +114,11 @@ impl JobSources {
 
     /// Looks for files that are new at that time; the next batch is given them.
     pub fn look_for_files(&mut self, time: BatchTime, board: &StatusBoard) {
+        let mut told = Vec::new();
         for (&id, (source, _)) in &mut self.files {
-            if let Some(message) = source.look(time) {
-                let source = self.declared[id.0 as usize].name.clone();
-                board.tell(&JobEvent::Source { source, message, warning: true });
-            }
+            told.extend(source.look(time).into_iter().map(|event| (id, event)));
         }
+        told.iter().for_each(|(id, event)| self.heard(*id, event, board));
     }
 
     /// The files that the next batch reads.

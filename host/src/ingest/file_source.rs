@@ -4,11 +4,11 @@
 //! was found waits for the next one. Never reads a file: that is a task's work.
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::file_pattern::{Found, list, no_folder};
 use super::file_rules::{FileRules, is_visible};
 use super::{IngestError, ReceiverEvent};
 use crate::limits::{BLOCK_BYTES_MAX, FILE_LATE_LINES_MAX, FILE_RANGES_PER_BATCH_MAX};
@@ -16,7 +16,7 @@ use crate::model::id::SourceId;
 use crate::model::pipeline::{SourceConnector, SourceDeclaration};
 use crate::model::stage::PartitionInput;
 use crate::model::time::BatchTime;
-use crate::sys::storage::{FileFacts, Storage, StorageError, absolute};
+use crate::sys::storage::{FileFacts, Storage, absolute};
 
 /// The files of one source.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub struct FileSource {
     left: VecDeque<PartitionInput>,
     opening: Option<ReceiverEvent>,
     late_lines: usize,
+    /// Why the folder cannot be listed, as it was told last.
+    unlisted: Option<String>,
 }
 
 impl FileSource {
@@ -63,6 +65,7 @@ impl FileSource {
             left: VecDeque::new(),
             opening: None,
             late_lines: 0,
+            unlisted: None,
         };
         source.begin(found, now_ms);
         Ok(Some(source))
@@ -102,17 +105,33 @@ impl FileSource {
     /// asked at every tick, in the order of time: a file that is not looked for grows too old.
     /// Gives what a person should know: a folder that cannot be listed has no new files until it
     /// can be; files that came are too old to be read.
-    pub fn look(&mut self, time: BatchTime) -> Option<String> {
-        let rules = self.rules.as_mut()?;
+    pub fn look(&mut self, time: BatchTime) -> Vec<ReceiverEvent> {
+        let Some(rules) = &mut self.rules else { return Vec::new() };
         match list(&*self.storage, &self.folder) {
             Ok(found) => {
                 let late = rules.late(time, &found.files);
                 let new = rules.select(time, found.files);
                 new.iter().for_each(|file| self.cut(file));
-                self.late(&late)
+                self.listed().into_iter().chain(self.late(&late)).collect()
             }
-            Err(error) => Some(error.to_string()),
+            Err(error) => self.unlisted(error.to_string()).into_iter().collect(),
         }
+    }
+
+    /// A line about a folder that cannot be listed, where that is news.
+    fn unlisted(&mut self, message: String) -> Option<ReceiverEvent> {
+        if self.unlisted.as_ref() == Some(&message) {
+            return None;
+        }
+        self.unlisted = Some(message.clone());
+        Some(ReceiverEvent::Told { message, warning: true })
+    }
+
+    /// A line about a folder that can be listed again.
+    fn listed(&mut self) -> Option<ReceiverEvent> {
+        self.unlisted.take()?;
+        let message = format!("`{}` can be listed again", self.folder.display());
+        Some(ReceiverEvent::Told { message, warning: false })
     }
 
     /// What the next batch reads, in the order of names.
@@ -132,7 +151,7 @@ impl FileSource {
     }
 
     /// A line about files that came too old, as long as there were not too many such lines.
-    fn late(&mut self, late: &[PathBuf]) -> Option<String> {
+    fn late(&mut self, late: &[PathBuf]) -> Option<ReceiverEvent> {
         let (first, more) = late.split_first()?;
         if self.late_lines == FILE_LATE_LINES_MAX {
             return None;
@@ -144,11 +163,12 @@ impl FileSource {
         };
         let last = self.late_lines == FILE_LATE_LINES_MAX;
         let last = if last { "; of further such files nothing is said" } else { "" };
-        Some(format!(
+        let message = format!(
             "`{}`{more} came too old to be read: modified before the start, or long before they \
              were seen; `touch` has them read{last}",
             first.display()
-        ))
+        );
+        Some(ReceiverEvent::Told { message, warning: true })
     }
 
     /// Cuts a file into ranges, each as large as a block may be.
@@ -164,99 +184,10 @@ impl FileSource {
     }
 }
 
-/// The files of a folder, or of every folder that a pattern names.
-struct Found {
-    /// In the order of names.
-    files: Vec<FileFacts>,
-    folders: usize,
-}
-
-fn list(storage: &dyn Storage, pattern: &Path) -> Result<Found, StorageError> {
-    let mut folders = vec![PathBuf::new()];
-    for component in pattern.components() {
-        let name = component.as_os_str();
-        match name.to_str() {
-            Some(name) if matches!(component, Component::Normal(_)) && is_pattern(name) => {
-                folders = matching(storage, &folders, name)?;
-            }
-            _ => folders.iter_mut().for_each(|folder| folder.push(name)),
-        }
-    }
-    // A folder that a wildcard has found need not have the rest of the pattern below it.
-    let is_pattern = pattern.to_str().is_some_and(is_pattern);
-    let is_no_folder = |error: &StorageError| {
-        matches!(error.source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-    };
-    let mut found = Found { files: Vec::new(), folders: 0 };
-    for folder in &folders {
-        match storage.list(folder) {
-            Err(error) if is_pattern && is_no_folder(&error) => continue,
-            listed => found.files.append(&mut listed?.files),
-        }
-        found.folders += 1;
-    }
-    Ok(found)
-}
-
-/// What is wrong with a pattern that names nothing: most often it was to name files.
-fn no_folder(pattern: &Path) -> String {
-    let plain = |name: &Component<'_>| !name.as_os_str().to_str().is_some_and(is_pattern);
-    let above: PathBuf = pattern.components().take_while(plain).collect();
-    format!(
-        "no folder matches `{}`; `*` and `?` stand for folders, of which every file is read: name \
-         the folder `{}`",
-        pattern.display(),
-        above.display()
-    )
-}
-
-fn matching(
-    storage: &dyn Storage,
-    above: &[PathBuf],
-    pattern: &str,
-) -> Result<Vec<PathBuf>, StorageError> {
-    let mut matching = Vec::new();
-    for folder in above {
-        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        matching.extend(storage.list(here)?.folders.into_iter().filter(|folder| {
-            let name = folder.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| fits(name.as_bytes(), pattern.as_bytes()))
-        }));
-    }
-    Ok(matching)
-}
-
-fn is_pattern(name: &str) -> bool {
-    name.contains(['*', '?'])
-}
-
-/// Whether a name fits a pattern of letters, `?` for any one byte and `*` for any number of them.
-fn fits(name: &[u8], pattern: &[u8]) -> bool {
-    let (mut at, mut of) = (0, 0);
-    let mut star = None;
-    while at < name.len() {
-        match pattern.get(of) {
-            Some(b'*') => {
-                star = Some((at, of));
-                of += 1;
-            }
-            Some(byte) if *byte == b'?' || *byte == name[at] => {
-                at += 1;
-                of += 1;
-            }
-            _ => {
-                // The last star takes one byte more.
-                let Some((taken, place)) = star else { return false };
-                star = Some((taken + 1, place));
-                (at, of) = (taken + 1, place + 1);
-            }
-        }
-    }
-    pattern[of..].iter().all(|byte| *byte == b'*')
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::ingest::test_rig::lines_source;
     use crate::model::pipeline::OnBadRow;
@@ -272,8 +203,12 @@ mod tests {
     }
 
     /// What a batch of that time reads, and what is told of it.
-    fn select(source: &mut FileSource, time_ms: i64) -> (Vec<String>, Option<String>) {
-        let told = source.look(BatchTime(time_ms));
+    fn select(source: &mut FileSource, time_ms: i64) -> (Vec<String>, Vec<String>) {
+        let told = source.look(BatchTime(time_ms)).into_iter().map(|event| match event {
+            ReceiverEvent::Told { message, .. } => message,
+            other => unreachable!("{other:?}"),
+        });
+        let told = told.collect();
         (ranges(&source.take()), told)
     }
 
@@ -302,7 +237,7 @@ mod tests {
         assert!(!source.has_ended());
         assert_eq!(select(&mut source, 2_000).0, expected);
         assert!(source.has_ended());
-        assert_eq!(select(&mut source, 3_000), (Vec::new(), None));
+        assert_eq!(select(&mut source, 3_000), (Vec::new(), Vec::new()));
     }
 
     #[test]
@@ -313,7 +248,7 @@ mod tests {
         storage.set_now_ms(1_500);
         storage.put("/in/new", b"x\n");
         assert_eq!(select(&mut source, 2_000).0, ["/in/new 0..2"]);
-        assert_eq!(select(&mut source, 3_000), (Vec::new(), None));
+        assert_eq!(select(&mut source, 3_000), (Vec::new(), Vec::new()));
         assert!(!source.has_ended());
     }
 
@@ -327,10 +262,10 @@ mod tests {
         storage.set_now_ms(1_500);
         storage.put("/in/new", b"x\n");
         for tick in 2..500 {
-            assert_eq!(source.look(BatchTime(tick * 1_000)), None);
+            assert_eq!(source.look(BatchTime(tick * 1_000)), []);
         }
         assert_eq!(ranges(&source.take()), ["/in/new 0..2"]);
-        assert_eq!(select(&mut source, 500_000), (Vec::new(), None), "and is read once");
+        assert_eq!(select(&mut source, 500_000), (Vec::new(), Vec::new()), "and is read once");
     }
 
     #[test]
@@ -354,8 +289,18 @@ mod tests {
         let mut source = open(&storage, "/in", false).expect("the folder is there");
         storage.remove(Path::new("/in")).expect("it goes");
         let (ranges, told) = select(&mut source, 2_000);
-        assert_eq!(told.as_deref(), Some("cannot list `/in`: it does not exist"));
+        assert_eq!(told, ["cannot list `/in`: it does not exist"]);
         assert_eq!((ranges.len(), source.has_ended()), (0, false));
+        // A batch every few milliseconds told the same each time.
+        assert_eq!(select(&mut source, 3_000), (Vec::new(), Vec::new()));
+        storage.set_now_ms(3_500);
+        storage.put("/in/new", b"x\n");
+        let (ranges, told) = select(&mut source, 4_000);
+        assert_eq!((ranges[0].as_str(), ranges.len()), ("/in/new 0..2", 1));
+        assert_eq!(told, ["`/in` can be listed again"]);
+        assert_eq!(select(&mut source, 5_000), (Vec::new(), Vec::new()));
+        storage.remove(Path::new("/in")).expect("it goes");
+        assert_eq!(select(&mut source, 6_000).1.len(), 1, "it is told again");
     }
 
     #[test]
@@ -422,23 +367,5 @@ mod tests {
         assert_eq!(lines.len(), FILE_LATE_LINES_MAX);
         assert!(lines[0].starts_with("`/in/late-2` came too old to be read: "), "{}", lines[0]);
         assert!(lines.last().is_some_and(|line| line.ends_with("nothing is said")), "{lines:?}");
-    }
-
-    #[test]
-    fn stars_and_question_marks_fit_names() {
-        for (name, pattern, expected) in [
-            ("abc", "abc", true),
-            ("abc", "a*", true),
-            ("abc", "*c", true),
-            ("abc", "*b*", true),
-            ("abc", "a?c", true),
-            ("abc", "ab", false),
-            ("abc", "*b", false),
-            ("aab", "*ab", true),
-            ("", "*", true),
-            ("", "?", false),
-        ] {
-            assert_eq!(fits(name.as_bytes(), pattern.as_bytes()), expected, "{name} {pattern}");
-        }
     }
 }
