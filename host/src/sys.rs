@@ -6,5 +6,6 @@
 pub mod clock;
 pub mod cpu;
 pub mod entropy;
+pub mod line_file;
 pub mod storage;
 pub mod storage_memory;

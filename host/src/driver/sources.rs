@@ -156,24 +156,23 @@ impl JobSources {
                     }
                 })
             }
-            PartitionInput::FileRange { source, path, start, end } => {
-                let Some((_, reader)) = self.files.get(source) else {
+            PartitionInput::FileRange(range) => {
+                let Some((_, reader)) = self.files.get(&range.source) else {
                     unreachable!("only sources of files make ranges of files")
                 };
                 let (reader, events) = (Arc::clone(reader), self.events.clone());
-                let (source, path, start, end) = (*source, path.clone(), *start, *end);
+                let range = range.clone();
                 Box::new(move || {
-                    let rows =
-                        reader.read(&path, start, end).map_err(|error| TaskError::Input {
-                            input: path.display().to_string(),
-                            message: error.to_string(),
-                            domain: error.domain(),
-                            retry: error.retry(),
-                        })?;
+                    let rows = reader.read(&range).map_err(|error| TaskError::Input {
+                        input: range.path.display().to_string(),
+                        message: error.to_string(),
+                        domain: error.domain(),
+                        retry: error.retry(),
+                    })?;
                     if let Some(first) = rows.bad.first {
                         let event = ReceiverEvent::BadRows { count: rows.bad.count, first };
                         // A job that has ended hears nothing, and need not.
-                        let _sent = events.send(Event::Receiver(source, event));
+                        let _sent = events.send(Event::Receiver(range.source, event));
                     }
                     Ok(rows.slices)
                 })

@@ -14,7 +14,7 @@ use super::{IngestError, ReceiverEvent};
 use crate::limits::{BLOCK_BYTES_MAX, FILE_LATE_LINES_MAX, FILE_RANGES_PER_BATCH_MAX};
 use crate::model::id::SourceId;
 use crate::model::pipeline::{SourceConnector, SourceDeclaration};
-use crate::model::stage::PartitionInput;
+use crate::model::stage::{FileRange, PartitionInput};
 use crate::model::time::BatchTime;
 use crate::sys::storage::{FileFacts, Storage, absolute};
 
@@ -27,7 +27,9 @@ pub struct FileSource {
     /// What is new; a bounded source has none: it reads what is there when it starts.
     rules: Option<FileRules>,
     /// Ranges that no batch has been given yet.
-    left: VecDeque<PartitionInput>,
+    left: VecDeque<FileRange>,
+    /// Files found.
+    files: u64,
     opening: Option<ReceiverEvent>,
     late_lines: usize,
     /// Why the folder cannot be listed, as it was told last.
@@ -63,6 +65,7 @@ impl FileSource {
             storage,
             rules: (!bounded).then(|| FileRules::new(interval, now_ms)),
             left: VecDeque::new(),
+            files: 0,
             opening: None,
             late_lines: 0,
             unlisted: None,
@@ -137,7 +140,7 @@ impl FileSource {
     /// What the next batch reads, in the order of names.
     pub fn take(&mut self) -> Vec<PartitionInput> {
         let ranges = self.left.len().min(FILE_RANGES_PER_BATCH_MAX);
-        self.left.drain(..ranges).collect()
+        self.left.drain(..ranges).map(PartitionInput::FileRange).collect()
     }
 
     /// Whether files wait for a batch.
@@ -173,10 +176,13 @@ impl FileSource {
 
     /// Cuts a file into ranges, each as large as a block may be.
     fn cut(&mut self, file: &FileFacts) {
+        let (source, number) = (self.id, self.files);
+        self.files += 1;
         let step = BLOCK_BYTES_MAX as u64;
         let starts = (0..file.bytes).step_by(BLOCK_BYTES_MAX);
-        self.left.extend(starts.map(|start| PartitionInput::FileRange {
-            source: self.id,
+        self.left.extend(starts.map(|start| FileRange {
+            source,
+            file: number,
             path: file.path.clone(),
             start,
             end: file.bytes.min(start + step),
@@ -214,7 +220,7 @@ mod tests {
 
     fn ranges(taken: &[PartitionInput]) -> Vec<String> {
         let range = |input: &PartitionInput| match input {
-            PartitionInput::FileRange { path, start, end, .. } => {
+            PartitionInput::FileRange(FileRange { path, start, end, .. }) => {
                 format!("{} {start}..{end}", path.display())
             }
             PartitionInput::Block(_) => unreachable!("files are read in ranges"),
@@ -266,6 +272,24 @@ mod tests {
         }
         assert_eq!(ranges(&source.take()), ["/in/new 0..2"]);
         assert_eq!(select(&mut source, 500_000), (Vec::new(), Vec::new()), "and is read once");
+    }
+
+    #[test]
+    fn a_name_that_is_used_again_is_another_file() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/old", b"x\n");
+        let mut source = open(&storage, "/in", false).expect("the folder is there");
+        let mut numbers = Vec::new();
+        for time_ms in [2_000, 100_000] {
+            storage.set_now_ms(time_ms);
+            storage.put("/in/same", b"x\n");
+            source.look(BatchTime(time_ms));
+            numbers.extend(source.take().into_iter().map(|input| match input {
+                PartitionInput::FileRange(range) => range.file,
+                PartitionInput::Block(_) => unreachable!("files are read in ranges"),
+            }));
+        }
+        assert_eq!(numbers, [0, 1]);
     }
 
     #[test]

@@ -221,7 +221,7 @@ mod tests {
         assert!(matches!(events.try_recv(), Ok(ReceiverEvent::BadRows { count: 1, .. })));
         assert!(events.try_recv().is_err(), "kept aside, it leaves no block");
 
-        storage.fail_after(0, io::ErrorKind::StorageFull);
+        storage.fail_after(1, io::ErrorKind::StorageFull);
         fill(&intake, b"\xff\nfine\n");
         intake.seal();
         let failure = "source `lines` cannot keep bad rows: cannot write `/dead/letters`: no \
