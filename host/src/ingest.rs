@@ -22,6 +22,7 @@ pub mod line_column;
 pub mod range_reader;
 pub mod receiver;
 pub mod reconnect;
+pub mod row_width;
 pub mod socket_receiver;
 pub mod stdin_receiver;
 pub mod supervisor;
