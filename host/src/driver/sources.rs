@@ -46,10 +46,11 @@ impl JobSources {
         events: Sender<Event>,
     ) -> Result<Self, IngestError> {
         let (interval, now_ms) = (pipeline.settings.batch_interval, engine.clock.now_ms());
+        let share = batch_bytes_max(pipeline, &blocks);
         let mut files = BTreeMap::new();
         for (id, source) in (0..).map(SourceId).zip(&pipeline.sources) {
             let storage = Arc::clone(&engine.storage);
-            let opened = FileSource::open(id, source, storage, interval, now_ms)?;
+            let opened = FileSource::open(id, source, storage, interval, share, now_ms)?;
             if let Some(mut opened) = opened {
                 if let Some(told) = opened.opening() {
                     // The loop hears it when it begins.
@@ -179,4 +180,13 @@ impl JobSources {
             }
         }
     }
+}
+
+/// Bytes of files that a batch is given of each source. Together, all that run are given no more
+/// than receivers may hold: what files make is held as long as what blocks make.
+fn batch_bytes_max(pipeline: &Pipeline, blocks: &BlockManager) -> u64 {
+    let is_files = |s: &&SourceDeclaration| matches!(s.connector, SourceConnector::Files { .. });
+    let sources = pipeline.sources.iter().filter(is_files).count().max(1);
+    let shares = sources * pipeline.settings.concurrent_jobs.max(1);
+    (blocks.budget().capacity() / shares) as u64
 }

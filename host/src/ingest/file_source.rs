@@ -10,8 +10,11 @@ use std::time::Duration;
 
 use super::file_pattern::{Found, list, no_folder};
 use super::file_rules::{FileRules, is_visible};
+use super::format::row_width;
 use super::{IngestError, ReceiverEvent};
-use crate::limits::{BLOCK_BYTES_MAX, FILE_LATE_LINES_MAX, FILE_RANGES_PER_BATCH_MAX};
+use crate::limits::{
+    BLOCK_BYTES_MAX, FILE_LATE_LINES_MAX, FILE_RANGE_COLUMNS_BYTES_MAX, FILE_RANGES_PER_BATCH_MAX,
+};
 use crate::model::id::SourceId;
 use crate::model::pipeline::{SourceConnector, SourceDeclaration};
 use crate::model::stage::{FileRange, PartitionInput};
@@ -30,6 +33,9 @@ pub struct FileSource {
     left: VecDeque<FileRange>,
     /// Files found.
     files: u64,
+    /// Bytes of a range, and of all ranges of one batch.
+    range_bytes: usize,
+    batch_bytes_max: u64,
     opening: Option<ReceiverEvent>,
     late_lines: usize,
     /// Why the folder cannot be listed, as it was told last.
@@ -38,7 +44,8 @@ pub struct FileSource {
 
 impl FileSource {
     /// Opens a declared source of files; `None` when it is of another kind. A bounded source looks
-    /// at its folder now, another one only takes files modified after now.
+    /// at its folder now, another one only takes files modified after now. A batch is given at most
+    /// so many bytes of it, but one range at least.
     ///
     /// # Errors
     /// Names the folder when there is none.
@@ -47,6 +54,7 @@ impl FileSource {
         declared: &SourceDeclaration,
         storage: Arc<dyn Storage>,
         interval: Duration,
+        batch_bytes_max: u64,
         now_ms: i64,
     ) -> Result<Option<Self>, IngestError> {
         let SourceConnector::Files { path, bounded } = &declared.connector else {
@@ -66,6 +74,8 @@ impl FileSource {
             rules: (!bounded).then(|| FileRules::new(interval, now_ms)),
             left: VecDeque::new(),
             files: 0,
+            range_bytes: range_bytes(declared),
+            batch_bytes_max,
             opening: None,
             late_lines: 0,
             unlisted: None,
@@ -139,8 +149,14 @@ impl FileSource {
 
     /// What the next batch reads, in the order of names.
     pub fn take(&mut self) -> Vec<PartitionInput> {
-        let ranges = self.left.len().min(FILE_RANGES_PER_BATCH_MAX);
-        self.left.drain(..ranges).map(PartitionInput::FileRange).collect()
+        let mut bytes = 0;
+        let fits = |range: &&FileRange| {
+            bytes += range.end - range.start;
+            bytes <= self.batch_bytes_max
+        };
+        let fitting = self.left.iter().take(FILE_RANGES_PER_BATCH_MAX).take_while(fits).count();
+        let taken = fitting.max(1).min(self.left.len());
+        self.left.drain(..taken).map(PartitionInput::FileRange).collect()
     }
 
     /// Whether files wait for a batch.
@@ -174,12 +190,12 @@ impl FileSource {
         Some(ReceiverEvent::Told { message, warning: true })
     }
 
-    /// Cuts a file into ranges, each as large as a block may be.
+    /// Cuts a file into ranges.
     fn cut(&mut self, file: &FileFacts) {
         let (source, number) = (self.id, self.files);
         self.files += 1;
-        let step = BLOCK_BYTES_MAX as u64;
-        let starts = (0..file.bytes).step_by(BLOCK_BYTES_MAX);
+        let step = self.range_bytes as u64;
+        let starts = (0..file.bytes).step_by(self.range_bytes);
         self.left.extend(starts.map(|start| FileRange {
             source,
             file: number,
@@ -190,21 +206,37 @@ impl FileSource {
     }
 }
 
+/// Bytes of a range: as many as a block may have, or as many as become columns of a bounded size
+/// whatever rows are in them.
+fn range_bytes(source: &SourceDeclaration) -> usize {
+    row_width(source).text_bytes_max(FILE_RANGE_COLUMNS_BYTES_MAX).min(BLOCK_BYTES_MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
     use crate::ingest::test_rig::lines_source;
-    use crate::model::pipeline::OnBadRow;
+    use crate::model::column_type::ColumnType;
+    use crate::model::pipeline::{Format, OnBadRow};
+    use crate::model::schema::{Column, StreamSchema};
     use crate::sys::storage_memory::MemoryStorage;
+
+    const BATCH_BYTES_MAX: u64 = 4 * BLOCK_BYTES_MAX as u64;
 
     fn open(storage: &MemoryStorage, path: &str, bounded: bool) -> Result<FileSource, IngestError> {
         let connector = SourceConnector::Files { path: path.into(), bounded };
-        let declared = lines_source(connector, OnBadRow::Skip);
-        let storage = Arc::new(storage.clone());
+        open_declared(storage, &lines_source(connector, OnBadRow::Skip))
+    }
+
+    fn open_declared(
+        storage: &MemoryStorage,
+        declared: &SourceDeclaration,
+    ) -> Result<FileSource, IngestError> {
+        let (storage, second) = (Arc::new(storage.clone()), Duration::from_secs(1));
         let source =
-            FileSource::open(SourceId(0), &declared, storage, Duration::from_secs(1), 1_000);
+            FileSource::open(SourceId(0), declared, storage, second, BATCH_BYTES_MAX, 1_000);
         source.map(|source| source.expect("it is a source of files"))
     }
 
@@ -302,6 +334,41 @@ mod tests {
         assert!(!source.has_ended());
         assert_eq!((source.take().len(), source.has_more()), (10, false));
         assert!(source.has_ended());
+    }
+
+    /// The story: a batch was given 64 GiB of files, and where its rows go to a sink as they are,
+    /// all of them were to be held at once.
+    #[test]
+    fn a_batch_is_given_no_more_bytes_than_the_budget() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/a", &vec![b'\n'; BLOCK_BYTES_MAX * 5]);
+        storage.put("/in/b", b"x\n");
+        let mut source = open(&storage, "/in", true).expect("the folder is there");
+        assert_eq!((source.take().len(), source.has_ended()), (4, false));
+        assert_eq!((source.take().len(), source.has_ended()), (2, true));
+        let mut source = open(&storage, "/in", true).expect("the folder is there");
+        source.batch_bytes_max = 1;
+        let all = std::iter::from_fn(|| Some(source.take().len()).filter(|taken| *taken > 0));
+        assert_eq!(all.collect::<Vec<_>>(), [1; 6], "one range at least");
+    }
+
+    #[test]
+    fn ranges_of_wide_rows_are_small() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/a", &b"{}\n".repeat(200_000));
+        let connector = SourceConnector::Files { path: "/in".into(), bounded: true };
+        let column = |number| Column::new(format!("c{number}"), ColumnType::Int64).nullable();
+        let declared = SourceDeclaration {
+            format: Format::Json,
+            schema: StreamSchema::new((0..1_000).map(column).collect()),
+            ..lines_source(connector, OnBadRow::Skip)
+        };
+        let mut source = open_declared(&storage, &declared).expect("the folder is there");
+        for input in source.take() {
+            let PartitionInput::FileRange(range) = input else { unreachable!("{input:?}") };
+            let rows = (range.end - range.start) / 3;
+            assert!(rows * 1_000 * 9 <= FILE_RANGE_COLUMNS_BYTES_MAX as u64, "{range:?}");
+        }
     }
 
     #[test]

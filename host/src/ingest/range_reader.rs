@@ -1,8 +1,8 @@
 //! Ingest: reads a range of a file, in whole lines.
 //!
 //! Takes a range of bytes. Gives the lines that begin in it, so that ranges side by side give each
-//! line once, wherever they are cut. Never holds more of the file than the rows it gives and a
-//! bounded piece.
+//! line once, wherever they are cut. Never holds more of the file than the rows it gives, a bounded
+//! piece, and bad rows up to a bound: those that are kept are written down as they come.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow_array::RecordBatch;
 
 use super::IngestError;
-use super::bad_row::{BadRow, BadRows};
+use super::bad_row::BadRows;
 use super::dead_letter::DeadLetter;
 use super::decoder::{Decoded, Decoder};
 use super::format;
 use super::line_buffer::LineBuffer;
 use super::line_column::too_long;
-use crate::limits::{CONVERT_BYTES, FILE_RANGES_PER_BATCH_MAX, RECEIVE_BYTES};
+use crate::limits::{BLOCK_BYTES_MAX, CONVERT_BYTES, FILE_RANGES_PER_BATCH_MAX, RECEIVE_BYTES};
 use crate::model::pipeline::{OnBadRow, SourceDeclaration};
 use crate::model::stage::FileRange;
 use crate::sys::storage::Storage;
@@ -86,6 +86,10 @@ impl RangeReader {
             at += bytes.len() as u64;
             at_line_end = bytes.ends_with(b"\n");
             range.add(bytes);
+            if range.decoded.bad.bytes > BLOCK_BYTES_MAX {
+                range.convert();
+                self.keep(&mut range.decoded.bad, of)?;
+            }
         }
         self.finish(range, of)
     }
@@ -103,13 +107,14 @@ impl RangeReader {
                 first: format!("{place}{first}"),
             });
         }
-        self.keep(&mut bad.rows, of)?;
+        self.keep(&mut bad, of)?;
         bad.first = bad.first.map(|first| format!("in `{}`, {place}{first}", of.path.display()));
         Ok(RangeRows { slices, bad })
     }
 
-    /// Writes down the bad rows that an attempt before this one has not.
-    fn keep(&self, rows: &mut [BadRow], of: &FileRange) -> Result<(), IngestError> {
+    /// Writes down the bad rows that an attempt before this one has not, and forgets them.
+    fn keep(&self, bad: &mut BadRows, of: &FileRange) -> Result<(), IngestError> {
+        let mut rows = bad.rows_taken();
         let Some(dead_letter) = &self.dead_letter else { return Ok(()) };
         // A decoder may find a line too long before it reads those above it.
         rows.sort_unstable_by_key(|row| row.at);
@@ -305,20 +310,43 @@ mod tests {
         assert_eq!((letters.len(), letters.iter().filter(whole).count()), (4, 3), "{letters:?}");
     }
 
+    /// The story: a range of nothing but bad lines of a byte was a gigabyte before the first of
+    /// them was written.
+    #[test]
+    fn bad_lines_are_written_before_they_are_many() {
+        let storage = MemoryStorage::new();
+        let lines_of_junk = BLOCK_BYTES_MAX / 64;
+        storage.put("/in/file", &b"\xff\n".repeat(lines_of_junk));
+        storage.put("/dead/old", b"");
+        let reader = reader(&storage, OnBadRow::DeadLetter("/dead/letters".into()));
+        let bytes = 2 * lines_of_junk as u64;
+        let rows = reader.read(&range(0, bytes)).expect("bad lines are kept aside");
+        assert_eq!((rows.bad.count, rows.bad.rows.len()), (lines_of_junk as u64, 0));
+        assert_eq!(letters(&storage).len(), lines_of_junk);
+        reader.read(&range(0, bytes)).expect("bad lines are kept aside");
+        assert_eq!(letters(&storage).len(), lines_of_junk, "a second attempt keeps none twice");
+    }
+
     #[test]
     fn bad_lines_are_told_by_the_byte_they_begin_at() {
         let storage = MemoryStorage::new();
         let long = "x".repeat(2 * RECEIVE_BYTES);
         let file = format!("\u{feff}ok\n{long}\n\u{7f}ok\n0123456789\nok\n123456789");
         storage.put("/in/file", file.as_bytes());
-        let reader = reader(&storage, OnBadRow::DeadLetter("/in/dead".into()));
+        storage.put("/dead/old", b"");
+        let reader = reader(&storage, OnBadRow::DeadLetter("/dead/letters".into()));
         let bytes = file.len() as u64;
         let find = |text: &str| file.find(text).expect("it is in the file") as u64;
-        let places = |start: u64, end: u64| {
-            let bad = reader.read(&range(start, end)).expect("it is there").bad;
-            let mut places: Vec<_> = bad.rows.iter().filter_map(|row| row.at).collect();
-            places.sort_unstable();
-            places
+        let mut file = 0;
+        let mut places = |start: u64, end: u64| {
+            file += 1;
+            let before = letters(&storage).len();
+            reader.read(&FileRange { file, ..range(start, end) }).expect("it is there");
+            let place = |line: &String| {
+                let letter: serde_json::Value = serde_json::from_str(line).expect("it is JSON");
+                letter["byte"].as_u64().expect("it is told")
+            };
+            letters(&storage)[before..].iter().map(place).collect::<Vec<_>>()
         };
         let expected = [find("xxx"), find("0123"), find("\n1234") + 1];
         assert_eq!(places(0, bytes), expected);
