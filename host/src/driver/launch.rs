@@ -35,6 +35,7 @@ use crate::model::pipeline::{JobSettings, OnBadRow, Pipeline};
 use crate::model::stage::JobPlan;
 use crate::plan::{PlanDefaults, plan};
 use crate::sink::SharedWriter;
+use crate::sys::steady_clock::SteadyClock;
 use crate::sys::storage::Storage;
 use crate::wasm::host_state::GuestPort;
 
@@ -57,7 +58,7 @@ pub struct JobRequest {
 /// threads. Nothing is left running then.
 pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, DriverError> {
     let JobRequest { pipeline, plugins, listeners, output } = request;
-    let clock = Arc::clone(&engine.config.clock);
+    let clock = Arc::new(SteadyClock::over(Arc::clone(&engine.config.clock)));
     let settings = pipeline.settings.clone();
     let defaults = PlanDefaults { partitions: engine.executors.count() };
     let planned = plan(&pipeline, &plugins, defaults)?;

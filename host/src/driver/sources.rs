@@ -24,6 +24,7 @@ use crate::model::pipeline::{Pipeline, SourceConnector, SourceDeclaration};
 use crate::model::stage::{JobPlan, PartitionInput, StageInput};
 use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;
+use crate::sys::clock::Clock;
 
 /// The sources of one job.
 pub struct JobSources {
@@ -31,6 +32,8 @@ pub struct JobSources {
     ended: BTreeSet<SourceId>,
     blocks: Arc<BlockManager>,
     files: BTreeMap<SourceId, (FileSource, Arc<RangeReader>)>,
+    /// The system's time, which files have.
+    clock: Arc<dyn Clock>,
     events: Sender<Event>,
 }
 
@@ -61,7 +64,8 @@ impl JobSources {
             }
         }
         let declared = pipeline.sources.clone();
-        Ok(Self { declared, ended: BTreeSet::new(), blocks, files, events })
+        let (ended, clock) = (BTreeSet::new(), Arc::clone(&engine.clock));
+        Ok(Self { declared, ended, blocks, files, clock, events })
     }
 
     /// The source's name.
@@ -115,9 +119,9 @@ impl JobSources {
 
     /// Looks for files that are new at that time; the next batch is given them.
     pub fn look_for_files(&mut self, time: BatchTime, board: &StatusBoard) {
-        let mut told = Vec::new();
+        let (now_ms, mut told) = (self.clock.now_ms(), Vec::new());
         for (&id, (source, _)) in &mut self.files {
-            told.extend(source.look(time).into_iter().map(|event| (id, event)));
+            told.extend(source.look(time, now_ms).into_iter().map(|event| (id, event)));
         }
         told.iter().for_each(|(id, event)| self.heard(*id, event, board));
     }

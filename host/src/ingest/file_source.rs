@@ -117,11 +117,14 @@ impl FileSource {
     /// Looks for files that are new at that time, and keeps their ranges for the next batch. It is
     /// asked at every tick, in the order of time: a file that is not looked for grows too old.
     /// Gives what a person should know: a folder that cannot be listed has no new files until it
-    /// can be; files that came are too old to be read.
-    pub fn look(&mut self, time: BatchTime) -> Vec<ReceiverEvent> {
+    /// can be; files that came are too old to be read. Files have the system's time, which may be
+    /// behind the batch's where it was set back.
+    pub fn look(&mut self, time: BatchTime, now_ms: i64) -> Vec<ReceiverEvent> {
         let Some(rules) = &mut self.rules else { return Vec::new() };
+        let time = BatchTime(time.0.min(now_ms));
         match list(&*self.storage, &self.folder) {
             Ok(found) => {
+                rules.turn_to(time);
                 let late = rules.late(time, &found.files);
                 let new = rules.select(time, found.files);
                 new.iter().for_each(|file| self.cut(file));
@@ -242,7 +245,7 @@ mod tests {
 
     /// What a batch of that time reads, and what is told of it.
     fn select(source: &mut FileSource, time_ms: i64) -> (Vec<String>, Vec<String>) {
-        let told = source.look(BatchTime(time_ms)).into_iter().map(|event| match event {
+        let told = source.look(BatchTime(time_ms), time_ms).into_iter().map(|event| match event {
             ReceiverEvent::Told { message, .. } => message,
             other => unreachable!("{other:?}"),
         });
@@ -300,7 +303,7 @@ mod tests {
         storage.set_now_ms(1_500);
         storage.put("/in/new", b"x\n");
         for tick in 2..500 {
-            assert_eq!(source.look(BatchTime(tick * 1_000)), []);
+            assert_eq!(source.look(BatchTime(tick * 1_000), i64::MAX), []);
         }
         assert_eq!(ranges(&source.take()), ["/in/new 0..2"]);
         assert_eq!(select(&mut source, 500_000), (Vec::new(), Vec::new()), "and is read once");
@@ -315,7 +318,7 @@ mod tests {
         for time_ms in [2_000, 100_000] {
             storage.set_now_ms(time_ms);
             storage.put("/in/same", b"x\n");
-            source.look(BatchTime(time_ms));
+            source.look(BatchTime(time_ms), time_ms);
             numbers.extend(source.take().into_iter().map(|input| match input {
                 PartitionInput::FileRange(range) => range.file,
                 PartitionInput::Block(_) => unreachable!("files are read in ranges"),

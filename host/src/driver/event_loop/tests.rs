@@ -22,6 +22,7 @@ use crate::model::pipeline::{Format, JobSettings, Pipeline, SourceConnector, Sou
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::stage::JobPlan;
 use crate::sys::clock::ManualClock;
+use crate::sys::steady_clock::SteadyClock;
 use crate::sys::storage_memory::MemoryStorage;
 use crate::wasm::compile::Compiler;
 
@@ -46,10 +47,11 @@ fn watching(storage: &MemoryStorage) -> EventLoop {
         streams: Vec::new(),
         sinks: Vec::new(),
     };
-    let clock = Arc::new(ManualClock::at_ms(0));
+    let manual = Arc::new(ManualClock::at_ms(0));
+    let clock = Arc::new(SteadyClock::over(manual.clone()));
     let config = EngineConfig {
         storage: Arc::new(storage.clone()),
-        clock: clock.clone(),
+        clock: manual.clone(),
         ..EngineConfig::new(PathBuf::new(), Compiler::InProcess)
     };
     let blocks = Arc::new(BlockManager::new(BUDGET));
@@ -58,8 +60,10 @@ fn watching(storage: &MemoryStorage) -> EventLoop {
     let sources = JobSources::open(&config, &pipeline, Arc::clone(&blocks), sender.clone());
     let batches = BatchClock::start(0, settings.batch_interval);
     let receivers = Arc::new(Mutex::new(None));
-    let ticker = Ticker::start(batches, clock.clone(), receivers, sender.clone());
+    let ticker = Ticker::start(batches, Arc::clone(&clock), receivers, sender.clone());
     let publisher = Publisher::start(Vec::new(), Arc::clone(&board), sender);
+    // Past all ticks of a test: files have the system's time.
+    manual.advance(Duration::from_secs(1_000_000));
     EventLoop::new(JobParts {
         ticker: ticker.expect("there are threads"),
         publisher: publisher.expect("there are threads"),
