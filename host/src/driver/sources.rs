@@ -20,8 +20,8 @@ use crate::ingest::file_source::FileSource;
 use crate::ingest::range_reader::RangeReader;
 use crate::ingest::{IngestError, ReceiverEvent};
 use crate::model::id::{SourceId, StageId};
-use crate::model::pipeline::{Pipeline, SourceConnector, SourceDeclaration};
-use crate::model::stage::{JobPlan, PartitionInput, StageInput};
+use crate::model::pipeline::{OnBadRow, Pipeline, SourceConnector, SourceDeclaration};
+use crate::model::stage::{FileRange, JobPlan, PartitionInput, StageInput};
 use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;
 use crate::sys::clock::Clock;
@@ -93,6 +93,10 @@ impl JobSources {
             ReceiverEvent::Connected { peer } => (format!("connected to {peer}"), false),
             ReceiverEvent::BadRows { count, first } => {
                 board.change(|status| status.bad_rows += count);
+                if self.fails_of_bad_rows(source) {
+                    // Its batch fails of them, which is told with the same words.
+                    return;
+                }
                 (format!("{count} bad rows, the first: {first}"), true)
             }
             ReceiverEvent::PartialLineDropped { bytes } => {
@@ -115,6 +119,11 @@ impl JobSources {
             }
         };
         board.tell(&JobEvent::Source { source: self.name(source).to_owned(), message, warning });
+    }
+
+    fn fails_of_bad_rows(&self, source: SourceId) -> bool {
+        let declared = self.declared.get(source.0 as usize);
+        declared.is_some_and(|declared| declared.on_bad_row == OnBadRow::Fail)
     }
 
     /// Looks for files that are new at that time; the next batch is given them.
@@ -168,21 +177,36 @@ impl JobSources {
                 let (reader, events) = (Arc::clone(reader), self.events.clone());
                 let range = range.clone();
                 Box::new(move || {
-                    let rows = reader.read(&range).map_err(|error| TaskError::Input {
-                        input: range.path.display().to_string(),
-                        message: error.to_string(),
-                        domain: error.domain(),
-                        retry: error.retry(),
-                    })?;
-                    if let Some(first) = rows.bad.first {
-                        let event = ReceiverEvent::BadRows { count: rows.bad.count, first };
+                    let read = reader.read(&range);
+                    let bad = match &read {
+                        Ok(rows) => rows.bad.first.clone().map(|first| (rows.bad.count, first)),
+                        Err(IngestError::BadRows { count, first, .. }) => {
+                            Some((*count, first.clone()))
+                        }
+                        Err(_) => None,
+                    };
+                    if let Some((count, first)) = bad {
+                        let event = ReceiverEvent::BadRows { count, first };
                         // A job that has ended hears nothing, and need not.
                         let _sent = events.send(Event::Receiver(range.source, event));
                     }
-                    Ok(rows.slices)
+                    read.map(|rows| rows.slices).map_err(|error| failed_read(&range, &error))
                 })
             }
         }
+    }
+}
+
+fn failed_read(range: &FileRange, error: &IngestError) -> TaskError {
+    match error {
+        // It names the file.
+        IngestError::BadRows { .. } => TaskError::BadRows(error.to_string()),
+        _ => TaskError::Input {
+            input: range.path.display().to_string(),
+            message: error.to_string(),
+            domain: error.domain(),
+            retry: error.retry(),
+        },
     }
 }
 
