@@ -45,8 +45,11 @@ pub const DEAD_LETTER_BYTES_MAX: u64 = 256 * MIB as u64;
 /// Bytes of lines that are kept of the rows operators refuse in a batch; further ones are counted.
 pub const REJECTED_LINES_BYTES_MAX: usize = 64 * MIB;
 /// File ranges that one batch may be given of one source: each costs a task. The rest comes in
-/// the next batches.
+/// the next batches, as does what is more than the block budget.
 pub const FILE_RANGES_PER_BATCH_MAX: usize = PARTITIONS_MAX;
+/// Memory of the columns that one range of a file becomes, at worst: executors hold one each. A
+/// range is as many bytes as a block, fewer where a row has many columns for little text.
+pub const FILE_RANGE_COLUMNS_BYTES_MAX: usize = 16 * BLOCK_BYTES_MAX;
 /// The least time that selected files are remembered, and that a file may be older than its batch
 /// (Spark's `spark.streaming.fileStream.minRememberDuration`).
 pub const FILE_REMEMBER_MIN: Duration = Duration::from_secs(60);

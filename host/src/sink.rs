@@ -19,6 +19,7 @@ use crate::error::{Classify, Domain, Retry};
 use crate::model::finding::{Item, Part, Place};
 use crate::model::pipeline::{SinkConnector, SinkDeclaration};
 use crate::model::time::BatchTime;
+use crate::sys::entropy::Entropy;
 use crate::sys::storage::{Storage, StorageError};
 
 /// Something to write to that others write to as well.
@@ -120,7 +121,8 @@ impl Classify for SinkError {
     }
 }
 
-/// The sink of a declaration. What is printed goes to `out`, files to the storage.
+/// The sink of a declaration. What is printed goes to `out`, files to the storage; chance tells
+/// this run's files from those of another one.
 ///
 /// # Errors
 /// When the sink cannot work as it is declared.
@@ -128,12 +130,13 @@ pub fn open(
     declared: &SinkDeclaration,
     out: SharedWriter,
     storage: Arc<dyn Storage>,
+    entropy: &dyn Entropy,
 ) -> Result<Box<dyn Sink>, SinkError> {
     let name = declared.name.clone();
     Ok(match &declared.connector {
         SinkConnector::Print { rows } => Box::new(print_sink::PrintSink::new(name, *rows, out)),
         SinkConnector::Files { prefix, empty_batches } => {
-            Box::new(file_sink::FileSink::open(name, prefix, *empty_batches, storage)?)
+            Box::new(file_sink::FileSink::open(name, prefix, *empty_batches, storage, entropy)?)
         }
         SinkConnector::ForEachBatch(function) => {
             Box::new(batch_function::BatchFunctionSink::new(name, Arc::clone(function)))

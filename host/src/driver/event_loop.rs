@@ -3,6 +3,9 @@
 //! Takes events, one at a time. Gives tasks to executors, batches to the publisher, facts to the
 //! status board. Never waits for anything but the next event.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -91,30 +94,39 @@ impl EventLoop {
             Event::Task(result) => self.task_ended(result),
             Event::Published { run, fatal } => self.published(run, fatal),
             Event::Command(Command::Drain | Command::Stop) => self.drain(),
-            Event::Drained { next } => {
-                self.make_batch(next, true);
-                self.last_batch_made = true;
-            }
+            Event::Drained { next } => self.make_last_batches(next),
         }
     }
 
     fn tick(&mut self, time: BatchTime) {
-        // A full queue holds ticks back: their blocks go to a later batch, nothing is lost.
-        if !self.draining && self.queue.len() < BATCH_QUEUE_MAX {
-            self.make_batch(time, false);
+        if !self.draining {
+            // Also while the queue is full: files that nobody looks for grow too old to be read.
+            self.parts.sources.look_for_files(time, &self.parts.board);
+            // A full queue holds ticks back: what is there goes to a later batch, nothing is lost.
+            if self.queue.len() < BATCH_QUEUE_MAX {
+                self.make_batch(time);
+            }
         }
         if self.parts.sources.all_ended() && !self.draining {
             self.drain();
         }
     }
 
-    fn make_batch(&mut self, time: BatchTime, last: bool) {
-        let files = self.parts.sources.select_files(time, &self.parts.board);
+    fn make_batch(&mut self, time: BatchTime) {
+        let files = self.parts.sources.take(time);
         let blocks = self.tracker.allocate(time);
-        if last && blocks.is_empty() && files.values().all(Vec::is_empty) {
-            return;
-        }
         self.queue.push_back(QueuedBatch::new(time, blocks, files));
+    }
+
+    /// Batches of what is left when nothing more comes. There may be more files than one is given.
+    fn make_last_batches(&mut self, next: BatchTime) {
+        let mut time = next;
+        self.parts.sources.look_for_files(time, &self.parts.board);
+        while self.tracker.has_unallocated() || self.parts.sources.has_more_files() {
+            self.make_batch(time);
+            time = time.next(self.parts.settings.batch_interval);
+        }
+        self.last_batch_made = true;
     }
 
     fn receiver(&mut self, source: SourceId, event: ReceiverEvent) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::engine::Engine;
+use super::engine::{Engine, EngineConfig};
 use super::error::DriverError;
 use super::event::Event;
 use super::event_loop::EventLoop;
@@ -35,7 +35,7 @@ use crate::model::pipeline::{JobSettings, OnBadRow, Pipeline};
 use crate::model::stage::JobPlan;
 use crate::plan::{PlanDefaults, plan};
 use crate::sink::SharedWriter;
-use crate::sys::storage::Storage;
+use crate::sys::steady_clock::SteadyClock;
 use crate::wasm::host_state::GuestPort;
 
 /// A job to start.
@@ -57,7 +57,7 @@ pub struct JobRequest {
 /// threads. Nothing is left running then.
 pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, DriverError> {
     let JobRequest { pipeline, plugins, listeners, output } = request;
-    let clock = Arc::clone(&engine.config.clock);
+    let clock = Arc::new(SteadyClock::over(Arc::clone(&engine.config.clock)));
     let settings = pipeline.settings.clone();
     let defaults = PlanDefaults { partitions: engine.executors.count() };
     let planned = plan(&pipeline, &plugins, defaults)?;
@@ -66,7 +66,7 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
     let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(&board)));
     let keep = matches!(settings.on_rejected, OnBadRow::DeadLetter(_));
     let stages = bind(&planned.plan, (seed, keep), &plugins, &port)?;
-    let sinks = open_sinks(&pipeline, &planned.plan, &output, &engine.config.storage)?;
+    let sinks = open_sinks(&engine.config, &pipeline, &planned.plan, &output)?;
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
         engine.config.storage.append(path).map_err(DriverError::DeadLetter)?;
     }
@@ -120,17 +120,18 @@ fn bind(
 }
 
 fn open_sinks(
+    engine: &EngineConfig,
     pipeline: &Pipeline,
     plan: &JobPlan,
     output: &SharedWriter,
-    storage: &Arc<dyn Storage>,
 ) -> Result<Vec<OpenSink>, DriverError> {
     let open = |(sink, _): &(SinkId, StageId)| {
         let declared = &pipeline.sinks[sink.0];
+        let (output, storage) = (Arc::clone(output), Arc::clone(&engine.storage));
         Ok(OpenSink {
             name: declared.name.clone(),
             on_failure: declared.on_failure.unwrap_or(pipeline.settings.on_failure),
-            sink: crate::sink::open(declared, Arc::clone(output), Arc::clone(storage))?,
+            sink: crate::sink::open(declared, output, storage, &*engine.entropy)?,
         })
     };
     plan.sinks.iter().map(open).collect()

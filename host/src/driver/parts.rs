@@ -13,7 +13,7 @@ use crate::exec::executor::{Executors, TaskResult};
 use crate::exec::stage::SharedStage;
 use crate::model::pipeline::JobSettings;
 use crate::model::stage::JobPlan;
-use crate::sys::clock::Clock;
+use crate::sys::steady_clock::SteadyClock;
 use crate::sys::storage::Storage;
 
 /// Everything the loop of a job works with. Dropped in this order: no tick and no block comes
@@ -43,6 +43,6 @@ pub struct JobParts {
     pub board: Arc<StatusBoard>,
     /// Files.
     pub storage: Arc<dyn Storage>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
+    /// The time of batches: it never goes back.
+    pub clock: Arc<SteadyClock>,
 }

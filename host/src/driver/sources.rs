@@ -21,10 +21,13 @@ use crate::ingest::file_source::FileSource;
 use crate::ingest::range_reader::RangeReader;
 use crate::ingest::{IngestError, ReceiverEvent};
 use crate::model::id::{SourceId, StageId};
-use crate::model::pipeline::{GivenDataset, Pipeline, SourceConnector, SourceDeclaration};
-use crate::model::stage::{JobPlan, PartitionInput, StageInput};
+use crate::model::pipeline::{
+    GivenDataset, OnBadRow, Pipeline, SourceConnector, SourceDeclaration,
+};
+use crate::model::stage::{FileRange, JobPlan, PartitionInput, StageInput};
 use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;
+use crate::sys::clock::Clock;
 
 /// The sources of one job.
 pub struct JobSources {
@@ -32,6 +35,8 @@ pub struct JobSources {
     ended: BTreeSet<SourceId>,
     blocks: Arc<BlockManager>,
     files: BTreeMap<SourceId, (FileSource, Arc<RangeReader>)>,
+    /// The system's time, which files have.
+    clock: Arc<dyn Clock>,
     events: Sender<Event>,
 }
 
@@ -47,10 +52,11 @@ impl JobSources {
         events: Sender<Event>,
     ) -> Result<Self, IngestError> {
         let (interval, now_ms) = (pipeline.settings.batch_interval, engine.clock.now_ms());
+        let share = batch_bytes_max(pipeline, &blocks);
         let mut files = BTreeMap::new();
         for (id, source) in (0..).map(SourceId).zip(&pipeline.sources) {
             let storage = Arc::clone(&engine.storage);
-            let opened = FileSource::open(id, source, storage, interval, now_ms)?;
+            let opened = FileSource::open(id, source, storage, interval, share, now_ms)?;
             if let Some(mut opened) = opened {
                 if let Some(told) = opened.opening() {
                     // The loop hears it when it begins.
@@ -61,7 +67,8 @@ impl JobSources {
             }
         }
         let declared = pipeline.sources.clone();
-        Ok(Self { declared, ended: BTreeSet::new(), blocks, files, events })
+        let (ended, clock) = (BTreeSet::new(), Arc::clone(&engine.clock));
+        Ok(Self { declared, ended, blocks, files, clock, events })
     }
 
     /// The source's name.
@@ -89,6 +96,10 @@ impl JobSources {
             ReceiverEvent::Connected { peer } => (format!("connected to {peer}"), false),
             ReceiverEvent::BadRows { count, first } => {
                 board.change(|status| status.bad_rows += count);
+                if self.fails_of_bad_rows(source) {
+                    // Its batch fails of them, which is told with the same words.
+                    return;
+                }
                 (format!("{count} bad rows, the first: {first}"), true)
             }
             ReceiverEvent::PartialLineDropped { bytes } => {
@@ -113,8 +124,23 @@ impl JobSources {
         board.tell(&JobEvent::Source { source: self.name(source).to_owned(), message, warning });
     }
 
-    /// What a batch reads, but for the blocks: nothing of any receiver yet, and the files.
-    pub fn select_files(&mut self, time: BatchTime, board: &StatusBoard) -> BatchInputs {
+    fn fails_of_bad_rows(&self, source: SourceId) -> bool {
+        let declared = self.declared.get(source.0 as usize);
+        declared.is_some_and(|declared| declared.on_bad_row == OnBadRow::Fail)
+    }
+
+    /// Looks for files that are new at that time; the next batch is given them.
+    pub fn look_for_files(&mut self, time: BatchTime, board: &StatusBoard) {
+        let (now_ms, mut told) = (self.clock.now_ms(), Vec::new());
+        for (&id, (source, _)) in &mut self.files {
+            told.extend(source.look(time, now_ms).into_iter().map(|event| (id, event)));
+        }
+        told.iter().for_each(|(id, event)| self.heard(*id, event, board));
+    }
+
+    /// What the next batch reads, but for the blocks: nothing of any receiver yet, what programs
+    /// give for its time, and the files.
+    pub fn take(&mut self, time: BatchTime) -> BatchInputs {
         let mut inputs: BatchInputs =
             (0..).map(SourceId).zip(&self.declared).map(|(id, _)| (id, Vec::new())).collect();
         for (id, declared) in (0..).map(SourceId).zip(&self.declared) {
@@ -132,17 +158,17 @@ impl JobSources {
             }
         }
         for (&id, (source, _)) in &mut self.files {
-            let selection = source.select(time);
-            if let Some(message) = selection.warning {
-                let source = self.declared[id.0 as usize].name.clone();
-                board.tell(&JobEvent::Source { source, message, warning: true });
-            }
-            if selection.ended {
+            inputs.insert(id, source.take());
+            if source.has_ended() {
                 self.ended.insert(id);
             }
-            inputs.insert(id, selection.ranges);
         }
         inputs
+    }
+
+    /// Whether files wait for a batch.
+    pub fn has_more_files(&self) -> bool {
+        self.files.values().any(|(source, _)| source.has_more())
     }
 
     /// What gives a task the rows of a partition, on the executor's thread.
@@ -185,28 +211,52 @@ impl JobSources {
                     }
                 })
             }
-            PartitionInput::FileRange { source, path, start, end } => {
-                let Some((_, reader)) = self.files.get(source) else {
+            PartitionInput::FileRange(range) => {
+                let Some((_, reader)) = self.files.get(&range.source) else {
                     unreachable!("only sources of files make ranges of files")
                 };
                 let (reader, events) = (Arc::clone(reader), self.events.clone());
-                let (source, path, start, end) = (*source, path.clone(), *start, *end);
+                let range = range.clone();
                 Box::new(move || {
-                    let rows =
-                        reader.read(&path, start, end).map_err(|error| TaskError::Input {
-                            input: path.display().to_string(),
-                            message: error.to_string(),
-                            domain: error.domain(),
-                            retry: error.retry(),
-                        })?;
-                    if let Some(first) = rows.bad.first {
-                        let event = ReceiverEvent::BadRows { count: rows.bad.count, first };
+                    let read = reader.read(&range);
+                    let bad = match &read {
+                        Ok(rows) => rows.bad.first.clone().map(|first| (rows.bad.count, first)),
+                        Err(IngestError::BadRows { count, first, .. }) => {
+                            Some((*count, first.clone()))
+                        }
+                        Err(_) => None,
+                    };
+                    if let Some((count, first)) = bad {
+                        let event = ReceiverEvent::BadRows { count, first };
                         // A job that has ended hears nothing, and need not.
-                        let _sent = events.send(Event::Receiver(source, event));
+                        let _sent = events.send(Event::Receiver(range.source, event));
                     }
+                    let rows = read.map_err(|error| failed_read(&range, &error))?;
                     Ok(vec![rows.slices])
                 })
             }
         }
     }
+}
+
+fn failed_read(range: &FileRange, error: &IngestError) -> TaskError {
+    match error {
+        // It names the file.
+        IngestError::BadRows { .. } => TaskError::BadRows(error.to_string()),
+        _ => TaskError::Input {
+            input: range.path.display().to_string(),
+            message: error.to_string(),
+            domain: error.domain(),
+            retry: error.retry(),
+        },
+    }
+}
+
+/// Bytes of files that a batch is given of each source. Together, all that run are given no more
+/// than receivers may hold: what files make is held as long as what blocks make.
+fn batch_bytes_max(pipeline: &Pipeline, blocks: &BlockManager) -> u64 {
+    let is_files = |s: &&SourceDeclaration| matches!(s.connector, SourceConnector::Files { .. });
+    let sources = pipeline.sources.iter().filter(is_files).count().max(1);
+    let shares = sources * pipeline.settings.concurrent_jobs.max(1);
+    (blocks.budget().capacity() / shares) as u64
 }

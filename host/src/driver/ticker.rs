@@ -12,7 +12,8 @@ use crossbeam_channel::Sender;
 use super::event::Event;
 use crate::batch::clock::BatchClock;
 use crate::ingest::supervisor::Supervisor;
-use crate::sys::clock::{Clock, Wake};
+use crate::sys::clock::Wake;
+use crate::sys::steady_clock::SteadyClock;
 
 /// The receivers while they run; the ticker seals them, and whoever drains the job takes them.
 pub type SharedSupervisor = Arc<Mutex<Option<Supervisor>>>;
@@ -32,7 +33,7 @@ impl Ticker {
     /// When the system gives no thread.
     pub fn start(
         mut batches: BatchClock,
-        clock: Arc<dyn Clock>,
+        clock: Arc<SteadyClock>,
         receivers: SharedSupervisor,
         events: Sender<Event>,
     ) -> std::io::Result<Self> {
@@ -92,4 +93,38 @@ fn drain(receivers: &SharedSupervisor, events: &Sender<Event>, batches: &mut Bat
     }
     // Nobody listens any more when the job was stopped at once.
     let _sent = events.send(Event::Drained { next: batches.take() });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+    use crate::model::time::BatchTime;
+    use crate::sys::clock::ManualClock;
+
+    /// Only a test that fails waits that long.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// The story: the system's time was set back by an hour, and for an hour no batch was made.
+    #[test]
+    fn batches_go_on_when_the_clock_is_set_back() {
+        let (second, manual) = (Duration::from_secs(1), ManualClock::at_ms(10_000_500));
+        let clock = Arc::new(SteadyClock::over(Arc::new(manual.clone())));
+        let (sender, events) = unbounded();
+        let batches = BatchClock::start(clock.now_ms(), second);
+        let _ticker = Ticker::start(batches, clock, SharedSupervisor::default(), sender)
+            .expect("there are threads");
+        for time_ms in [10_001_000, 10_002_000, 10_003_000] {
+            manual.advance(second);
+            let event = events.recv_timeout(PATIENCE).expect("a tick comes");
+            assert!(
+                matches!(event, Event::Tick(BatchTime(found)) if found == time_ms),
+                "{event:?}"
+            );
+            manual.set_back(3_600 * second);
+        }
+    }
 }

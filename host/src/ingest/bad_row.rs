@@ -98,6 +98,12 @@ impl BadRows {
         self.keep
     }
 
+    /// Gives the rows that are kept, and forgets them. The count goes on.
+    pub fn rows_taken(&mut self) -> Vec<BadRow> {
+        self.bytes = 0;
+        std::mem::take(&mut self.rows)
+    }
+
     /// Gives what was gathered and begins anew.
     pub fn take(&mut self) -> Self {
         let keep = self.keep;

@@ -12,7 +12,8 @@ use super::decoder::{Decoded, Decoder};
 use super::format;
 use super::line_buffer::LineBuffer;
 use super::line_column::too_long;
-use crate::limits::{BLOCK_BYTES_MAX, CONVERT_BYTES};
+use super::row_width::RowWidth;
+use crate::limits::{BLOCK_BYTES_MAX, CONVERT_BYTES, RECEIVE_BYTES};
 use crate::model::block::{Block, BlockInfo};
 use crate::model::id::{BlockId, SourceId};
 use crate::model::pipeline::{OnBadRow, SourceDeclaration};
@@ -27,6 +28,32 @@ pub struct Sealed {
     pub bad: BadRows,
 }
 
+/// Rows that wait as text. They are counted where few of them can be much as columns.
+struct WaitingRows {
+    width: RowWidth,
+    rows: usize,
+    /// How many bytes of the text have been looked at.
+    text_bytes: usize,
+}
+
+impl WaitingRows {
+    fn count(&mut self, lines: &[u8]) {
+        if self.width.text_bytes_max(BLOCK_BYTES_MAX) < CONVERT_BYTES {
+            self.rows += memchr::memchr_iter(b'\n', &lines[self.text_bytes..]).count();
+            self.text_bytes = lines.len();
+        }
+    }
+
+    /// Bytes that they will take beside those of their text, at most.
+    fn bytes(&self) -> usize {
+        self.rows * self.width.row_bytes
+    }
+
+    fn taken(&mut self) {
+        (self.rows, self.text_bytes) = (0, 0);
+    }
+}
+
 /// Cuts a stream into blocks.
 pub struct BlockGenerator {
     source: SourceId,
@@ -35,6 +62,7 @@ pub struct BlockGenerator {
     line_bytes_max: usize,
     interval_us: u64,
     lines: LineBuffer,
+    waiting: WaitingRows,
     decoder: Box<dyn Decoder>,
     decoded: Decoded,
     /// Slices of the open block and their bytes. Invariant: at most [`BLOCK_BYTES_MAX`] together,
@@ -55,6 +83,7 @@ impl BlockGenerator {
             line_bytes_max: source.line_bytes_max,
             interval_us: u64::try_from(interval.as_micros()).unwrap_or(u64::MAX),
             lines: LineBuffer::new(source.line_bytes_max),
+            waiting: WaitingRows { width: format::row_width(source), rows: 0, text_bytes: 0 },
             decoder: format::decoder(source),
             decoded: Decoded::new(&source.on_bad_row),
             slices: Vec::new(),
@@ -62,6 +91,11 @@ impl BlockGenerator {
             opened_us: None,
             next_sequence: 0,
         }
+    }
+
+    /// Bytes to append at once, at most: whatever rows are in them, their columns fit a block.
+    pub fn read_bytes_max(&self) -> usize {
+        self.waiting.width.text_bytes_max(BLOCK_BYTES_MAX).min(RECEIVE_BYTES)
     }
 
     /// Where to append what arrives.
@@ -76,7 +110,9 @@ impl BlockGenerator {
             self.decoded.bad.add(|| too_long(self.line_bytes_max), &beginning);
         }
         let mut sealed = Vec::new();
-        if self.lines.lines().len() >= CONVERT_BYTES {
+        self.waiting.count(self.lines.lines());
+        let enough = self.lines.lines().len() >= CONVERT_BYTES;
+        if enough || self.waiting.bytes() >= BLOCK_BYTES_MAX {
             self.convert(&mut sealed);
         }
         if self.has_something() {
@@ -106,11 +142,12 @@ impl BlockGenerator {
         self.lines.broken()
     }
 
-    /// Bytes of the open block. An unfinished line is not among them: it is bounded by itself, and
-    /// a receiver that waited for room for it could wait for ever.
+    /// Bytes of the open block, wide rows at what they will take as columns. An unfinished line is
+    /// not among them: it is bounded by itself, and a receiver that waited for room for it could
+    /// wait for ever.
     pub fn held_bytes(&self) -> usize {
         let rows = self.decoder.open_bytes() + self.slices_bytes;
-        self.lines.lines().len() + rows + self.decoded.bad.bytes
+        self.lines.lines().len() + self.waiting.bytes() + rows + self.decoded.bad.bytes
     }
 
     fn has_something(&self) -> bool {
@@ -127,6 +164,7 @@ impl BlockGenerator {
     fn convert(&mut self, sealed: &mut Vec<Sealed>) {
         self.decoder.decode(self.lines.lines(), &mut self.decoded);
         self.lines.lines_taken();
+        self.waiting.taken();
         self.place_slices(sealed);
     }
 
@@ -172,7 +210,9 @@ mod tests {
 
     use super::*;
     use crate::ingest::test_rig::lines_source;
-    use crate::model::pipeline::SourceConnector;
+    use crate::model::column_type::ColumnType;
+    use crate::model::pipeline::{Format, SourceConnector};
+    use crate::model::schema::{Column, StreamSchema};
 
     const INTERVAL: Duration = Duration::from_millis(10);
 
@@ -259,6 +299,30 @@ mod tests {
         let sealed: Vec<Sealed> = (0..4).flat_map(|_| add(&mut generator, &piece, 0)).collect();
         assert!(!sealed.is_empty(), "a block of bad rows is cut before its interval is over");
         assert!(generator.held_bytes() < 2 * BLOCK_BYTES_MAX);
+    }
+
+    /// The story: by a schema of a thousand columns 256 KiB of text, each line of it a null in
+    /// every column, became a gigabyte of columns before anyone looked at the budget.
+    #[test]
+    fn wide_rows_are_converted_before_they_are_many() {
+        let column = |number| Column::new(format!("c{number}"), ColumnType::Int64).nullable();
+        let source = SourceDeclaration {
+            format: Format::Json,
+            schema: StreamSchema::new((0..1_000).map(column).collect()),
+            ..lines_source(SourceConnector::Stdin, OnBadRow::Skip)
+        };
+        let mut generator = BlockGenerator::new(SourceId(0), &source, INTERVAL);
+        let text = b"{}\n".repeat(10_000);
+        let mut rows = 0;
+        for piece in text.chunks(generator.read_bytes_max()) {
+            let sealed = add(&mut generator, piece, 0);
+            let bytes: usize = sealed.iter().map(|sealed| sealed.block.info.bytes).sum();
+            let held = bytes + generator.held_bytes();
+            assert!(held <= 4 * BLOCK_BYTES_MAX, "{held} bytes at once");
+            rows += sealed.iter().map(|sealed| sealed.block.info.rows).sum::<u64>();
+        }
+        rows += generator.seal().iter().map(|sealed| sealed.block.info.rows).sum::<u64>();
+        assert_eq!(rows, 10_000);
     }
 
     /// The lines of a stream that has ended, without their ends.

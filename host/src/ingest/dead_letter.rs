@@ -3,8 +3,8 @@
 //! Takes bad rows. Gives lines of JSON: source, reason, file and byte where a file was read, and
 //! the row's text, or its bytes in base64 where it is no text. Never grows past its bound.
 
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -12,24 +12,16 @@ use super::IngestError;
 use super::bad_row::BadRow;
 use crate::limits::DEAD_LETTER_BYTES_MAX;
 use crate::model::pipeline::{OnBadRow, SourceDeclaration};
-use crate::sys::storage::{Storage, StorageError, StoredFile};
+use crate::sys::line_file::LineFile;
+use crate::sys::storage::{Storage, StorageError};
 
 /// A dead-letter file of one source. Several sources may name the same file.
+#[derive(Debug)]
 pub struct DeadLetter {
     source: String,
-    open: Mutex<Open>,
-}
-
-struct Open {
-    file: Box<dyn StoredFile>,
-    bytes: u64,
+    storage: Arc<dyn Storage>,
+    path: PathBuf,
     bytes_max: u64,
-}
-
-impl std::fmt::Debug for DeadLetter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DeadLetter").field("source", &self.source).finish_non_exhaustive()
-    }
 }
 
 impl DeadLetter {
@@ -39,25 +31,29 @@ impl DeadLetter {
     /// When it cannot be written.
     pub fn of_source(
         source: &SourceDeclaration,
-        storage: &dyn Storage,
+        storage: &Arc<dyn Storage>,
     ) -> Result<Option<Self>, IngestError> {
         let OnBadRow::DeadLetter(path) = &source.on_bad_row else {
             return Ok(None);
         };
-        let opened = Self::open(storage, &source.name, path);
+        let opened = Self::open(Arc::clone(storage), &source.name, path);
         opened
             .map(Some)
             .map_err(|error| IngestError::DeadLetter { name: source.name.clone(), source: error })
     }
 
-    /// Goes on with the file, or begins it.
+    /// Begins the file where there is none.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn open(storage: &dyn Storage, source: &str, path: &Path) -> Result<Self, StorageError> {
-        let (file, bytes) = storage.append(path)?;
-        let open = Open { file, bytes, bytes_max: DEAD_LETTER_BYTES_MAX };
-        Ok(Self { source: source.to_owned(), open: Mutex::new(open) })
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        source: &str,
+        path: &Path,
+    ) -> Result<Self, StorageError> {
+        storage.append(path)?;
+        let (source, path) = (source.to_owned(), path.to_owned());
+        Ok(Self { source, storage, path, bytes_max: DEAD_LETTER_BYTES_MAX })
     }
 
     /// Appends bad rows, each in one write. What would go past the bound is left out.
@@ -65,24 +61,37 @@ impl DeadLetter {
     /// # Errors
     /// When a row could not be written.
     pub fn write(&self, rows: &[BadRow]) -> Result<(), IngestError> {
-        self.write_of(rows, None)
+        self.write_each(rows, None, |_| {})
     }
 
-    /// The same, with the file that the rows are from.
+    /// The same, with the file that the rows are from. Each row that is written is told.
     ///
     /// # Errors
     /// When a row could not be written.
-    pub fn write_of(&self, rows: &[BadRow], of: Option<&Path>) -> Result<(), IngestError> {
+    pub fn write_of(
+        &self,
+        rows: &[BadRow],
+        of: &Path,
+        written: impl FnMut(&BadRow),
+    ) -> Result<(), IngestError> {
+        self.write_each(rows, Some(of), written)
+    }
+
+    fn write_each(
+        &self,
+        rows: &[BadRow],
+        of: Option<&Path>,
+        mut written: impl FnMut(&BadRow),
+    ) -> Result<(), IngestError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
         let failed = |source| IngestError::DeadLetter { name: self.source.clone(), source };
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file =
+            LineFile::open(&*self.storage, &self.path, self.bytes_max).map_err(failed)?;
         for row in rows {
-            let line = self.line(row, of);
-            let bytes = open.bytes + line.len() as u64;
-            if bytes > open.bytes_max {
-                break;
-            }
-            open.file.write(line.as_bytes()).map_err(failed)?;
-            open.bytes = bytes;
+            file.append(self.line(row, of).as_bytes()).map_err(failed)?;
+            written(row);
         }
         Ok(())
     }
@@ -128,6 +137,11 @@ mod tests {
         BadRow { reason: "no \"fit\"".to_owned(), text: text.to_vec(), cut, at: None }
     }
 
+    fn open(storage: &MemoryStorage) -> DeadLetter {
+        let storage = Arc::new(storage.clone());
+        DeadLetter::open(storage, "in", Path::new("/d/bad")).expect("it opens")
+    }
+
     fn content(storage: &MemoryStorage) -> String {
         let bytes = storage.files().remove(Path::new("/d/bad")).expect("it is there");
         String::from_utf8(bytes).expect("it is text")
@@ -137,7 +151,7 @@ mod tests {
     fn rows_are_appended_as_lines_of_json() {
         let storage = MemoryStorage::new();
         storage.put("/d/bad", b"{}\n");
-        let dead = DeadLetter::open(&storage, "in", Path::new("/d/bad")).expect("it opens");
+        let dead = open(&storage);
         dead.write(&[row(b"a\nb", false), row(b"\xff\x00", true)]).expect("there is room");
         let expected = concat!(
             "{}\n",
@@ -152,11 +166,10 @@ mod tests {
     #[test]
     fn the_file_never_grows_past_its_bound() {
         let storage = MemoryStorage::new();
-        storage.put("/d/bad", b"0123456789");
-        let dead = DeadLetter::open(&storage, "in", Path::new("/d/bad")).expect("it opens");
-        dead.open.lock().expect("nobody panicked").bytes_max = 120;
+        storage.put("/d/bad", b"012345678\n");
+        let dead = DeadLetter { bytes_max: 120, ..open(&storage) };
         dead.write(&vec![row(b"x", false); 5]).expect("leaving out is no error");
-        assert_eq!(content(&storage).lines().count(), 2);
+        assert_eq!(content(&storage).lines().count(), 3);
         assert!(content(&storage).len() <= 120);
     }
 

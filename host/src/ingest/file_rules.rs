@@ -3,7 +3,7 @@
 //! Takes what a folder holds, and a batch time. Gives the files that are new by Spark's rules.
 //! Never looks at a folder itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,8 +18,10 @@ pub struct FileRules {
     started_ms: i64,
     remember_ms: i64,
     selected: BTreeMap<PathBuf, BatchTime>,
-    /// What the folder held when it was last looked at: as many names as it has.
-    seen: BTreeSet<PathBuf>,
+    /// When the folder was last looked at.
+    now: BatchTime,
+    /// What it held then, and when that was modified: as many names as it has.
+    seen: BTreeMap<PathBuf, i64>,
 }
 
 impl FileRules {
@@ -30,13 +32,26 @@ impl FileRules {
         // after it is looked for at the next one, when an interval has passed since.
         let batches = least.div_euclid(interval) + i64::from(least % interval > 0) + 1;
         let remember_ms = interval.saturating_mul(batches);
-        let (selected, seen) = (BTreeMap::new(), BTreeSet::new());
-        Self { started_ms, remember_ms, selected, seen }
+        let (selected, seen) = (BTreeMap::new(), BTreeMap::new());
+        Self { started_ms, remember_ms, selected, now: BatchTime(started_ms), seen }
     }
 
     /// How far back files are looked at, in milliseconds.
     pub fn remember_ms(&self) -> i64 {
         self.remember_ms
+    }
+
+    /// Hears what time it is when the folder is looked at, before anything else is asked. Where it
+    /// was set back, files written from now on are new, and those seen before are not: else they
+    /// would be read again when their time comes again.
+    pub fn turn_to(&mut self, time: BatchTime) {
+        if time < self.now {
+            let read = self.seen.iter().filter(|(_, modified_ms)| **modified_ms <= self.now.0);
+            let read = read.map(|(path, modified_ms)| (path.clone(), BatchTime(*modified_ms)));
+            self.selected.extend(read);
+            self.started_ms = self.started_ms.min(self.oldest_ms(time));
+        }
+        self.now = time;
     }
 
     /// The files of a batch, in the order of the listing.
@@ -59,9 +74,9 @@ impl FileRules {
         let ignored_ms = self.ignored_ms(time);
         let visible = || files.iter().filter(|file| is_visible(&file.path));
         let late = visible()
-            .filter(|file| file.modified_ms <= ignored_ms && !self.seen.contains(&file.path));
+            .filter(|file| file.modified_ms <= ignored_ms && !self.seen.contains_key(&file.path));
         let late = late.map(|file| file.path.clone()).collect();
-        self.seen = visible().map(|file| file.path.clone()).collect();
+        self.seen = visible().map(|file| (file.path.clone(), file.modified_ms)).collect();
         late
     }
 
@@ -157,6 +172,26 @@ mod tests {
         assert_eq!(select(&mut rules, 11_000, &files), ["a"]);
         for batch in 12..80 {
             assert_eq!(select(&mut rules, batch * 1000, &files), [""; 0], "batch {batch}");
+        }
+    }
+
+    /// The story: batches went on when the system's time was set back by an hour, but what was put
+    /// there looked an hour old to them, and what they had read long ago became new again.
+    #[test]
+    fn each_file_is_read_once_when_the_clock_is_set_back() {
+        let mut rules = FileRules::new(SECOND, 3_600_000);
+        let mut look = |time_ms: i64, files: &[FileFacts]| {
+            rules.turn_to(BatchTime(time_ms));
+            assert!(rules.late(BatchTime(time_ms), files).is_empty(), "at {time_ms}");
+            select(&mut rules, time_ms, files)
+        };
+        let (read, new) = (file("read", 3_700_000), file("new", 3_650_100));
+        assert_eq!(look(3_700_500, std::slice::from_ref(&read)), ["read"]);
+        assert_eq!(look(4_000_000, std::slice::from_ref(&read)), [""; 0]);
+        let both = [read, new];
+        assert_eq!(look(3_651_000, &both), ["new"]);
+        for second in 3_652..3_800 {
+            assert_eq!(look(second * 1_000, &both), [""; 0], "at {second} s");
         }
     }
 

@@ -1,36 +1,25 @@
 //! Ingest: the source that reads files of a folder; a batch is given ranges of them.
 //!
-//! Takes a folder, or a pattern of folders, and batch times. Gives the ranges of each batch. Never
-//! reads a file: that is a task's work.
+//! Takes a folder, or a pattern of folders, and batch times. Gives the ranges of each batch: what
+//! was found waits for the next one. Never reads a file: that is a task's work.
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::file_pattern::{Found, list, no_folder};
 use super::file_rules::{FileRules, is_visible};
+use super::format::row_width;
 use super::{IngestError, ReceiverEvent};
-use crate::limits::{BLOCK_BYTES_MAX, FILE_LATE_LINES_MAX, FILE_RANGES_PER_BATCH_MAX};
+use crate::limits::{
+    BLOCK_BYTES_MAX, FILE_LATE_LINES_MAX, FILE_RANGE_COLUMNS_BYTES_MAX, FILE_RANGES_PER_BATCH_MAX,
+};
 use crate::model::id::SourceId;
 use crate::model::pipeline::{SourceConnector, SourceDeclaration};
-use crate::model::stage::PartitionInput;
+use crate::model::stage::{FileRange, PartitionInput};
 use crate::model::time::BatchTime;
-use crate::sys::storage::{FileFacts, Storage, StorageError, absolute};
-
-/// What a batch reads of a source of files.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Selection {
-    /// Its partitions, in the order of names.
-    pub ranges: Vec<PartitionInput>,
-    /// Files that are new in this batch.
-    pub files: Vec<PathBuf>,
-    /// Something a person should know: a folder that cannot be listed gives an empty batch, and
-    /// its files are found by a later one; files that came are too old to be read.
-    pub warning: Option<String>,
-    /// Whether nothing comes after this batch.
-    pub ended: bool,
-}
+use crate::sys::storage::{FileFacts, Storage, absolute};
 
 /// The files of one source.
 #[derive(Debug)]
@@ -40,16 +29,23 @@ pub struct FileSource {
     storage: Arc<dyn Storage>,
     /// What is new; a bounded source has none: it reads what is there when it starts.
     rules: Option<FileRules>,
-    /// Ranges that were too many for their batch.
-    left: VecDeque<PartitionInput>,
-    started_files: Vec<PathBuf>,
+    /// Ranges that no batch has been given yet.
+    left: VecDeque<FileRange>,
+    /// Files found.
+    files: u64,
+    /// Bytes of a range, and of all ranges of one batch.
+    range_bytes: usize,
+    batch_bytes_max: u64,
     opening: Option<ReceiverEvent>,
     late_lines: usize,
+    /// Why the folder cannot be listed, as it was told last.
+    unlisted: Option<String>,
 }
 
 impl FileSource {
     /// Opens a declared source of files; `None` when it is of another kind. A bounded source looks
-    /// at its folder now, another one only takes files modified after now.
+    /// at its folder now, another one only takes files modified after now. A batch is given at most
+    /// so many bytes of it, but one range at least.
     ///
     /// # Errors
     /// Names the folder when there is none.
@@ -58,6 +54,7 @@ impl FileSource {
         declared: &SourceDeclaration,
         storage: Arc<dyn Storage>,
         interval: Duration,
+        batch_bytes_max: u64,
         now_ms: i64,
     ) -> Result<Option<Self>, IngestError> {
         let SourceConnector::Files { path, bounded } = &declared.connector else {
@@ -76,9 +73,12 @@ impl FileSource {
             storage,
             rules: (!bounded).then(|| FileRules::new(interval, now_ms)),
             left: VecDeque::new(),
-            started_files: Vec::new(),
+            files: 0,
+            range_bytes: range_bytes(declared),
+            batch_bytes_max,
             opening: None,
             late_lines: 0,
+            unlisted: None,
         };
         source.begin(found, now_ms);
         Ok(Some(source))
@@ -104,11 +104,8 @@ impl FileSource {
         };
         self.opening = told.map(|(message, warning)| ReceiverEvent::Told { message, warning });
         if self.rules.is_none() {
-            let files = found.files.into_iter().filter(|file| is_visible(&file.path));
-            for file in files {
-                self.cut(&file);
-                self.started_files.push(file.path);
-            }
+            let files = found.files.iter().filter(|file| is_visible(&file.path));
+            files.for_each(|file| self.cut(file));
         }
     }
 
@@ -117,30 +114,66 @@ impl FileSource {
         self.opening.take()
     }
 
-    /// What the batch reads. It is asked once for each batch, in the order of time.
-    pub fn select(&mut self, time: BatchTime) -> Selection {
-        let mut selection = Selection::default();
-        match &mut self.rules {
-            None => selection.files = std::mem::take(&mut self.started_files),
-            Some(rules) => match list(&*self.storage, &self.folder) {
-                Ok(found) => {
-                    let late = rules.late(time, &found.files);
-                    let new = rules.select(time, found.files);
-                    selection.warning = self.late(&late);
-                    new.iter().for_each(|file| self.cut(file));
-                    selection.files = new.into_iter().map(|file| file.path).collect();
-                }
-                Err(error) => selection.warning = Some(error.to_string()),
-            },
+    /// Looks for files that are new at that time, and keeps their ranges for the next batch. It is
+    /// asked at every tick, in the order of time: a file that is not looked for grows too old.
+    /// Gives what a person should know: a folder that cannot be listed has no new files until it
+    /// can be; files that came are too old to be read. Files have the system's time, which may be
+    /// behind the batch's where it was set back.
+    pub fn look(&mut self, time: BatchTime, now_ms: i64) -> Vec<ReceiverEvent> {
+        let Some(rules) = &mut self.rules else { return Vec::new() };
+        let time = BatchTime(time.0.min(now_ms));
+        match list(&*self.storage, &self.folder) {
+            Ok(found) => {
+                rules.turn_to(time);
+                let late = rules.late(time, &found.files);
+                let new = rules.select(time, found.files);
+                new.iter().for_each(|file| self.cut(file));
+                self.listed().into_iter().chain(self.late(&late)).collect()
+            }
+            Err(error) => self.unlisted(error.to_string()).into_iter().collect(),
         }
-        let ranges = self.left.len().min(FILE_RANGES_PER_BATCH_MAX);
-        selection.ranges.extend(self.left.drain(..ranges));
-        selection.ended = self.rules.is_none() && self.left.is_empty();
-        selection
+    }
+
+    /// A line about a folder that cannot be listed, where that is news.
+    fn unlisted(&mut self, message: String) -> Option<ReceiverEvent> {
+        if self.unlisted.as_ref() == Some(&message) {
+            return None;
+        }
+        self.unlisted = Some(message.clone());
+        Some(ReceiverEvent::Told { message, warning: true })
+    }
+
+    /// A line about a folder that can be listed again.
+    fn listed(&mut self) -> Option<ReceiverEvent> {
+        self.unlisted.take()?;
+        let message = format!("`{}` can be listed again", self.folder.display());
+        Some(ReceiverEvent::Told { message, warning: false })
+    }
+
+    /// What the next batch reads, in the order of names.
+    pub fn take(&mut self) -> Vec<PartitionInput> {
+        let mut bytes = 0;
+        let fits = |range: &&FileRange| {
+            bytes += range.end - range.start;
+            bytes <= self.batch_bytes_max
+        };
+        let fitting = self.left.iter().take(FILE_RANGES_PER_BATCH_MAX).take_while(fits).count();
+        let taken = fitting.max(1).min(self.left.len());
+        self.left.drain(..taken).map(PartitionInput::FileRange).collect()
+    }
+
+    /// Whether files wait for a batch.
+    pub fn has_more(&self) -> bool {
+        !self.left.is_empty()
+    }
+
+    /// Whether nothing comes any more.
+    pub fn has_ended(&self) -> bool {
+        self.rules.is_none() && self.left.is_empty()
     }
 
     /// A line about files that came too old, as long as there were not too many such lines.
-    fn late(&mut self, late: &[PathBuf]) -> Option<String> {
+    fn late(&mut self, late: &[PathBuf]) -> Option<ReceiverEvent> {
         let (first, more) = late.split_first()?;
         if self.late_lines == FILE_LATE_LINES_MAX {
             return None;
@@ -152,19 +185,23 @@ impl FileSource {
         };
         let last = self.late_lines == FILE_LATE_LINES_MAX;
         let last = if last { "; of further such files nothing is said" } else { "" };
-        Some(format!(
+        let message = format!(
             "`{}`{more} came too old to be read: modified before the start, or long before they \
              were seen; `touch` has them read{last}",
             first.display()
-        ))
+        );
+        Some(ReceiverEvent::Told { message, warning: true })
     }
 
-    /// Cuts a file into ranges, each as large as a block may be.
+    /// Cuts a file into ranges.
     fn cut(&mut self, file: &FileFacts) {
-        let step = BLOCK_BYTES_MAX as u64;
-        let starts = (0..file.bytes).step_by(BLOCK_BYTES_MAX);
-        self.left.extend(starts.map(|start| PartitionInput::FileRange {
-            source: self.id,
+        let (source, number) = (self.id, self.files);
+        self.files += 1;
+        let step = self.range_bytes as u64;
+        let starts = (0..file.bytes).step_by(self.range_bytes);
+        self.left.extend(starts.map(|start| FileRange {
+            source,
+            file: number,
             path: file.path.clone(),
             start,
             end: file.bytes.min(start + step),
@@ -172,123 +209,60 @@ impl FileSource {
     }
 }
 
-/// The files of a folder, or of every folder that a pattern names.
-struct Found {
-    /// In the order of names.
-    files: Vec<FileFacts>,
-    folders: usize,
-}
-
-fn list(storage: &dyn Storage, pattern: &Path) -> Result<Found, StorageError> {
-    let mut folders = vec![PathBuf::new()];
-    for component in pattern.components() {
-        let name = component.as_os_str();
-        match name.to_str() {
-            Some(name) if matches!(component, Component::Normal(_)) && is_pattern(name) => {
-                folders = matching(storage, &folders, name)?;
-            }
-            _ => folders.iter_mut().for_each(|folder| folder.push(name)),
-        }
-    }
-    // A folder that a wildcard has found need not have the rest of the pattern below it.
-    let is_pattern = pattern.to_str().is_some_and(is_pattern);
-    let is_no_folder = |error: &StorageError| {
-        matches!(error.source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-    };
-    let mut found = Found { files: Vec::new(), folders: 0 };
-    for folder in &folders {
-        match storage.list(folder) {
-            Err(error) if is_pattern && is_no_folder(&error) => continue,
-            listed => found.files.append(&mut listed?.files),
-        }
-        found.folders += 1;
-    }
-    Ok(found)
-}
-
-/// What is wrong with a pattern that names nothing: most often it was to name files.
-fn no_folder(pattern: &Path) -> String {
-    let plain = |name: &Component<'_>| !name.as_os_str().to_str().is_some_and(is_pattern);
-    let above: PathBuf = pattern.components().take_while(plain).collect();
-    format!(
-        "no folder matches `{}`; `*` and `?` stand for folders, of which every file is read: name \
-         the folder `{}`",
-        pattern.display(),
-        above.display()
-    )
-}
-
-fn matching(
-    storage: &dyn Storage,
-    above: &[PathBuf],
-    pattern: &str,
-) -> Result<Vec<PathBuf>, StorageError> {
-    let mut matching = Vec::new();
-    for folder in above {
-        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        matching.extend(storage.list(here)?.folders.into_iter().filter(|folder| {
-            let name = folder.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| fits(name.as_bytes(), pattern.as_bytes()))
-        }));
-    }
-    Ok(matching)
-}
-
-fn is_pattern(name: &str) -> bool {
-    name.contains(['*', '?'])
-}
-
-/// Whether a name fits a pattern of letters, `?` for any one byte and `*` for any number of them.
-fn fits(name: &[u8], pattern: &[u8]) -> bool {
-    let (mut at, mut of) = (0, 0);
-    let mut star = None;
-    while at < name.len() {
-        match pattern.get(of) {
-            Some(b'*') => {
-                star = Some((at, of));
-                of += 1;
-            }
-            Some(byte) if *byte == b'?' || *byte == name[at] => {
-                at += 1;
-                of += 1;
-            }
-            _ => {
-                // The last star takes one byte more.
-                let Some((taken, place)) = star else { return false };
-                star = Some((taken + 1, place));
-                (at, of) = (taken + 1, place + 1);
-            }
-        }
-    }
-    pattern[of..].iter().all(|byte| *byte == b'*')
+/// Bytes of a range: as many as a block may have, or as many as become columns of a bounded size
+/// whatever rows are in them.
+fn range_bytes(source: &SourceDeclaration) -> usize {
+    row_width(source).text_bytes_max(FILE_RANGE_COLUMNS_BYTES_MAX).min(BLOCK_BYTES_MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::ingest::test_rig::lines_source;
-    use crate::model::pipeline::OnBadRow;
+    use crate::model::column_type::ColumnType;
+    use crate::model::pipeline::{Format, OnBadRow};
+    use crate::model::schema::{Column, StreamSchema};
     use crate::sys::storage_memory::MemoryStorage;
+
+    const BATCH_BYTES_MAX: u64 = 4 * BLOCK_BYTES_MAX as u64;
 
     fn open(storage: &MemoryStorage, path: &str, bounded: bool) -> Result<FileSource, IngestError> {
         let connector = SourceConnector::Files { path: path.into(), bounded };
-        let declared = lines_source(connector, OnBadRow::Skip);
-        let storage = Arc::new(storage.clone());
+        open_declared(storage, &lines_source(connector, OnBadRow::Skip))
+    }
+
+    fn open_declared(
+        storage: &MemoryStorage,
+        declared: &SourceDeclaration,
+    ) -> Result<FileSource, IngestError> {
+        let (storage, second) = (Arc::new(storage.clone()), Duration::from_secs(1));
         let source =
-            FileSource::open(SourceId(0), &declared, storage, Duration::from_secs(1), 1_000);
+            FileSource::open(SourceId(0), declared, storage, second, BATCH_BYTES_MAX, 1_000);
         source.map(|source| source.expect("it is a source of files"))
     }
 
-    fn ranges(selection: &Selection) -> Vec<String> {
+    /// What a batch of that time reads, and what is told of it.
+    fn select(source: &mut FileSource, time_ms: i64) -> (Vec<String>, Vec<String>) {
+        let told = source.look(BatchTime(time_ms), time_ms).into_iter().map(|event| match event {
+            ReceiverEvent::Told { message, .. } => message,
+            other => unreachable!("{other:?}"),
+        });
+        let told = told.collect();
+        (ranges(&source.take()), told)
+    }
+
+    fn ranges(taken: &[PartitionInput]) -> Vec<String> {
         let range = |input: &PartitionInput| match input {
-            PartitionInput::FileRange { path, start, end, .. } => {
+            PartitionInput::FileRange(FileRange { path, start, end, .. }) => {
                 format!("{} {start}..{end}", path.display())
             }
             PartitionInput::Block(_) | PartitionInput::Rows { .. } => {
                 unreachable!("files are read in ranges")
             }
         };
-        selection.ranges.iter().map(range).collect()
+        taken.iter().map(range).collect()
     }
 
     #[test]
@@ -300,14 +274,13 @@ mod tests {
         storage.put("/in/empty", b"");
         let mut source = open(&storage, "/in", true).expect("the folder is there");
         storage.put("/in/later", b"x\n");
-        let selection = source.select(BatchTime(2_000));
         let whole = BLOCK_BYTES_MAX;
         let expected =
             ["/in/a 0..2", &format!("/in/b 0..{whole}"), &format!("/in/b {whole}..{}", whole + 1)];
-        assert_eq!(ranges(&selection), expected);
-        assert!(selection.ended);
-        let selection = source.select(BatchTime(3_000));
-        assert_eq!((selection.ranges.len(), selection.files.len(), selection.ended), (0, 0, true));
+        assert!(!source.has_ended());
+        assert_eq!(select(&mut source, 2_000).0, expected);
+        assert!(source.has_ended());
+        assert_eq!(select(&mut source, 3_000), (Vec::new(), Vec::new()));
     }
 
     #[test]
@@ -317,9 +290,43 @@ mod tests {
         let mut source = open(&storage, "/in", false).expect("the folder is there");
         storage.set_now_ms(1_500);
         storage.put("/in/new", b"x\n");
-        assert_eq!(ranges(&source.select(BatchTime(2_000))), ["/in/new 0..2"]);
-        let selection = source.select(BatchTime(3_000));
-        assert_eq!((selection.ranges.len(), selection.ended), (0, false));
+        assert_eq!(select(&mut source, 2_000).0, ["/in/new 0..2"]);
+        assert_eq!(select(&mut source, 3_000), (Vec::new(), Vec::new()));
+        assert!(!source.has_ended());
+    }
+
+    /// The story: while a slow job's queue was full nobody looked for files, and those that came
+    /// then had grown too old when it had room again.
+    #[test]
+    fn what_was_found_waits_for_its_batch_however_long() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/old", b"x\n");
+        let mut source = open(&storage, "/in", false).expect("the folder is there");
+        storage.set_now_ms(1_500);
+        storage.put("/in/new", b"x\n");
+        for tick in 2..500 {
+            assert_eq!(source.look(BatchTime(tick * 1_000), i64::MAX), []);
+        }
+        assert_eq!(ranges(&source.take()), ["/in/new 0..2"]);
+        assert_eq!(select(&mut source, 500_000), (Vec::new(), Vec::new()), "and is read once");
+    }
+
+    #[test]
+    fn a_name_that_is_used_again_is_another_file() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/old", b"x\n");
+        let mut source = open(&storage, "/in", false).expect("the folder is there");
+        let mut numbers = Vec::new();
+        for time_ms in [2_000, 100_000] {
+            storage.set_now_ms(time_ms);
+            storage.put("/in/same", b"x\n");
+            source.look(BatchTime(time_ms), time_ms);
+            numbers.extend(source.take().into_iter().map(|input| match input {
+                PartitionInput::FileRange(range) => range.file,
+                PartitionInput::Block(_) => unreachable!("files are read in ranges"),
+            }));
+        }
+        assert_eq!(numbers, [0, 1]);
     }
 
     #[test]
@@ -328,10 +335,45 @@ mod tests {
         let all = FILE_RANGES_PER_BATCH_MAX + 10;
         (0..all).for_each(|n| storage.put(format!("/in/{n}"), b"x\n"));
         let mut source = open(&storage, "/in", true).expect("the folder is there");
-        let first = source.select(BatchTime(2_000));
-        assert_eq!((first.ranges.len(), first.ended), (FILE_RANGES_PER_BATCH_MAX, false));
-        let second = source.select(BatchTime(3_000));
-        assert_eq!((second.ranges.len(), second.ended), (10, true));
+        assert_eq!((source.take().len(), source.has_more()), (FILE_RANGES_PER_BATCH_MAX, true));
+        assert!(!source.has_ended());
+        assert_eq!((source.take().len(), source.has_more()), (10, false));
+        assert!(source.has_ended());
+    }
+
+    /// The story: a batch was given 64 GiB of files, and where its rows go to a sink as they are,
+    /// all of them were to be held at once.
+    #[test]
+    fn a_batch_is_given_no_more_bytes_than_the_budget() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/a", &vec![b'\n'; BLOCK_BYTES_MAX * 5]);
+        storage.put("/in/b", b"x\n");
+        let mut source = open(&storage, "/in", true).expect("the folder is there");
+        assert_eq!((source.take().len(), source.has_ended()), (4, false));
+        assert_eq!((source.take().len(), source.has_ended()), (2, true));
+        let mut source = open(&storage, "/in", true).expect("the folder is there");
+        source.batch_bytes_max = 1;
+        let all = std::iter::from_fn(|| Some(source.take().len()).filter(|taken| *taken > 0));
+        assert_eq!(all.collect::<Vec<_>>(), [1; 6], "one range at least");
+    }
+
+    #[test]
+    fn ranges_of_wide_rows_are_small() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/a", &b"{}\n".repeat(200_000));
+        let connector = SourceConnector::Files { path: "/in".into(), bounded: true };
+        let column = |number| Column::new(format!("c{number}"), ColumnType::Int64).nullable();
+        let declared = SourceDeclaration {
+            format: Format::Json,
+            schema: StreamSchema::new((0..1_000).map(column).collect()),
+            ..lines_source(connector, OnBadRow::Skip)
+        };
+        let mut source = open_declared(&storage, &declared).expect("the folder is there");
+        for input in source.take() {
+            let PartitionInput::FileRange(range) = input else { unreachable!("{input:?}") };
+            let rows = (range.end - range.start) / 3;
+            assert!(rows * 1_000 * 9 <= FILE_RANGE_COLUMNS_BYTES_MAX as u64, "{range:?}");
+        }
     }
 
     #[test]
@@ -342,9 +384,19 @@ mod tests {
         storage.put("/in/old", b"x\n");
         let mut source = open(&storage, "/in", false).expect("the folder is there");
         storage.remove(Path::new("/in")).expect("it goes");
-        let selection = source.select(BatchTime(2_000));
-        assert_eq!(selection.warning.as_deref(), Some("cannot list `/in`: it does not exist"));
-        assert_eq!((selection.ranges.len(), selection.ended), (0, false));
+        let (ranges, told) = select(&mut source, 2_000);
+        assert_eq!(told, ["cannot list `/in`: it does not exist"]);
+        assert_eq!((ranges.len(), source.has_ended()), (0, false));
+        // A batch every few milliseconds told the same each time.
+        assert_eq!(select(&mut source, 3_000), (Vec::new(), Vec::new()));
+        storage.set_now_ms(3_500);
+        storage.put("/in/new", b"x\n");
+        let (ranges, told) = select(&mut source, 4_000);
+        assert_eq!((ranges[0].as_str(), ranges.len()), ("/in/new 0..2", 1));
+        assert_eq!(told, ["`/in` can be listed again"]);
+        assert_eq!(select(&mut source, 5_000), (Vec::new(), Vec::new()));
+        storage.remove(Path::new("/in")).expect("it goes");
+        assert_eq!(select(&mut source, 6_000).1.len(), 1, "it is told again");
     }
 
     #[test]
@@ -355,7 +407,7 @@ mod tests {
         }
         let mut source = open(&storage, "/logs/a-?/i*", true).expect("folders are there");
         let expected = ["/logs/a-1/in/x 0..2", "/logs/a-2/in/y 0..2"];
-        assert_eq!(ranges(&source.select(BatchTime(2_000))), expected);
+        assert_eq!(select(&mut source, 2_000).0, expected);
     }
 
     /// The story: one folder without the rest of the pattern below it kept all others from being
@@ -366,7 +418,7 @@ mod tests {
         storage.put("/in/a/app/1", b"x\n");
         storage.put("/in/unrelated/else", b"x\n");
         let mut source = open(&storage, "/in/*/app", true).expect("there is one");
-        assert_eq!(source.select(BatchTime(0)).files, [PathBuf::from("/in/a/app/1")]);
+        assert_eq!(select(&mut source, 0).0, ["/in/a/app/1 0..2"]);
     }
 
     #[test]
@@ -406,28 +458,10 @@ mod tests {
         let mut lines = Vec::new();
         for batch in 2..40_i64 {
             storage.put(format!("/in/late-{batch}"), b"x\n");
-            lines.extend(watching.select(BatchTime(batch * 1_000)).warning);
+            lines.extend(select(&mut watching, batch * 1_000).1);
         }
         assert_eq!(lines.len(), FILE_LATE_LINES_MAX);
         assert!(lines[0].starts_with("`/in/late-2` came too old to be read: "), "{}", lines[0]);
         assert!(lines.last().is_some_and(|line| line.ends_with("nothing is said")), "{lines:?}");
-    }
-
-    #[test]
-    fn stars_and_question_marks_fit_names() {
-        for (name, pattern, expected) in [
-            ("abc", "abc", true),
-            ("abc", "a*", true),
-            ("abc", "*c", true),
-            ("abc", "*b*", true),
-            ("abc", "a?c", true),
-            ("abc", "ab", false),
-            ("abc", "*b", false),
-            ("aab", "*ab", true),
-            ("", "*", true),
-            ("", "?", false),
-        ] {
-            assert_eq!(fits(name.as_bytes(), pattern.as_bytes()), expected, "{name} {pattern}");
-        }
     }
 }

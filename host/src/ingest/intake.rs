@@ -24,6 +24,7 @@ pub struct Intake {
     events: EventPort,
     clock: Arc<dyn Clock>,
     dead_letter: Option<DeadLetter>,
+    read_bytes_max: usize,
     open: Mutex<Open>,
     /// Somebody wished to seal while the receiver held the block: it seals for them.
     seal_wished: AtomicBool,
@@ -49,6 +50,7 @@ impl Intake {
             events: Arc::clone(&ports.events),
             clock: Arc::clone(&ports.clock),
             dead_letter,
+            read_bytes_max: generator.read_bytes_max(),
             open: Mutex::new(Open { generator, held }),
             seal_wished: AtomicBool::new(false),
         }
@@ -60,6 +62,11 @@ impl Intake {
             Some(reservation) => reservation,
             None => self.store.reserve(RECEIVE_BYTES).await,
         }
+    }
+
+    /// Bytes that one read may append, at most.
+    pub fn read_bytes_max(&self) -> usize {
+        self.read_bytes_max
     }
 
     /// Lets `read` append to the open block's bytes, and cuts off what is due. What was reserved
@@ -221,7 +228,7 @@ mod tests {
         assert!(matches!(events.try_recv(), Ok(ReceiverEvent::BadRows { count: 1, .. })));
         assert!(events.try_recv().is_err(), "kept aside, it leaves no block");
 
-        storage.fail_after(0, io::ErrorKind::StorageFull);
+        storage.fail_after(1, io::ErrorKind::StorageFull);
         fill(&intake, b"\xff\nfine\n");
         intake.seal();
         let failure = "source `lines` cannot keep bad rows: cannot write `/dead/letters`: no \

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_json::ReaderBuilder;
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use serde::de::IgnoredAny;
 
@@ -15,12 +15,10 @@ use super::decoder::{Decoded, Decoder, each_line};
 use super::json_reason::why_bad;
 use super::json_strict::StrictTypes;
 use super::line_column::too_long;
+use super::row_width::RowWidth;
 use super::zone;
 use crate::limits::{SLICE_BYTES_MAX, SLICE_ROWS_MAX};
 use crate::model::schema::StreamSchema;
-
-/// How much larger than its text a list can get: a digit and a comma against a decimal.
-const LIST_GROWTH: usize = 8;
 
 /// Columns that JSON lines become.
 pub struct JsonColumns {
@@ -29,9 +27,7 @@ pub struct JsonColumns {
     /// What Arrow reads, where that is not quite the schema.
     read_as: Option<SchemaRef>,
     line_bytes_max: usize,
-    /// Bytes of a row before its texts and lists, at most.
-    row_bytes: usize,
-    growth: usize,
+    width: RowWidth,
     /// Used again as long as it succeeds.
     reader: Option<arrow_json::reader::Decoder>,
 }
@@ -40,11 +36,9 @@ impl JsonColumns {
     /// Columns of that schema, from lines of at most so many bytes.
     pub fn new(schema: StreamSchema, line_bytes_max: usize) -> Self {
         let arrow = schema.to_arrow();
-        let row_bytes = arrow.fields().iter().map(|field| width(field.data_type())).sum();
-        let lists = arrow.fields().iter().any(|field| field.data_type().is_nested());
-        let growth = if lists { LIST_GROWTH } else { 1 };
+        let width = RowWidth::of_json(&arrow);
         let read_as = zone::by_offset(&arrow);
-        Self { schema, arrow, read_as, line_bytes_max, row_bytes, growth, reader: None }
+        Self { schema, arrow, read_as, line_bytes_max, width, reader: None }
     }
 
     fn run(&mut self, lines: &[&[u8]], decoded: &mut Decoded) {
@@ -116,7 +110,7 @@ impl Decoder for JsonColumns {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let line_bytes = line.len() * self.growth + self.row_bytes;
+            let line_bytes = line.len() * self.width.growth + self.width.row_bytes;
             if bytes + line_bytes > SLICE_BYTES_MAX && bytes > 0 || run.len() == SLICE_ROWS_MAX {
                 self.run(&run, decoded);
                 run.clear();
@@ -134,14 +128,6 @@ impl Decoder for JsonColumns {
 
     fn open_bytes(&self) -> usize {
         0
-    }
-}
-
-/// Bytes a row takes in a column of that type, with its bit for null, before texts and lists.
-fn width(data_type: &DataType) -> usize {
-    match data_type {
-        DataType::Utf8 | DataType::Binary | DataType::List(_) => size_of::<i32>() + 1,
-        other => other.primitive_width().unwrap_or(1) + 1,
     }
 }
 

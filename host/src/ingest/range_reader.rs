@@ -1,12 +1,11 @@
 //! Ingest: reads a range of a file, in whole lines.
 //!
 //! Takes a range of bytes. Gives the lines that begin in it, so that ranges side by side give each
-//! line once, wherever they are cut. Never holds more of the file than the rows it gives and a
-//! bounded piece.
+//! line once, wherever they are cut. Never holds more of the file than the rows it gives, a bounded
+//! piece, and bad rows up to a bound: those that are kept are written down as they come.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
 
@@ -17,8 +16,9 @@ use super::decoder::{Decoded, Decoder};
 use super::format;
 use super::line_buffer::LineBuffer;
 use super::line_column::too_long;
-use crate::limits::{CONVERT_BYTES, FILE_RANGES_PER_BATCH_MAX, RECEIVE_BYTES};
+use crate::limits::{BLOCK_BYTES_MAX, CONVERT_BYTES, FILE_RANGES_PER_BATCH_MAX, RECEIVE_BYTES};
 use crate::model::pipeline::{OnBadRow, SourceDeclaration};
+use crate::model::stage::FileRange;
 use crate::sys::storage::Storage;
 
 /// The rows of a range.
@@ -36,8 +36,9 @@ pub struct RangeReader {
     source: SourceDeclaration,
     storage: Arc<dyn Storage>,
     dead_letter: Option<DeadLetter>,
-    /// Ranges whose bad rows the dead-letter file has: one that is read again adds nothing.
-    kept_of: Mutex<BTreeSet<(PathBuf, u64)>>,
+    /// By file and start of a range: up to which byte the dead-letter file has its bad rows. One
+    /// that is read again adds none of them.
+    kept_to: Mutex<BTreeMap<(u64, u64), u64>>,
 }
 
 impl RangeReader {
@@ -49,9 +50,9 @@ impl RangeReader {
         source: &SourceDeclaration,
         storage: Arc<dyn Storage>,
     ) -> Result<Self, IngestError> {
-        let dead_letter = DeadLetter::of_source(source, &*storage)?;
-        let kept_of = Mutex::default();
-        Ok(Self { source: source.clone(), storage, dead_letter, kept_of })
+        let dead_letter = DeadLetter::of_source(source, &storage)?;
+        let kept_to = Mutex::default();
+        Ok(Self { source: source.clone(), storage, dead_letter, kept_to })
     }
 
     /// Reads the lines that begin in the range.
@@ -59,7 +60,8 @@ impl RangeReader {
     /// # Errors
     /// When the file cannot be read, or when a line does not fit and the source says that this
     /// fails the batch.
-    pub fn read(&self, path: &Path, start: u64, end: u64) -> Result<RangeRows, IngestError> {
+    pub fn read(&self, of: &FileRange) -> Result<RangeRows, IngestError> {
+        let FileRange { start, end, .. } = *of;
         let mut range = Range {
             lines: LineBuffer::of_range(self.source.line_bytes_max, start),
             decoder: format::decoder(&self.source),
@@ -75,7 +77,7 @@ impl RangeReader {
         while at < end || !(at_line_end || range.lines.is_skipping()) {
             let inside = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
             let wanted = if inside > 0 { piece.len().min(inside) } else { piece.len() };
-            let read = self.storage.read_at(path, at, &mut piece[..wanted]).map_err(failed)?;
+            let read = self.storage.read_at(&of.path, at, &mut piece[..wanted]).map_err(failed)?;
             if read == 0 {
                 range.lines.ended();
                 break;
@@ -84,11 +86,15 @@ impl RangeReader {
             at += bytes.len() as u64;
             at_line_end = bytes.ends_with(b"\n");
             range.add(bytes);
+            if range.decoded.bad.bytes > BLOCK_BYTES_MAX {
+                range.convert();
+                self.keep(&mut range.decoded.bad, of)?;
+            }
         }
-        self.finish(range, path, start)
+        self.finish(range, of)
     }
 
-    fn finish(&self, mut range: Range, path: &Path, start: u64) -> Result<RangeRows, IngestError> {
+    fn finish(&self, mut range: Range, of: &FileRange) -> Result<RangeRows, IngestError> {
         range.convert();
         range.decoder.finish(&mut range.decoded);
         let Decoded { slices, mut bad } = range.decoded;
@@ -96,31 +102,37 @@ impl RangeReader {
         if let (OnBadRow::Fail, Some(first)) = (&self.source.on_bad_row, &bad.first) {
             return Err(IngestError::BadRows {
                 name: self.source.name.clone(),
-                path: path.to_owned(),
+                path: of.path.clone(),
                 count: bad.count,
                 first: format!("{place}{first}"),
             });
         }
-        self.keep(&bad, path, start)?;
-        bad.first = bad.first.map(|first| format!("in `{}`, {place}{first}", path.display()));
+        self.keep(&mut bad, of)?;
+        bad.first = bad.first.map(|first| format!("in `{}`, {place}{first}", of.path.display()));
         Ok(RangeRows { slices, bad })
     }
 
-    fn keep(&self, bad: &BadRows, path: &Path, start: u64) -> Result<(), IngestError> {
-        let (Some(dead_letter), 1..) = (&self.dead_letter, bad.count) else {
-            return Ok(());
-        };
-        let mut kept_of = self.kept_of.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept_of.contains(&(path.to_owned(), start)) {
-            return Ok(());
-        }
-        dead_letter.write_of(&bad.rows, Some(path))?;
-        // The ranges read longest ago are hardly tried again; which go does not matter much.
-        if kept_of.len() == FILE_RANGES_PER_BATCH_MAX {
-            kept_of.pop_first();
-        }
-        kept_of.insert((path.to_owned(), start));
-        Ok(())
+    /// Writes down the bad rows that an attempt before this one has not, and forgets them.
+    fn keep(&self, bad: &mut BadRows, of: &FileRange) -> Result<(), IngestError> {
+        let mut rows = bad.rows_taken();
+        let Some(dead_letter) = &self.dead_letter else { return Ok(()) };
+        // A decoder may find a line too long before it reads those above it.
+        rows.sort_unstable_by_key(|row| row.at);
+        let range = (of.file, of.start);
+        let kept_to = self.kept_to().get(&range).copied().unwrap_or(0);
+        let new = rows.partition_point(|row| row.at.unwrap_or(0) < kept_to);
+        dead_letter.write_of(&rows[new..], &of.path, |row| {
+            let mut all = self.kept_to();
+            all.insert(range, row.at.map_or(kept_to, |at| at + 1));
+            // The files found longest ago are hardly tried again.
+            if all.len() > FILE_RANGES_PER_BATCH_MAX {
+                all.pop_first();
+            }
+        })
+    }
+
+    fn kept_to(&self) -> MutexGuard<'_, BTreeMap<(u64, u64), u64>> {
+        self.kept_to.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,14 +174,20 @@ fn to_line_end(bytes: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+    use std::path::Path;
+
     use arrow_array::Array;
     use arrow_array::cast::AsArray;
     use proptest::prelude::*;
 
     use super::*;
     use crate::ingest::test_rig::lines_source;
+    use crate::model::id::SourceId;
     use crate::model::pipeline::SourceConnector;
     use crate::sys::storage_memory::MemoryStorage;
+
+    const FILE: &str = "/in/file";
 
     fn reader(storage: &MemoryStorage, on_bad_row: OnBadRow) -> RangeReader {
         let connector = SourceConnector::Files { path: "/in".into(), bounded: true };
@@ -177,8 +195,12 @@ mod tests {
         RangeReader::open(&source, Arc::new(storage.clone())).expect("it opens")
     }
 
+    fn range(start: u64, end: u64) -> FileRange {
+        FileRange { source: SourceId(0), file: 0, path: FILE.into(), start, end }
+    }
+
     fn lines(reader: &RangeReader, start: u64, end: u64) -> (Vec<String>, u64) {
-        let rows = reader.read(Path::new("/in/file"), start, end).expect("the file is there");
+        let rows = reader.read(&range(start, end)).expect("the file is there");
         let texts = rows.slices.iter().flat_map(|slice| {
             let column = slice.column(0).as_string::<i32>().clone();
             (0..column.len()).map(move |row| column.value(row).to_owned())
@@ -225,13 +247,13 @@ mod tests {
     fn a_bad_line_fails_its_range_where_the_source_says_so() {
         let storage = MemoryStorage::new();
         storage.put("/in/file", b"good\n\xff\n0123456789\n");
-        let error = reader(&storage, OnBadRow::Fail).read(Path::new("/in/file"), 0, 18);
+        let error = reader(&storage, OnBadRow::Fail).read(&range(0, 18));
         let expected = "source `lines` has 2 bad rows in `/in/file`; \
                         at byte 5, a line is not valid UTF-8: `\u{fffd}`";
         assert_eq!(error.expect_err("two lines are bad").to_string(), expected);
         let skipping = reader(&storage, OnBadRow::Skip);
         assert_eq!(lines(&skipping, 0, 18), (vec!["good".to_owned()], 2));
-        let bad = skipping.read(Path::new("/in/file"), 0, 18).expect("bad lines are left out").bad;
+        let bad = skipping.read(&range(0, 18)).expect("bad lines are left out").bad;
         let expected = "in `/in/file`, at byte 5, a line is not valid UTF-8: `\u{fffd}`";
         assert_eq!(bad.first.as_deref(), Some(expected));
     }
@@ -253,20 +275,78 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&dead), expected);
     }
 
+    fn letters(storage: &MemoryStorage) -> Vec<String> {
+        let dead = storage.files().remove(Path::new("/dead/letters")).expect("it is written");
+        String::from_utf8_lossy(&dead).lines().map(str::to_owned).collect()
+    }
+
+    /// The story: a file was deleted and another one put there under its name. Its bad rows were
+    /// taken for those of the first one, and none was kept.
+    #[test]
+    fn bad_lines_of_a_name_that_is_used_again_are_kept() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/file", b"\xff\n");
+        storage.put("/dead/old", b"");
+        let reader = reader(&storage, OnBadRow::DeadLetter("/dead/letters".into()));
+        for file in 0..2 {
+            reader.read(&FileRange { file, ..range(0, 2) }).expect("bad lines are kept aside");
+        }
+        assert_eq!(letters(&storage).len(), 2);
+    }
+
+    #[test]
+    fn an_attempt_goes_on_where_a_full_disk_stopped_the_one_before() {
+        let storage = MemoryStorage::new();
+        storage.put("/in/file", b"\xff1\n\xff2\n\xff3\n");
+        storage.put("/dead/old", b"");
+        let reader = reader(&storage, OnBadRow::DeadLetter("/dead/letters".into()));
+        // The file is opened and one line written; of the second one half is.
+        storage.fail_after(2, ErrorKind::StorageFull);
+        reader.read(&range(0, 9)).expect_err("the disk is full");
+        storage.repair();
+        reader.read(&range(0, 9)).expect("there is room again");
+        let letters = letters(&storage);
+        let whole = |line: &&String| serde_json::from_str::<serde_json::Value>(line).is_ok();
+        assert_eq!((letters.len(), letters.iter().filter(whole).count()), (4, 3), "{letters:?}");
+    }
+
+    /// The story: a range of nothing but bad lines of a byte was a gigabyte before the first of
+    /// them was written.
+    #[test]
+    fn bad_lines_are_written_before_they_are_many() {
+        let storage = MemoryStorage::new();
+        let lines_of_junk = BLOCK_BYTES_MAX / 64;
+        storage.put("/in/file", &b"\xff\n".repeat(lines_of_junk));
+        storage.put("/dead/old", b"");
+        let reader = reader(&storage, OnBadRow::DeadLetter("/dead/letters".into()));
+        let bytes = 2 * lines_of_junk as u64;
+        let rows = reader.read(&range(0, bytes)).expect("bad lines are kept aside");
+        assert_eq!((rows.bad.count, rows.bad.rows.len()), (lines_of_junk as u64, 0));
+        assert_eq!(letters(&storage).len(), lines_of_junk);
+        reader.read(&range(0, bytes)).expect("bad lines are kept aside");
+        assert_eq!(letters(&storage).len(), lines_of_junk, "a second attempt keeps none twice");
+    }
+
     #[test]
     fn bad_lines_are_told_by_the_byte_they_begin_at() {
         let storage = MemoryStorage::new();
         let long = "x".repeat(2 * RECEIVE_BYTES);
         let file = format!("\u{feff}ok\n{long}\n\u{7f}ok\n0123456789\nok\n123456789");
         storage.put("/in/file", file.as_bytes());
-        let reader = reader(&storage, OnBadRow::DeadLetter("/in/dead".into()));
+        storage.put("/dead/old", b"");
+        let reader = reader(&storage, OnBadRow::DeadLetter("/dead/letters".into()));
         let bytes = file.len() as u64;
         let find = |text: &str| file.find(text).expect("it is in the file") as u64;
-        let places = |start: u64, end: u64| {
-            let bad = reader.read(Path::new("/in/file"), start, end).expect("it is there").bad;
-            let mut places: Vec<_> = bad.rows.iter().filter_map(|row| row.at).collect();
-            places.sort_unstable();
-            places
+        let mut file = 0;
+        let mut places = |start: u64, end: u64| {
+            file += 1;
+            let before = letters(&storage).len();
+            reader.read(&FileRange { file, ..range(start, end) }).expect("it is there");
+            let place = |line: &String| {
+                let letter: serde_json::Value = serde_json::from_str(line).expect("it is JSON");
+                letter["byte"].as_u64().expect("it is told")
+            };
+            letters(&storage)[before..].iter().map(place).collect::<Vec<_>>()
         };
         let expected = [find("xxx"), find("0123"), find("\n1234") + 1];
         assert_eq!(places(0, bytes), expected);
@@ -282,7 +362,8 @@ mod tests {
         storage.put("/in/file", b"a\nb\n");
         let reader = reader(&storage, OnBadRow::Skip);
         assert_eq!(lines(&reader, 0, 400).0, ["a", "b"]);
-        let error = reader.read(Path::new("/in/gone"), 0, 4).expect_err("there is none");
+        let gone = FileRange { path: "/in/gone".into(), ..range(0, 4) };
+        let error = reader.read(&gone).expect_err("there is none");
         let expected = "source `lines` cannot be read: cannot read `/in/gone`: it does not exist";
         assert_eq!(error.to_string(), expected);
     }

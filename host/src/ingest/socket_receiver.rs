@@ -13,7 +13,7 @@ use super::ReceiverEvent;
 use super::intake::Intake;
 use super::receiver::Stop;
 use super::reconnect::Reconnect;
-use crate::limits::CONNECT_WAIT_MAX;
+use crate::limits::{CONNECT_WAIT_MAX, RECEIVE_BYTES};
 
 enum End {
     Stopped,
@@ -80,13 +80,26 @@ async fn read(
                 reserved = reserved => reserved,
             },
         };
-        match intake.fill(reserved, |room| stream.try_read_buf(room)) {
+        match intake.fill(reserved, |room| read_some(stream, room, intake.read_bytes_max())) {
             Ok(0) => return End::Closed,
             Ok(_) => reconnect.worked(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return End::Broken(error),
         }
     }
+}
+
+/// Appends what is there, up to so many bytes.
+fn read_some(stream: &TcpStream, room: &mut Vec<u8>, bytes_max: usize) -> io::Result<usize> {
+    if bytes_max >= RECEIVE_BYTES {
+        // Whatever fits the room: nothing need be cleared for it.
+        return stream.try_read_buf(room);
+    }
+    let before = room.len();
+    room.resize(before + bytes_max, 0);
+    let read = stream.try_read(&mut room[before..]);
+    room.truncate(before + read.as_ref().copied().unwrap_or(0));
+    read
 }
 
 fn ended(end: End, address: &str, intake: &Intake, reconnect: &mut Reconnect) -> Duration {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::ReceiverEvent;
 use super::intake::Intake;
 use super::receiver::{Stop, within};
-use crate::limits::{LAST_READ_WAIT_MAX, RECEIVE_BYTES};
+use crate::limits::LAST_READ_WAIT_MAX;
 use crate::model::block_store::Reservation;
 
 /// Receives until the input ends, or until it is stopped.
@@ -23,7 +23,7 @@ pub(super) async fn run(input: impl Read + Send + 'static, intake: &Intake, mut 
         return intake.tell(ReceiverEvent::Broken { message });
     }
     intake.tell(ReceiverEvent::Connected { peer: "standard input".to_owned() });
-    let mut buffer = Some(vec![0; RECEIVE_BYTES]);
+    let mut buffer = Some(vec![0; intake.read_bytes_max()]);
     loop {
         if let Some(buffer) = buffer.take() {
             // It fails only when the thread is gone; then there is no answer either.

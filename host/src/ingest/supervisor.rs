@@ -45,7 +45,7 @@ impl Supervisor {
         let mut ready = Vec::new();
         for (id, source) in sources.iter().filter(|(_, source)| is_received(source)) {
             check(source)?;
-            let dead_letter = DeadLetter::of_source(source, &*ports.storage)?;
+            let dead_letter = DeadLetter::of_source(source, &ports.storage)?;
             let generator = BlockGenerator::new(*id, source, settings.block_interval);
             ready.push((source, Arc::new(Intake::new(*id, generator, dead_letter, ports))));
         }

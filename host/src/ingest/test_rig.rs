@@ -105,7 +105,7 @@ pub fn intake(storage: &MemoryStorage, on_bad_row: OnBadRow) -> Rig {
         entropy: Arc::new(SeededEntropy::new(0)),
     };
     let generator = BlockGenerator::new(SourceId(0), &source, Duration::from_secs(3600));
-    let dead_letter = DeadLetter::of_source(&source, storage).expect("it can be written");
+    let dead_letter = DeadLetter::of_source(&source, &ports.storage).expect("it can be written");
     let intake = Intake::new(SourceId(0), generator, dead_letter, &ports);
     Rig { intake, events, store }
 }

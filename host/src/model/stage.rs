@@ -280,15 +280,22 @@ pub enum PartitionInput {
     },
     /// A stored block.
     Block(BlockId),
-    /// Lines of a file that begin in the byte range.
-    FileRange {
-        /// The source.
-        source: SourceId,
-        /// The file.
-        path: PathBuf,
-        /// The first byte.
-        start: u64,
-        /// The byte after the last.
-        end: u64,
-    },
+    /// Lines of a file that begin in a range of its bytes.
+    FileRange(FileRange),
+}
+
+/// A range of a file's bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FileRange {
+    /// The source.
+    pub source: SourceId,
+    /// Which of the source's files it is, counted as they are found: a name that is used again is
+    /// another file.
+    pub file: u64,
+    /// Where the file is.
+    pub path: PathBuf,
+    /// The first byte.
+    pub start: u64,
+    /// The byte after the last.
+    pub end: u64,
 }

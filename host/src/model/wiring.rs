@@ -8,7 +8,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, PathBuf};
 
 use super::finding::{Finding, Item, Part, Place, list_words};
-use super::pipeline::{Operation, Pipeline, SinkConnector, StreamDeclaration};
+use super::pipeline::{
+    Operation, Pipeline, SinkConnector, SourceConnector, SourceDeclaration, StreamDeclaration,
+};
 use crate::limits::{FINDINGS_MAX, PLUGINS_MAX, STEPS_MAX};
 
 /// What a name of a stream stands for, by its index in the pipeline.
@@ -113,7 +115,22 @@ fn names_of(pipeline: &Pipeline, findings: &mut Vec<Finding>) -> HashMap<String,
         }
     }
     check_folders(pipeline, findings);
+    check_stdin(pipeline, findings);
     names
+}
+
+/// Sources that would share standard input, of which each would get lines the other one lacks.
+fn check_stdin(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
+    let is_stdin = |source: &&SourceDeclaration| matches!(source.connector, SourceConnector::Stdin);
+    let mut sources = pipeline.sources.iter().filter(is_stdin).map(|source| &source.name);
+    let Some(first) = sources.next() else { return };
+    for second in sources.take(FINDINGS_MAX) {
+        let place = Place::whole(Item::Source(second.clone()));
+        let message =
+            format!("`{first}` and `{second}` both read standard input, which only one source can");
+        let help = format!("let streams of both start `from = \"{first}\"`");
+        findings.push(Finding::new(place, message).with_help(help));
+    }
 }
 
 /// Sinks that would make the same folders, each of which is there once.

@@ -1,7 +1,7 @@
 //! Sink: batches as folders of JSON lines, whole or not at all.
 //!
 //! Takes a batch. Gives a folder `prefix-<T>` with a file per partition, written aside, synced and
-//! then renamed. Never leaves half a folder behind, and never replaces one that it did not write.
+//! then renamed. Never leaves half a folder behind, and never touches one that it did not write.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use arrow_array::RecordBatch;
 use super::json_lines::json_lines;
 use super::{Sink, SinkError};
 use crate::model::time::BatchTime;
+use crate::sys::entropy::Entropy;
 use crate::sys::storage::{Storage, StorageError, absolute};
 
 /// Writes batches to folders.
@@ -23,6 +24,9 @@ pub struct FileSink {
     prefix: OsString,
     empty_batches: bool,
     storage: Arc<dyn Storage>,
+    /// Told from every other run in the names of hidden folders: another process may have the same
+    /// prefix, and be writing.
+    run: u64,
     /// The batch whose folder it made last. Batches come in order: no earlier one comes again.
     shown: Option<BatchTime>,
 }
@@ -38,6 +42,7 @@ impl FileSink {
         prefix: &Path,
         empty_batches: bool,
         storage: Arc<dyn Storage>,
+        entropy: &dyn Entropy,
     ) -> Result<Self, SinkError> {
         let Some(named) = prefix.file_name() else {
             return Err(SinkError::Prefix { sink: name, prefix: prefix.to_owned() });
@@ -48,25 +53,33 @@ impl FileSink {
         };
         let made = storage.create_folder(&parent);
         made.map_err(|source| SinkError::Write { sink: name.clone(), source })?;
-        Ok(Self { name, parent, prefix: named.to_owned(), empty_batches, storage, shown: None })
+        let (prefix, run) = (named.to_owned(), entropy.next_u64());
+        Ok(Self { name, parent, prefix, empty_batches, storage, run, shown: None })
     }
 
-    fn path(&self, before: &str, time: BatchTime, after: &str) -> PathBuf {
-        let mut name = OsString::from(before);
+    fn path(&self, time: BatchTime) -> PathBuf {
+        let mut name = self.prefix.clone();
+        name.push(format!("-{}", time.0));
+        self.parent.join(name)
+    }
+
+    /// A folder of this run that nobody is to see.
+    fn hidden_path(&self, time: BatchTime, what: &str) -> PathBuf {
+        let mut name = OsString::from(".");
         name.push(&self.prefix);
-        name.push(format!("-{}{after}", time.0));
+        name.push(format!("-{}.{:016x}.{what}", time.0, self.run));
         self.parent.join(name)
     }
 
     fn write(&mut self, time: BatchTime, partitions: &[Vec<RecordBatch>]) -> Result<(), SinkError> {
         let name = self.name.clone();
         let failed = |source| SinkError::Write { sink: name.clone(), source };
-        let (shown, aside) = (self.path("", time, ""), self.path(".", time, ".tmp"));
+        let (shown, aside) = (self.path(time), self.hidden_path(time, "tmp"));
         let replaces = self.storage.exists(&shown).map_err(failed)?;
         if replaces && self.shown != Some(time) {
             return Err(SinkError::Exists { sink: name, folder: absolute(&shown) });
         }
-        // What a killed process left there is nobody's.
+        // What a failure may have left there.
         self.storage.remove(&aside).map_err(failed)?;
         let written = self.write_aside(&aside, partitions);
         let written = written.and_then(|()| self.show(time, &aside, replaces));
@@ -95,7 +108,7 @@ impl FileSink {
 
     /// Gives the folder its name. What stood there goes only when the new one has taken its place.
     fn show(&mut self, time: BatchTime, aside: &Path, replaces: bool) -> Result<(), StorageError> {
-        let (shown, before) = (self.path("", time, ""), self.path(".", time, ".old"));
+        let (shown, before) = (self.path(time), self.hidden_path(time, "old"));
         self.storage.remove(&before)?;
         if replaces {
             self.storage.rename(&shown, &before)?;
@@ -135,12 +148,17 @@ mod tests {
     use arrow_array::{ArrayRef, Int64Array, StringArray};
 
     use super::*;
+    use crate::sys::entropy::SeededEntropy;
     use crate::sys::storage_memory::MemoryStorage;
 
+    fn open(storage: &MemoryStorage, prefix: &str) -> Result<FileSink, SinkError> {
+        let (prefix, storage) = (Path::new(prefix), Arc::new(storage.clone()));
+        FileSink::open("out".to_owned(), prefix, false, storage, &SeededEntropy::new(0))
+    }
+
     fn sink(storage: &MemoryStorage, prefix: &str, empty_batches: bool) -> FileSink {
-        let storage = Arc::new(storage.clone());
-        let sink = FileSink::open("out".to_owned(), Path::new(prefix), empty_batches, storage);
-        sink.expect("its folder can be made")
+        let sink = open(storage, prefix).expect("its folder can be made");
+        FileSink { empty_batches, ..sink }
     }
 
     fn slice(rows: &[(&str, Option<i64>)]) -> RecordBatch {
@@ -190,7 +208,6 @@ mod tests {
     #[test]
     fn publishing_a_batch_again_replaces_it() {
         let storage = MemoryStorage::new();
-        storage.put("/out/.counts-1.tmp/part-00007.jsonl", b"left by a killed process");
         let mut sink = sink(&storage, "/out/counts", false);
         let two = [vec![slice(&[("a", Some(1))])], vec![slice(&[("b", Some(1))])]];
         sink.publish(BatchTime(1), &two).expect("there is room");
@@ -200,6 +217,26 @@ mod tests {
             "{\"word\":\"b\",\"n\":1}\n".to_owned(),
         )]);
         assert_eq!(texts(&storage), expected);
+    }
+
+    /// The story: two processes had sinks of one prefix. Each took the folder that the other one
+    /// was writing to for what a killed process had left, and removed it.
+    #[test]
+    fn a_hidden_folder_of_another_run_is_left_alone() {
+        let storage = MemoryStorage::new();
+        let mut other = FileSink { run: 1, ..sink(&storage, "/out/counts", false) };
+        let aside = other.hidden_path(BatchTime(1), "tmp");
+        assert_eq!(aside, Path::new("/out/.counts-1.0000000000000001.tmp"));
+        storage.put(aside.join("part-00000.jsonl"), b"half");
+        let before = texts(&storage);
+        let mut sink = sink(&storage, "/out/counts", false);
+        let one = [vec![slice(&[("a", Some(1))])]];
+        sink.publish(BatchTime(1), &one).expect("there is room");
+        sink.publish(BatchTime(1), &one).expect("there is room");
+        let mut after = texts(&storage);
+        assert!(after.remove("/out/counts-1/part-00000.jsonl").is_some());
+        assert_eq!(after, before);
+        other.publish(BatchTime(2), &one).expect("there is room");
     }
 
     #[test]
@@ -256,8 +293,7 @@ mod tests {
 
     #[test]
     fn a_prefix_must_name_something() {
-        let storage = Arc::new(MemoryStorage::new());
-        let error = FileSink::open("out".to_owned(), Path::new("/"), false, storage);
+        let error = open(&MemoryStorage::new(), "/");
         let expected = "sink `out` has prefix `/`, expected one that ends in a name";
         assert_eq!(error.expect_err("there is no name").to_string(), expected);
     }
@@ -266,8 +302,7 @@ mod tests {
     fn a_folder_that_may_not_be_written_is_named() {
         let storage = MemoryStorage::new();
         storage.fail_after(0, ErrorKind::PermissionDenied);
-        let opened =
-            FileSink::open("out".to_owned(), Path::new("/no/counts"), false, Arc::new(storage));
+        let opened = open(&storage, "/no/counts");
         let expected = "sink `out` cannot write: cannot create folder `/no`: permission denied";
         assert_eq!(opened.expect_err("it is refused").to_string(), expected);
     }

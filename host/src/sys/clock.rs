@@ -14,8 +14,9 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Microseconds since some fixed instant; never goes back. For measuring delays.
     fn monotonic_us(&self) -> u64;
 
-    /// Blocks until `now_us` is at least `until_us`, or until `wake` is notified. May return early.
-    fn wait_until_us(&self, until_us: i64, wake: &Wake);
+    /// Blocks until `monotonic_us` is at least `until_us`, or until `wake` is notified. May return
+    /// early.
+    fn wait_until_us(&self, until_us: u64, wake: &Wake);
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
     fn now_ms(&self) -> i64 {
@@ -74,8 +75,8 @@ impl Clock for SystemClock {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    fn wait_until_us(&self, until_us: i64, wake: &Wake) {
-        let left = u64::try_from(until_us - self.now_us()).unwrap_or(0);
+    fn wait_until_us(&self, until_us: u64, wake: &Wake) {
+        let left = until_us.saturating_sub(self.monotonic_us());
         if left > 0 {
             wake.wait_at_most(Duration::from_micros(left));
         }
@@ -91,13 +92,16 @@ pub struct ManualClock {
 #[derive(Debug, Default)]
 struct ManualState {
     now_us: i64,
+    monotonic_us: u64,
     waiting: Vec<Wake>,
 }
 
 impl ManualClock {
-    /// A clock that stands at so many milliseconds since the epoch.
+    /// A clock that stands at so many milliseconds since the epoch, as does its monotonic half.
     pub fn at_ms(now_ms: i64) -> Self {
-        let state = ManualState { now_us: now_ms * 1000, waiting: Vec::new() };
+        let (now_us, waiting) = (now_ms * 1000, Vec::new());
+        let state =
+            ManualState { now_us, monotonic_us: u64::try_from(now_us).unwrap_or(0), waiting };
         Self { state: Arc::new((Mutex::new(state), Condvar::new())) }
     }
 
@@ -105,7 +109,14 @@ impl ManualClock {
     pub fn advance(&self, by: Duration) {
         let mut state = self.state.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.now_us += i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        state.monotonic_us += u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
         state.waiting.drain(..).for_each(|wake| wake.ring());
+    }
+
+    /// Sets the time back, as a person or a time server does; the monotonic half stays.
+    pub fn set_back(&self, by: Duration) {
+        let mut state = self.state.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.now_us -= i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
     }
 }
 
@@ -115,13 +126,13 @@ impl Clock for ManualClock {
     }
 
     fn monotonic_us(&self) -> u64 {
-        u64::try_from(self.now_us()).unwrap_or(0)
+        self.state.0.lock().unwrap_or_else(PoisonError::into_inner).monotonic_us
     }
 
-    fn wait_until_us(&self, until_us: i64, wake: &Wake) {
+    fn wait_until_us(&self, until_us: u64, wake: &Wake) {
         {
             let mut state = self.state.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.now_us >= until_us {
+            if state.monotonic_us >= until_us {
                 return;
             }
             state.waiting.push(wake.clone());

@@ -121,4 +121,24 @@ fn junk_fails_the_batch_unless_the_job_says_otherwise() {
     let expected = "source `lines` has 1 bad rows; a line is not valid UTF-8: `";
     assert!(error.contains(expected), "{}", ran.err);
     assert!(ran.err.contains("1 failed"), "{}", ran.err);
+    // It was told by the source, and again by the batch that failed of it.
+    assert_eq!(ran.err.matches("not valid UTF-8").count(), 1, "said once: {}", ran.err);
+    assert!(ran.err.contains(", 1 bad"), "and counted: {}", ran.err);
+}
+
+#[test]
+fn junk_in_a_file_is_told_once_with_its_place() {
+    let source = "[sources.lines]\ntype = \"files\"\npath = \"in\"\nbounded = true\n";
+    let job = JobFolder::new(&format!(
+        "name = \"job\"\nbatch_interval = \"20ms\"\n{source}\
+         [sinks.console]\ntype = \"print\"\nfrom = \"lines\"\n"
+    ));
+    std::fs::create_dir(job.path().join("in")).expect("it is new");
+    job.put("in/file", b"fine\n\xff\xfe\n");
+    let ran = job.run(b"");
+    assert_eq!((ran.code, ran.rows()), (Some(1), vec![]), "{}", ran.err);
+    let error = ran.err.lines().find(|line| line.starts_with("error: batch ")).unwrap_or_default();
+    assert!(error.contains("at byte 5, a line is not valid UTF-8: `"), "{}", ran.err);
+    assert_eq!(ran.err.matches("in/file`").count(), 1, "said once: {}", ran.err);
+    assert!(ran.err.contains(", 1 bad"), "and counted: {}", ran.err);
 }

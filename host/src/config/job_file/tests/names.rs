@@ -36,6 +36,17 @@ fn missing_references_propose_the_nearest() {
     );
 }
 
+/// The story: two sources read standard input, and each got the lines that the other one lacked.
+#[test]
+fn standard_input_has_one_source() {
+    check(
+        "[streams.counts]",
+        "[sources.one]\ntype = \"stdin\"\n[sources.two]\ntype = \"stdin\"\n[streams.counts]",
+        "10:10: `one` and `two` both read standard input, which only one source can (let streams \
+         of both start `from = \"one\"`)",
+    );
+}
+
 #[test]
 fn rings_are_told_from_stream_to_stream() {
     check(

@@ -1,0 +1,114 @@
+//! Driver: what the loop of a job does with ticks.
+//!
+//! Takes events, as the loop would hear them. Gives the batches that wait. No thread runs a task.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+
+use super::*;
+use crate::batch::clock::BatchClock;
+use crate::block::manager::BlockManager;
+use crate::driver::engine::EngineConfig;
+use crate::driver::publisher::Publisher;
+use crate::driver::sources::JobSources;
+use crate::driver::status_board::StatusBoard;
+use crate::driver::ticker::Ticker;
+use crate::exec::executor::Executors;
+use crate::model::column_type::ColumnType;
+use crate::model::pipeline::{Format, JobSettings, Pipeline, SourceConnector, SourceDeclaration};
+use crate::model::schema::{Column, StreamSchema};
+use crate::model::stage::JobPlan;
+use crate::sys::clock::ManualClock;
+use crate::sys::steady_clock::SteadyClock;
+use crate::sys::storage_memory::MemoryStorage;
+use crate::wasm::compile::Compiler;
+
+const BUDGET: usize = 100;
+
+/// The loop of a job that watches the folder `/in` from time 0 on, with a batch a second.
+fn watching(storage: &MemoryStorage) -> EventLoop {
+    let source = SourceDeclaration {
+        name: "lines".to_owned(),
+        connector: SourceConnector::Files { path: PathBuf::from("/in"), bounded: false },
+        format: Format::Lines,
+        schema: StreamSchema::new(vec![Column::new("line", ColumnType::Utf8)]),
+        on_bad_row: OnBadRow::Fail,
+        line_bytes_max: 1024,
+    };
+    let settings = JobSettings { batch_interval: Duration::from_secs(1), ..Default::default() };
+    let pipeline = Pipeline {
+        name: "job".to_owned(),
+        settings: settings.clone(),
+        plugins: Vec::new(),
+        sources: vec![source],
+        streams: Vec::new(),
+        sinks: Vec::new(),
+    };
+    let manual = Arc::new(ManualClock::at_ms(0));
+    let clock = Arc::new(SteadyClock::over(manual.clone()));
+    let config = EngineConfig {
+        storage: Arc::new(storage.clone()),
+        clock: manual.clone(),
+        ..EngineConfig::new(PathBuf::new(), Compiler::InProcess)
+    };
+    let blocks = Arc::new(BlockManager::new(BUDGET));
+    let board = Arc::new(StatusBoard::new(Vec::new()));
+    let (sender, _) = bounded(1);
+    let sources = JobSources::open(&config, &pipeline, Arc::clone(&blocks), sender.clone());
+    let batches = BatchClock::start(0, settings.batch_interval);
+    let receivers = Arc::new(Mutex::new(None));
+    let ticker = Ticker::start(batches, Arc::clone(&clock), receivers, sender.clone());
+    let publisher = Publisher::start(Vec::new(), Arc::clone(&board), sender);
+    // Past all ticks of a test: files have the system's time.
+    manual.advance(Duration::from_secs(1_000_000));
+    EventLoop::new(JobParts {
+        ticker: ticker.expect("there are threads"),
+        publisher: publisher.expect("there are threads"),
+        plan: Arc::new(JobPlan { stages: Vec::new(), sinks: Vec::new() }),
+        stages: Vec::new(),
+        settings,
+        seed: 0,
+        sources: sources.expect("the folder is there"),
+        blocks,
+        executors: Arc::new(Executors::start(0).expect("none is started")),
+        answer: Arc::new(|_| unreachable!("no task is run")),
+        board,
+        storage: config.storage,
+        clock,
+    })
+}
+
+fn tick(event_loop: &mut EventLoop, second: usize) {
+    let second = i64::try_from(second).expect("it is small");
+    event_loop.hear(Event::Tick(BatchTime(second * 1_000)));
+}
+
+/// Ranges of files that the youngest waiting batch is given.
+fn ranges(event_loop: &EventLoop) -> usize {
+    let batch = event_loop.queue.back().expect("a batch waits");
+    batch.inputs.values().map(Vec::len).sum()
+}
+
+/// The story: a slow job's queue was full for longer than files are remembered. Nobody looked at
+/// the folder meanwhile, and what was put there was never read.
+#[test]
+fn files_that_come_while_the_queue_is_full_are_read() {
+    let storage = MemoryStorage::new();
+    storage.put("/in/old", b"x\n");
+    let mut event_loop = watching(&storage);
+    (1..=BATCH_QUEUE_MAX).for_each(|second| tick(&mut event_loop, second));
+    storage.set_now_ms(BATCH_QUEUE_MAX as i64 * 1_000 + 500);
+    storage.put("/in/new", b"x\n");
+    let later = BATCH_QUEUE_MAX + 500;
+    (BATCH_QUEUE_MAX + 1..later).for_each(|second| tick(&mut event_loop, second));
+    assert_eq!(event_loop.queue.len(), BATCH_QUEUE_MAX);
+    event_loop.queue.pop_front();
+    tick(&mut event_loop, later);
+    assert_eq!(ranges(&event_loop), 1);
+    event_loop.queue.pop_front();
+    tick(&mut event_loop, later + 1);
+    assert_eq!(ranges(&event_loop), 0, "it is read once");
+}
