@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::erased::Checked;
+use crate::checked::Checked;
 
 /// Length and null count of one array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

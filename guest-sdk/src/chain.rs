@@ -6,7 +6,7 @@
 
 use crate::batch::Failure;
 use crate::call::Call;
-use crate::erased::Checked;
+use crate::checked::Checked;
 use crate::operator::{RowsBody, StepCall};
 use crate::sink::{Built, SelectionSink, Sink};
 use crate::source::Source;

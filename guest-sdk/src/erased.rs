@@ -1,10 +1,9 @@
-//! The SDK's one hand-written file with unsafe code: rows whose type is erased for one push, text
-//! that was checked before, the memory of an instance, and the allocation function that the host
-//! calls.
+//! Unsafe code by hand, one of two such files: rows whose type is erased for one push, the memory
+//! of an instance, and the allocation function that the host calls.
 //!
 //! Takes slices of rows of a known type. Gives them back to whoever names the same type, and to no
 //! one else. Never keeps a row longer than the push it came with.
-#![allow(unsafe_code, reason = "the audited file: each block says why it is sound")]
+#![allow(unsafe_code, reason = "an audited file: each block says why it is sound")]
 
 use std::any::TypeId;
 use std::marker::PhantomData;
@@ -48,35 +47,6 @@ impl<'b, 'a> Run<'b, 'a> {
         // Sound: by the invariant the pointer and length came from a `&'b [T::Of<'a>]` of this very
         // `T`, whose `Of` is one function of lifetimes, and both lifetimes are those of `self`.
         Some(unsafe { std::slice::from_raw_parts(self.rows.cast(), self.len) })
-    }
-}
-
-/// Says that the text columns of a batch are UTF-8, so that nobody has to look again: that look
-/// costs a tenth of the time of a word count.
-///
-/// Invariant: made only where one of the two constructors' conditions holds, both of which lie
-/// within this crate.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Checked(());
-
-impl Checked {
-    /// For batches that the host lowered into the sandbox: the treaty has it check text before,
-    /// and a plugin is at its host's mercy in any case.
-    #[cfg(target_family = "wasm")]
-    pub(crate) fn by_host() -> Self {
-        Self(())
-    }
-
-    /// For batches that a chain gathered, whose text columns are made of `str`s only; the next
-    /// step takes columns of the same types, which is checked before a chain runs.
-    pub(crate) fn by_gathering() -> Self {
-        Self(())
-    }
-
-    /// The bytes of a text column as text.
-    pub(crate) fn text(self, bytes: &[u8]) -> &str {
-        // Sound: by the invariant the bytes are UTF-8.
-        unsafe { std::str::from_utf8_unchecked(bytes) }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod bindings;
 
 mod call;
 mod chain;
+mod checked;
 pub mod closures;
 mod erased;
 #[cfg(target_family = "wasm")]
