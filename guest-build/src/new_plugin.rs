@@ -120,6 +120,8 @@ lto = true
 codegen-units = 1
 panic = "abort"
 strip = true
+# A number that overflows fails its batch, with operator and row. Unless told, it would wrap.
+overflow-checks = true
 
 # A workspace of its own, whatever lies in the folders above.
 [workspace]

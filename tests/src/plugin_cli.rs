@@ -165,6 +165,12 @@ fn every_kind_of_operator_runs() {
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     assert!(ran.err.contains("thirteen"), "{}", ran.err);
     assert_eq!(place.run(&["plugin", "run", &component, "add"], "").out, "");
+    // A new plugin's numbers do not wrap.
+    let ran = place.run(&["plugin", "run", &component, "add"], &values(&[i64::MAX, 1]));
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+    for words in ["line 2", "add", "attempt to add with overflow"] {
+        assert!(ran.err.contains(words), "{}", ran.err);
+    }
 
     // What comes out can go in again: times, days and decimals too.
     let payment = |names: [&str; 3]| {
