@@ -138,7 +138,7 @@ fn source(name: &str) -> String {
     format!(
         r#"//! `{name}`: a plugin for Tidemill. Operators are plain functions of rows.
 //!
-//! After the row may stand `#[param(default = 1)] least: i64`, then `context: &Context`, with
+//! After the row may stand `#[param(default = 1)] least: i64`, then `context: Context`, with
 //! `context.counter("name", 1)`. `log!("..")` writes to the job's log.
 
 use tidemill_sdk::prelude::*;
