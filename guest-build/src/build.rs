@@ -48,8 +48,8 @@ pub fn build(folder: &Path, options: &Options<'_>) -> Result<Built, BuildError> 
     let _lock = FolderLock::take(&target_dir, options.report)
         .map_err(BuildError::io("lock", &target_dir))?;
     let freshness = Freshness::of(&manifest, &target_dir);
-    let (component, cached) = match freshness.cached(&toolchain.identity) {
-        Some(component) => (component, true),
+    let (kept, cached) = match freshness.cached(&toolchain.identity) {
+        Some(kept) => (kept, true),
         None => {
             let with = toolchain.rustc.as_ref().map(|rustc| format!(" with `{}`", rustc.display()));
             let with = with.unwrap_or_default();
@@ -63,11 +63,10 @@ pub fn build(folder: &Path, options: &Options<'_>) -> Result<Built, BuildError> 
             (freshness.keep(&bytes, &toolchain.identity, inputs, started)?, false)
         }
     };
-    let bytes = fs::read(&component).map_err(BuildError::io("read", &component))?;
     Ok(Built {
         package: manifest.package,
-        component,
-        digest: blake3::hash(&bytes).to_hex().to_string(),
+        component: kept.file,
+        digest: kept.digest,
         cached,
         seconds: begun.elapsed().as_secs_f64(),
     })

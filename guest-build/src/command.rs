@@ -1,7 +1,8 @@
 //! Runs other programs: in a clean environment, under a time limit, heard line by line.
 //!
 //! Takes a program and its arguments. Gives what it wrote, or an error that names it. Never leaves
-//! one running past its limit, and never hands a child the flags of the cargo that started us.
+//! one running past its limit, nor what it has started, and never hands a child the flags of the
+//! cargo that started us.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -9,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
+
+use crate::running::Running;
 
 /// Flags of an outer cargo, and users' own, that would change or break a guest's build.
 const REMOVED: [&str; 9] = [
@@ -140,13 +143,14 @@ impl Command {
     /// Runs it to its end, handing over each line as it comes.
     pub(crate) fn hear(mut self, on_line: &mut dyn FnMut(&Line)) -> Result<Finished, CommandError> {
         let name = self.name;
-        let mut child = self.inner.spawn().map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => CommandError::Missing { name: name.clone() },
-            _ => CommandError::Start { name: name.clone(), source },
-        })?;
+        let mut running =
+            Running::start(&mut self.inner).map_err(|source| match source.kind() {
+                std::io::ErrorKind::NotFound => CommandError::Missing { name: name.clone() },
+                _ => CommandError::Start { name: name.clone(), source },
+            })?;
         let deadline = Instant::now() + self.limit;
         let (mut stdout, mut stderr) = (String::new(), String::new());
-        let lines = read_both(&mut child);
+        let lines = read_both(running.child());
         loop {
             match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
@@ -158,14 +162,12 @@ impl Command {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    // Ends the child only; readers end when the last holder of its pipes does.
-                    let _ = child.kill();
-                    let _ = child.wait();
+                    running.end();
                     return Err(CommandError::Late { name, limit: self.limit });
                 }
             }
         }
-        let status = child.wait().map_err(|source| CommandError::Start { name, source })?;
+        let status = running.wait().map_err(|source| CommandError::Start { name, source })?;
         Ok(Finished { success: status.success(), stdout, stderr })
     }
 }

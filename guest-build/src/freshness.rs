@@ -1,9 +1,10 @@
 //! Whether a component that was built before is still what its sources say.
 //!
 //! Takes the list of files that the last build read, as cargo noted it, and the compiler's own
-//! words. Gives a key over their contents; a component is kept under its key. Never asks cargo, so
-//! that a job with an unchanged plugin starts at once; a plugin with a build script is left to
-//! cargo, which alone knows what that reads.
+//! words. Gives a key over their contents; a component is kept under its key and its own digest.
+//! Never gives a component that is not what was kept. Never asks cargo, so that a job with an
+//! unchanged plugin starts at once; a plugin with a build script is left to cargo, which alone
+//! knows what that reads.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +15,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::error::BuildError;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, package_name, read_table};
 use crate::toolchain::TARGET;
 
 /// Changes when a component of the same sources would come out differently.
@@ -23,12 +24,23 @@ const GENERATION: &str = "tidemill component 1";
 const SDK: &str = "tidemill-sdk";
 /// Components kept per plugin; the oldest go.
 const KEPT_MAX: usize = 8;
+/// Hex digits of a digest in a file's name.
+const DIGEST_DIGITS: usize = 16;
 
 /// The components of one plugin, and what they were made of.
 #[derive(Debug)]
 pub struct Freshness {
     folder: PathBuf,
     stem: String,
+}
+
+/// A component that was kept.
+#[derive(Debug, PartialEq)]
+pub struct Kept {
+    /// Its file.
+    pub file: PathBuf,
+    /// BLAKE3 of it, in hex.
+    pub digest: String,
 }
 
 /// The files whose contents, or absence, decide.
@@ -46,10 +58,16 @@ impl Freshness {
         Self { folder: target_dir.join("components"), stem }
     }
 
-    /// The component, when nothing has changed since it was built.
-    pub fn cached(&self, identity: &str) -> Option<PathBuf> {
-        let component = self.component_file(&self.noted()?.key(identity)?);
-        component.is_file().then_some(component)
+    /// The component, when nothing has changed since it was built: neither its sources nor itself.
+    /// A machine that lost its power may have kept the name of the file and half of what was in it.
+    pub fn cached(&self, identity: &str) -> Option<Kept> {
+        let begin = format!("{}-{}-", self.stem, self.noted()?.key(identity)?);
+        fs::read_dir(&self.folder).ok()?.flatten().find_map(|entry| {
+            let (name, file) = (entry.file_name(), entry.path());
+            let noted = name.to_str()?.strip_prefix(&begin)?.strip_suffix(".wasm")?;
+            let digest = digest_of(&fs::read(&file).ok()?);
+            (digest[..DIGEST_DIGITS] == *noted).then_some(Kept { file, digest })
+        })
     }
 
     /// Has cargo compile the plugin's own crates anew, whatever their times say. Cargo takes a file
@@ -81,7 +99,7 @@ impl Freshness {
         identity: &str,
         inputs: Option<BTreeSet<PathBuf>>,
         begun: SystemTime,
-    ) -> Result<PathBuf, BuildError> {
+    ) -> Result<Kept, BuildError> {
         fs::create_dir_all(&self.folder).map_err(BuildError::io("create", &self.folder))?;
         // A source saved while the compiler ran may or may not be in the component.
         let inputs = inputs.map(|files| Inputs { files }).filter(|inputs| !inputs.newer(begun));
@@ -95,11 +113,14 @@ impl Freshness {
                 let _ = fs::remove_file(self.inputs_file());
             }
         }
-        let key = key.unwrap_or_else(|| format!("u{}", &blake3::hash(component).to_hex()[..15]));
-        let file = self.component_file(&key);
+        let digest = digest_of(component);
+        // What may have been made of other sources than were noted is nobody's to find.
+        let key = key.as_deref().unwrap_or("unknown");
+        let name = format!("{}-{key}-{}.wasm", self.stem, &digest[..DIGEST_DIGITS]);
+        let file = self.folder.join(name);
         self.write(&file, component)?;
         self.drop_oldest();
-        Ok(file)
+        Ok(Kept { file, digest })
     }
 
     /// What the last build was made of.
@@ -109,10 +130,6 @@ impl Freshness {
 
     fn inputs_file(&self) -> PathBuf {
         self.folder.join(format!("{}.json", self.stem))
-    }
-
-    fn component_file(&self, key: &str) -> PathBuf {
-        self.folder.join(format!("{}-{key}.wasm", self.stem))
     }
 
     /// Written aside and renamed: a reader sees the whole file or none.
@@ -145,12 +162,19 @@ impl Freshness {
     }
 }
 
-/// The crate that a source file belongs to, by the nearest manifest above it.
+fn digest_of(component: &[u8]) -> String {
+    blake3::hash(component).to_hex().to_string()
+}
+
+/// The crate that a source file belongs to.
 fn package_of(file: &Path) -> Option<String> {
-    let manifest = file.ancestors().skip(1).map(|folder| folder.join("Cargo.toml"));
-    let text = fs::read_to_string(manifest.into_iter().find(|path| path.is_file())?).ok()?;
-    let table: toml::Table = text.parse().ok()?;
-    Some(table.get("package")?.get("name")?.as_str()?.to_owned())
+    let manifest = manifest_above(file)?;
+    package_name(&manifest, &read_table(&manifest).ok()?).ok()
+}
+
+/// The nearest manifest above a source file.
+fn manifest_above(file: &Path) -> Option<PathBuf> {
+    file.ancestors().skip(1).map(|folder| folder.join("Cargo.toml")).find(|path| path.is_file())
 }
 
 impl Inputs {
@@ -189,14 +213,10 @@ pub fn inputs_of(module: &Path, manifest: &Manifest) -> Option<BTreeSet<PathBuf>
     let noted = fs::read_to_string(module.with_extension("d")).ok()?;
     let mut files: BTreeSet<PathBuf> = parse_dep_info(&noted).into_iter().collect();
     let mut manifests = BTreeSet::from([manifest.path(), manifest.workspace.join("Cargo.toml")]);
-    for file in &files {
-        let above = file.ancestors().skip(1).map(|folder| folder.join("Cargo.toml"));
-        manifests.extend(above.into_iter().find(|path| path.is_file()));
-    }
+    manifests.extend(files.iter().filter_map(|file| manifest_above(file)));
     for path in &manifests {
         let script = path.with_file_name("build.rs");
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let table: toml::Table = text.parse().unwrap_or_default();
+        let table = read_table(path).unwrap_or_default();
         let build = table.get("package").and_then(|package| package.get("build"));
         if script.exists() || build.is_some_and(|build| build.is_str()) {
             return None;
@@ -274,6 +294,34 @@ mod tests {
         assert_ne!(key("rustc 1"), first);
         write("a.rs", "one");
         assert_eq!(key("rustc 1"), first);
+    }
+
+    /// What was lost: a component of which half was on the disk, after a power cut or a full disk,
+    /// was given out as unchanged, and no build could heal it.
+    #[test]
+    fn component_that_is_not_as_it_was_kept_is_not_given() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = folder.path().join("lib.rs");
+        fs::write(&source, "source").expect("written");
+        let begun =
+            fs::metadata(&source).and_then(|found| found.modified()).expect("it has a time")
+                + std::time::Duration::from_secs(1);
+        let freshness =
+            Freshness { folder: folder.path().join("components"), stem: "a-0".to_owned() };
+        let keep = || {
+            let inputs = Some(BTreeSet::from([source.clone()]));
+            freshness.keep(b"component", "rustc 1", inputs, begun).expect("it is kept")
+        };
+        let kept = keep();
+        assert_eq!(kept.digest, digest_of(b"component"));
+        assert_eq!(freshness.cached("rustc 1").as_ref(), Some(&kept));
+        assert_eq!(freshness.cached("rustc 2"), None);
+        for other in [&b"compon"[..], b"", b"components", b"Component"] {
+            fs::write(&kept.file, other).expect("written");
+            assert_eq!(freshness.cached("rustc 1"), None);
+        }
+        assert_eq!(keep(), kept);
+        assert_eq!(freshness.cached("rustc 1").as_ref(), Some(&kept));
     }
 
     #[test]

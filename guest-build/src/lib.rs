@@ -22,6 +22,7 @@ mod lock;
 mod manifest;
 mod new_plugin;
 mod options;
+mod running;
 mod sdk;
 mod toolchain;
 
@@ -33,5 +34,6 @@ pub use error::BuildError;
 pub use lock::FolderLock;
 pub use new_plugin::{NewPluginError, new_plugin};
 pub use options::Options;
+pub use running::end_programs;
 pub use sdk::sdk_folder;
 pub use toolchain::{TARGET, Toolchain, ToolchainError, find_toolchain, switches::Switches};

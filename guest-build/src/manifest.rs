@@ -51,7 +51,8 @@ impl Manifest {
     }
 }
 
-fn read_table(path: &Path) -> Result<Table, BuildError> {
+/// The manifest as TOML.
+pub(crate) fn read_table(path: &Path) -> Result<Table, BuildError> {
     let text = fs::read_to_string(path).map_err(BuildError::io("read", path))?;
     text.parse().map_err(|error: toml::de::Error| BuildError::Manifest {
         path: path.to_owned(),
@@ -59,7 +60,8 @@ fn read_table(path: &Path) -> Result<Table, BuildError> {
     })
 }
 
-fn package_name(path: &Path, table: &Table) -> Result<String, BuildError> {
+/// The name of the crate in the manifest.
+pub(crate) fn package_name(path: &Path, table: &Table) -> Result<String, BuildError> {
     let name = table.get("package").and_then(|package| package.get("name"));
     name.and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
         let message = if table.contains_key("workspace") {

@@ -120,6 +120,8 @@ lto = true
 codegen-units = 1
 panic = "abort"
 strip = true
+# A number that overflows fails its batch, with operator and row. Unless told, it would wrap.
+overflow-checks = true
 
 # A workspace of its own, whatever lies in the folders above.
 [workspace]
@@ -136,7 +138,7 @@ fn source(name: &str) -> String {
     format!(
         r#"//! `{name}`: a plugin for Tidemill. Operators are plain functions of rows.
 //!
-//! After the row may stand `#[param(default = 1)] least: i64`, then `context: &Context`, with
+//! After the row may stand `#[param(default = 1)] least: i64`, then `context: Context`, with
 //! `context.counter("name", 1)`. `log!("..")` writes to the job's log.
 
 use tidemill_sdk::prelude::*;

@@ -1,6 +1,6 @@
 //! What an operator may know of where it runs, and what it may tell.
 //!
-//! Takes the task from the host. Gives it to operators that ask for a `&Context`. Never gives the
+//! Takes the task from the host. Gives it to operators that ask for a `Context`. Never gives the
 //! time of day: a retry must not differ.
 
 use crate::column::Timestamp;
@@ -17,7 +17,8 @@ pub struct Task {
     pub seed: u64,
 }
 
-/// What an operator may know of where it runs: the last argument of its function, as `&Context`.
+/// What an operator may know of where it runs: the last argument of its function, as `Context`. It
+/// may be taken as `&Context` too; a result that borrows from the row must name its lifetime then.
 #[derive(Debug, Clone, Copy)]
 pub struct Context {
     task: Task,

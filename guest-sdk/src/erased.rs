@@ -9,7 +9,11 @@
 use std::any::TypeId;
 use std::marker::PhantomData;
 
-use crate::row::Columns;
+/// Rows that differ in nothing but how long what they borrow lives.
+pub trait Family: 'static {
+    /// Such a row.
+    type Of<'a>;
+}
 
 /// Rows of a type that the reader has to name, borrowed for `'b`, themselves borrowing for `'a`.
 ///
@@ -28,7 +32,7 @@ pub struct Run<'b, 'a> {
 impl<'b, 'a> Run<'b, 'a> {
     /// Forgets the type of the rows.
     #[inline]
-    pub fn new<T: Columns>(rows: &'b [T::Of<'a>]) -> Self {
+    pub fn new<T: Family>(rows: &'b [T::Of<'a>]) -> Self {
         let family = TypeId::of::<T>();
         Self {
             rows: rows.as_ptr().cast(),
@@ -41,7 +45,7 @@ impl<'b, 'a> Run<'b, 'a> {
 
     /// The rows, if they are rows of `T`.
     #[inline]
-    pub fn rows<T: Columns>(self) -> Option<&'b [T::Of<'a>]> {
+    pub fn rows<T: Family>(self) -> Option<&'b [T::Of<'a>]> {
         if self.family != TypeId::of::<T>() {
             return None;
         }

@@ -6,6 +6,7 @@
 use crate::batch::{Batch, BatchRef, Cursor, Failure, row_number};
 use crate::column::{RUN, Value};
 use crate::description::Field;
+use crate::erased::Family;
 
 /// The columns of a row: a single value, a tuple of values, or a struct with `#[derive(Row)]`.
 ///
@@ -49,6 +50,10 @@ pub trait Columns: 'static {
     /// # Errors
     /// When the values are more than a column may hold.
     fn finish(builder: Self::Builder, rows: u32, batch: &mut Batch) -> Result<(), Failure>;
+}
+
+impl<C: Columns> Family for C {
+    type Of<'a> = C::Of<'a>;
 }
 
 /// Gathers rows into a batch.

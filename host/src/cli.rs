@@ -17,6 +17,7 @@ pub mod status_line;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser};
 
 use args::{Arguments, Command};
@@ -36,13 +37,17 @@ pub fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .log_internal_errors(false)
         .init();
+    let signals = match signals::listen().context("failed to listen for signals") {
+        Ok(signals) => signals,
+        Err(error) => return exit::report(&error),
+    };
     let done = match &arguments.command {
-        Command::Run(run) => run::run(run),
+        Command::Run(run) => run::run(run, &signals),
         Command::Explain(job) => explain::explain(job),
         Command::Schema => {
             exit::print(&format!("{:#}\n", tidemill::config::job_file::json_schema()))
         }
-        Command::Demo(demo) => demo::demo(demo),
+        Command::Demo(demo) => demo::demo(demo, &signals),
         Command::Plugin(command) => {
             plugin::plugin(command, &mut std::io::stdin().lock(), &mut std::io::stdout().lock())
         }

@@ -134,6 +134,21 @@ fn sources_older_than_the_last_build_are_built() {
     assert_ne!(second.digest, first.digest);
 }
 
+/// The story: a component that was cut short on the disk was found by the sources' key and handed
+/// on, time and again, and the sandbox called it truncated.
+#[test]
+fn component_cut_short_in_the_cache_is_built_again() {
+    let plugin = Fresh::new("cut_short");
+    let first = plugin.build().expect("it builds");
+    let whole = fs::read(&first.component).expect("it is there");
+    fs::write(&first.component, &whole[..whole.len() / 2]).expect("written");
+    let second = plugin.build().expect("it builds");
+    assert!(!second.cached, "{second:?}");
+    assert_eq!((&second.component, &second.digest), (&first.component, &first.digest));
+    assert_eq!(fs::read(&second.component).expect("it is there"), whole);
+    assert!(plugin.build().expect("it is kept").cached);
+}
+
 #[test]
 fn build_script_leaves_freshness_to_cargo() {
     let plugin = Fresh::new("scripted");

@@ -68,6 +68,15 @@ fn a_panic_names_operator_partition_and_row() {
     ends_with("panic", "a\nb\nboom\nc\n", "panic_at_boom", &expected);
 }
 
+/// What was lost: plugins are release builds, in which Rust's numbers wrap. A count of 10^19 was
+/// published as -8446744073709551616, and nobody was told.
+#[test]
+fn an_overflow_fails_the_batch_instead_of_wrapping() {
+    let lines = "1\n22\n0123456789012345678\n4444\n";
+    let expected = ["careless.power", "partition 0", "row 2", "attempt to multiply with overflow"];
+    ends_with("overflow", lines, "power", &expected);
+}
+
 #[test]
 fn an_endless_loop_is_stopped_by_its_cpu_time() {
     ends_with("spin", "a\nspin\n", "spin", &["careless.spin", "cpu time", "limit is"]);

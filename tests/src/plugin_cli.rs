@@ -37,7 +37,13 @@ fn add(a: i64, b: i64) -> i64 {
     a + b
 }
 
-plugin!(number, large, add);
+/// The same payment.
+#[map]
+fn same(at: Timestamp, day: Date, sum: Decimal<9, 2>) -> (Timestamp, Date, Decimal<9, 2>) {
+    (at, day, sum)
+}
+
+plugin!(number, large, add, same);
 "#;
 
 /// A folder of its own, and cargo's folder of the checkout's plugins, where the SDK's dependencies
@@ -115,7 +121,7 @@ fn plugin_goes_from_nothing_to_rows() {
     let ran = place.run(&["plugin", "run", &component, "split"], lines);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let other = ["plugin", "run", &component, "split"];
-    place.refused(&other, "{\"_1\": \"a\"}\n", "is no row: it needs `line: utf8`; found `_1`");
+    place.refused(&other, "{\"_1\": \"a\"}\n", "line 1: column `line` is missing, expected utf8");
     let words = ["one", "two", "three"].map(|word| json!({ "value": word }));
     assert_eq!(rows(&ran.out), words);
 }
@@ -159,6 +165,24 @@ fn every_kind_of_operator_runs() {
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     assert!(ran.err.contains("thirteen"), "{}", ran.err);
     assert_eq!(place.run(&["plugin", "run", &component, "add"], "").out, "");
+    // A new plugin's numbers do not wrap.
+    let ran = place.run(&["plugin", "run", &component, "add"], &values(&[i64::MAX, 1]));
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+    for words in ["line 2", "add", "attempt to add with overflow"] {
+        assert!(ran.err.contains(words), "{}", ran.err);
+    }
+
+    // What comes out can go in again: times, days and decimals too.
+    let payment = |names: [&str; 3]| {
+        let [at, day, sum] = names;
+        let time = "2013-01-01T02:47:10.500Z";
+        format!("{{\"{at}\":\"{time}\",\"{day}\":\"2000-02-29\",\"{sum}\":-1.25}}\n")
+    };
+    let same = ["plugin", "run", &component, "same"];
+    let ran = place.run(&same, &payment(["at", "day", "sum"]));
+    assert_eq!((ran.code, ran.out), (Some(0), payment(["_1", "_2", "_3"])), "{}", ran.err);
+    let bent = payment(["at", "day", "sum"]).replace("-1.25", "1.255");
+    place.refused(&same, &bent, "line 1: column `sum` is `1.255`, expected decimal128(9,2)");
 }
 
 #[test]
@@ -212,7 +236,7 @@ fn what_cannot_be_loaded_or_run_is_told() {
     let run = ["plugin", "run", "c.wasm", "splt"];
     place.refused(&run, "", "has no operator `splt`; it has");
     let run = ["plugin", "run", "c.wasm", "split"];
-    place.refused(&run, "{\"line\": 1}\n", "line 1: `{\"line\": 1}` is no row");
+    place.refused(&run, "{\"line\": 1}\n", "line 1: column `line` is `1`, expected utf8");
     place.refused(&run, "{\"word\": \"a\"}\n", "line 1:");
     place.refused(&run, "\u{1b}[2J\n", "line 1:");
     let run = ["plugin", "run", "c.wasm", "split", "--param", "mark"];

@@ -162,7 +162,8 @@ fn call(
             let position = syn::Index::from(index);
             signature.parameters[index].handed(&quote!(__parameters.#position))
         }
-        Place::Context => quote!(__context),
+        Place::Context => quote!(*__context),
+        Place::ContextReference => quote!(__context),
     });
     quote!(#name(#(#arguments),*))
 }

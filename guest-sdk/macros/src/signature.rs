@@ -10,7 +10,7 @@ use syn::{
     ReturnType, Token, Type, UnOp,
 };
 
-use crate::types::{is_named, plain_name, refuse_unsupported};
+use crate::types::{borrows_unnamed, is_named, plain_name, refuse_unsupported};
 
 /// Types of parameters, `&str` less its reference.
 const PARAMETERS: [&str; 6] = ["bool", "i64", "f64", "char", "str", "String"];
@@ -35,6 +35,7 @@ pub(crate) enum Place {
     Column(usize),
     Parameter(usize),
     Context,
+    ContextReference,
 }
 
 /// A function's parts.
@@ -92,7 +93,31 @@ pub(crate) fn read(function: &ItemFn) -> Result<Signature> {
         }
     }
     signature.returned = returned(function)?;
+    if signature.returned.as_ref().is_some_and(borrows_unnamed) {
+        refuse_references_beside_rows(function)?;
+    }
     Ok(signature)
+}
+
+/// Where a result leaves its lifetime out, Rust wants one argument only that it can be of.
+fn refuse_references_beside_rows(function: &ItemFn) -> Result<()> {
+    for argument in &function.sig.inputs {
+        let FnArg::Typed(argument) = argument else { continue };
+        let Type::Reference(reference) = &*argument.ty else { continue };
+        let instead = match context_place(&argument.ty) {
+            Some(_) => "the context by value, as `Context`",
+            None if argument.attrs.iter().any(is_parameter) => "the parameter as `String`",
+            None => continue,
+        };
+        if reference.lifetime.is_none() {
+            let message = format!(
+                "take {instead}: beside this reference Rust cannot tell that the result borrows \
+                 from the row"
+            );
+            return Err(Error::new(argument.ty.span(), message));
+        }
+    }
+    Ok(())
 }
 
 fn returned(function: &ItemFn) -> Result<Option<Type>> {
@@ -129,8 +154,8 @@ impl Signature {
             let parameter = read_parameter(attribute, argument)?;
             self.places.push(Place::Parameter(self.parameters.len()));
             self.parameters.push(parameter);
-        } else if is_context(&argument.ty) {
-            self.places.push(Place::Context);
+        } else if let Some(place) = context_place(&argument.ty) {
+            self.places.push(place);
         } else {
             refuse_mutable(&argument.ty)?;
             refuse_unsupported(&argument.ty)?;
@@ -142,8 +167,14 @@ impl Signature {
     }
 }
 
-fn is_context(written: &Type) -> bool {
-    matches!(written, Type::Reference(reference) if is_named(&reference.elem, "Context"))
+/// The place of a `Context` or `&Context`.
+fn context_place(written: &Type) -> Option<Place> {
+    match written {
+        Type::Reference(reference) => {
+            is_named(&reference.elem, "Context").then_some(Place::ContextReference)
+        }
+        written => is_named(written, "Context").then_some(Place::Context),
+    }
 }
 
 fn refuse_mutable(written: &Type) -> Result<()> {

@@ -6,7 +6,7 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
-use syn::visit::{Visit, visit_type_path};
+use syn::visit::{Visit, visit_type_path, visit_type_reference};
 use syn::visit_mut::{VisitMut, visit_type_mut, visit_type_reference_mut};
 use syn::{
     AngleBracketedGenericArguments, AssocType, Error, GenericArgument, Lifetime, PathArguments,
@@ -61,6 +61,27 @@ pub(crate) fn refuse_unsupported(written: &Type) -> Result<()> {
          Vec<u8>, Timestamp, Date, Decimal<P, S>, List<T>, and Option<..> of these"
     );
     Err(Error::new(place, message))
+}
+
+struct Unnamed(bool);
+
+impl<'ast> Visit<'ast> for Unnamed {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        self.0 |= reference.lifetime.is_none();
+        visit_type_reference(self, reference);
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+        self.0 |= lifetime.ident == "_";
+    }
+}
+
+/// Whether the type borrows for a lifetime that it does not name. One that is left out of a path,
+/// as in `Row` for `Row<'_>`, is not seen.
+pub(crate) fn borrows_unnamed(written: &Type) -> bool {
+    let mut unnamed = Unnamed(false);
+    unnamed.visit_type(written);
+    unnamed.0
 }
 
 struct Lifetimes(&'static str);

@@ -23,7 +23,7 @@ pub struct Arguments {
 
 const EXIT_CODES: &str = "Exit codes: 0 the job ended as asked, or its sources did; 1 it failed \
 while running; 2 nothing ran, because arguments, job file or a plugin are wrong; 130 a second \
-signal ended it at once.";
+signal, or one before the job ran, ended it at once.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

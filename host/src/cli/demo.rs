@@ -18,9 +18,10 @@ use tidemill_guest_build::{cache_folder, new_plugin};
 use super::args::DemoArgs;
 use super::display::{Display, seconds};
 use super::exit::ENDED;
+use super::host;
 use super::run::start;
+use super::signals::Signals;
 use super::status_line::{Machine, grouped};
-use super::{host, signals};
 
 const TEXT: &str = include_str!("../../../LICENSE");
 const PLUGIN: &str = include_str!("../../../plugins/word_count/src/lib.rs");
@@ -33,7 +34,7 @@ const COUNTED_WAIT_MAX: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When the plugin cannot be built, or the job fails.
-pub fn demo(args: &DemoArgs) -> anyhow::Result<u8> {
+pub fn demo(args: &DemoArgs, signals: &Signals) -> anyhow::Result<u8> {
     println!("Tidemill counts the words of its licence, which come over a socket.\n");
     let plugin = write_plugin()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("failed to open a port")?;
@@ -52,7 +53,7 @@ pub fn demo(args: &DemoArgs) -> anyhow::Result<u8> {
     };
     let display = Display::new(machine, false);
     let handle = start(&engine, &job, &display)?;
-    signals::listen(&engine, handle.control(), &display).context("failed to listen for signals")?;
+    signals.drain(handle.control(), &display);
     let (rate, duration) = (args.rate, args.duration);
     let (control, board) = (handle.control(), Arc::clone(handle.board()));
     let feeder = std::thread::spawn(move || {

@@ -14,7 +14,7 @@ pub const ENDED: u8 = 0;
 pub const FAILED: u8 = 1;
 /// Nothing ran: arguments, job file or a plugin are wrong. Also clap's own code.
 pub const REFUSED: u8 = 2;
-/// A second signal ended the program at once.
+/// A second signal, or one before there was a job, ended the program at once.
 pub const KILLED: u8 = 130;
 
 /// An error that was shown already, with the code to end with.

@@ -22,8 +22,9 @@ use tidemill::plan::PlanError;
 use super::args::RunArgs;
 use super::display::Display;
 use super::exit::{ENDED, REFUSED, Shown, tell, tell_raw};
+use super::host;
+use super::signals::Signals;
 use super::status_line::{Machine, counters, totals};
-use super::{host, signals};
 
 /// What every run says: what a restart may count on, today.
 const DURABILITY: &str = "durability: none, a restart begins empty";
@@ -32,7 +33,7 @@ const DURABILITY: &str = "durability: none, a restart begins empty";
 ///
 /// # Errors
 /// When the job could not be started, or failed.
-pub fn run(args: &RunArgs) -> anyhow::Result<u8> {
+pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
     let RunArgs { job: args, quiet } = args;
     let job = read_job(&args.job)?;
     let engine = host::start_engine(args.executors, args.artefacts.clone())?;
@@ -45,7 +46,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<u8> {
         false => Display::new(machine, args.plain),
     };
     let handle = start(&engine, &job, &display)?;
-    signals::listen(&engine, handle.control(), &display).context("failed to listen for signals")?;
+    signals.drain(handle.control(), &display);
     display.say(&format!(
         "job `{}`: a batch every {}, {} executors; {DURABILITY}",
         job.pipeline.name,

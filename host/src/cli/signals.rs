@@ -1,12 +1,14 @@
 //! Cli: SIGINT and SIGTERM.
 //!
-//! Takes a job's control. Gives it a drain at the first signal; at the second the program ends.
+//! Takes signals from the program's first moment on, and its job when there is one. Gives the job a
+//! drain at the first signal; at the second, or without a job, the program ends. Never leaves
+//! behind what was started to build a plugin.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tidemill::driver::engine::Engine;
 use tidemill::driver::handle::JobControl;
+use tidemill_guest_build::end_programs;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::display::Display;
@@ -14,35 +16,64 @@ use super::exit;
 
 /// How long the last line may take.
 const LAST_LINE_MAX: Duration = Duration::from_millis(200);
+const ENDED: &str = "ended by a signal";
 const ENDED_AT_ONCE: &str = "ended at once: what was received and not published is dropped";
+
+/// What signals are for.
+#[derive(Debug)]
+pub struct Signals {
+    job: Arc<OnceLock<Job>>,
+}
+
+struct Job {
+    control: JobControl,
+    display: Arc<Display>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+impl Signals {
+    /// From now on the first signal drains the job.
+    pub fn drain(&self, control: JobControl, display: &Arc<Display>) {
+        // A program runs one job: there is no other yet.
+        let _set = self.job.set(Job { control, display: Arc::clone(display) });
+    }
+}
 
 /// Listens from now on.
 ///
 /// # Errors
 /// When the system lets nobody listen.
-#[expect(clippy::disallowed_methods, reason = "at the second signal nothing is waited for")]
-pub fn listen(engine: &Engine, control: JobControl, display: &Arc<Display>) -> std::io::Result<()> {
-    let _runtime = engine.runtime.enter();
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let display = Arc::clone(display);
-    engine.runtime.spawn(async move {
-        either(&mut interrupt, &mut terminate).await;
-        control.drain();
-        let shown = Arc::clone(&display);
-        // Beside the second signal: whoever reads the output may take nothing any more.
-        tokio::task::spawn_blocking(move || shown.say("signal: a second one ends at once"));
-        either(&mut interrupt, &mut terminate).await;
-        // Nor is the last line waited for longer than a terminal needs.
-        let (said, heard) = crossbeam_channel::bounded::<()>(0);
-        tokio::task::spawn_blocking(move || {
-            exit::tell(&format!("{}{ENDED_AT_ONCE}", display.line_break()));
-            drop(said);
-        });
-        let _said = heard.recv_timeout(LAST_LINE_MAX);
-        std::process::exit(i32::from(exit::KILLED));
-    });
-    Ok(())
+pub fn listen() -> std::io::Result<Signals> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let job = Arc::new(OnceLock::new());
+    let signals = Signals { job: Arc::clone(&job) };
+    let inside = runtime.enter();
+    let interrupt = signal(SignalKind::interrupt())?;
+    let terminate = signal(SignalKind::terminate())?;
+    drop(inside);
+    let listener = std::thread::Builder::new().name("signals".to_owned());
+    listener.spawn(move || runtime.block_on(obey(interrupt, terminate, &job)))?;
+    Ok(signals)
+}
+
+async fn obey(mut interrupt: Signal, mut terminate: Signal, job: &OnceLock<Job>) {
+    either(&mut interrupt, &mut terminate).await;
+    let Some(Job { control, display }) = job.get() else {
+        end_programs();
+        leave(|| exit::tell(ENDED));
+    };
+    control.drain();
+    let shown = Arc::clone(display);
+    // Beside the second signal: whoever reads the output may take nothing any more.
+    tokio::task::spawn_blocking(move || shown.say("signal: a second one ends at once"));
+    either(&mut interrupt, &mut terminate).await;
+    let shown = Arc::clone(display);
+    leave(move || exit::tell(&format!("{}{ENDED_AT_ONCE}", shown.line_break())));
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
@@ -50,4 +81,17 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
+}
+
+/// Ends the program, its last words said or not: they are not waited for longer than a terminal
+/// needs.
+#[expect(clippy::disallowed_methods, reason = "nothing is waited for any more")]
+fn leave(say: impl FnOnce() + Send + 'static) -> ! {
+    let (said, heard) = crossbeam_channel::bounded::<()>(0);
+    tokio::task::spawn_blocking(move || {
+        say();
+        drop(said);
+    });
+    let _said = heard.recv_timeout(LAST_LINE_MAX);
+    std::process::exit(i32::from(exit::KILLED))
 }

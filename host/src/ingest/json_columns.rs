@@ -206,11 +206,11 @@ mod tests {
             (r#"{"n": 1, "t": "x""#, "a line is not JSON: EOF while parsing"),
             (r#"[{"n": 1}]"#, "a line is a JSON array, expected an object"),
             ("17", "a line is a JSON number, expected an object"),
-            (r#"{"n": 1}"#, "column `t` is missing"),
-            (r#"{"n": null, "t": ""}"#, "column `n` is null"),
+            (r#"{"n": 1}"#, "column `t` is missing, expected utf8"),
+            (r#"{"n": null, "t": ""}"#, "column `n` is null, expected int64"),
             (r#"{"n": "1", "t": ""}"#, "column `n` is `\"1\"`, expected int64"),
             (r#"{"n": 1.5, "t": ""}"#, "column `n` is `1.5`, expected int64"),
-            (r#"{"n": 1e30, "t": ""}"#, "column `n` is `1e+30`, expected int64"),
+            (r#"{"n": 1e30, "t": ""}"#, "column `n` is `1e30`, expected int64"),
             (r#"{"n": true, "t": ""}"#, "column `n` is `true`, expected int64"),
             (r#"{"n": 1, "t": 2}"#, "column `t` is `2`, expected utf8"),
             (r#"{"n": 1, "t": ""}{"n": 1, "t": ""}"#, "a line is not JSON: trailing characters"),
@@ -246,11 +246,88 @@ mod tests {
             ("v:list<list<utf8>>", r#"[["a", 1]]"#),
             ("v:binary", r#""xyz""#),
             ("v:bool", r#""true""#),
+            ("v:int64", "-9223372036854775809"),
+            ("v:timestamp", "99999999999999999999"),
+            ("v:list<float64>", "[1, 1e400]"),
+            ("v:list<date32?>", r#"[null, "2001-02-29"]"#),
         ] {
             let (slices, bad, first) = decode(column, &format!("{{\"v\": {value}}}\n"));
             assert_eq!((slices.len(), bad), (0, 1), "{column} of {value}");
             let first = first.unwrap_or_default();
             assert!(first.starts_with("column `v` is `"), "{first}");
+        }
+    }
+
+    /// What was lost: 1e400 became infinite, 1.005 became 1.01 (and 1.004 just 1.00), a day was cut
+    /// out of a time, a time cut to microseconds, half a byte made a whole one. Nobody was told.
+    #[test]
+    fn nothing_is_bent_to_fit_its_column() {
+        let float = "float64, a number of at most 1.8e308";
+        let decimal = "decimal128(9,2), at most 7 digits before the point and 2 after it";
+        let day = "date32, a day such as \"2000-02-29\", or days since 1970";
+        let time = "timestamp, a time such as \"2000-02-29T12:30:00.123456Z\", or microseconds \
+                    since 1970";
+        let binary = "binary, text of two hex digits a byte";
+        for (data_type, value, allowed) in [
+            ("float64", "1e400", float),
+            ("float64", "-1e309", float),
+            ("decimal128(9,2)", "1.005", decimal),
+            ("decimal128(9,2)", "1.00000000000000000001", decimal),
+            ("decimal128(9,2)", "1e-3", decimal),
+            ("decimal128(9,2)", r#""1.005""#, decimal),
+            ("decimal128(9,2)", r#"" 1""#, decimal),
+            ("decimal128(9,2)", "12345678", decimal),
+            ("date32", r#""2000-02-30""#, day),
+            ("date32", r#""2000-02-29T23:59:59Z""#, day),
+            ("date32", r#""20000229""#, day),
+            ("date32", r#""2000-02-29 or so""#, day),
+            ("date32", "1e30", day),
+            ("timestamp", r#""2000-02-30T00:00:00Z""#, time),
+            ("timestamp", r#""2016-12-31T23:59:60Z""#, time),
+            ("timestamp", r#""2000-02-29T12:00:00.0000001Z""#, time),
+            ("timestamp", "1.5", time),
+            ("binary", r#""abc""#, binary),
+            ("binary", r#""xy""#, binary),
+        ] {
+            let line = format!("{{\"v\": {value}}}");
+            let (slices, bad, first) = decode(&format!("v:{data_type}"), &format!("{line}\n"));
+            let expected = format!("column `v` is `{value}`, expected {allowed}: `{line}`");
+            assert_eq!((slices.len(), bad, first), (0, 1, Some(expected)));
+        }
+    }
+
+    #[test]
+    fn zeros_behind_the_last_digit_change_nothing() {
+        let lines = concat!(
+            r#"{"sum": 1.2500, "at": "2000-02-29T12:00:00.500000000+01:00"}"#,
+            "\n",
+            r#"{"sum": "125e-2", "at": 951822000500000}"#,
+            "\n"
+        );
+        let (slices, bad, first) = decode("sum:decimal128(9,2) at:timestamp", lines);
+        assert_eq!((bad, first), (0, None));
+        let sums = slices[0].column(0).as_primitive::<Decimal128Type>();
+        assert_eq!(sums.values(), &[125, 125]);
+        let times = slices[0].column(1).as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(times.values(), &[951_822_000_500_000, 951_822_000_500_000]);
+    }
+
+    /// What was lost: the process. Arrow's words for a value of another type follow it all the way
+    /// down, on the stack.
+    #[test]
+    fn a_value_nested_deeper_than_any_stack_is_one_bad_row() {
+        const DEPTH: usize = 400_000;
+        let deep = format!("{}{}", "[".repeat(DEPTH), "]".repeat(DEPTH));
+        let good = format!("{{\"t\": \"good\", \"x\": {deep}}}");
+        let lines = format!("{{\"t\": {deep}}}\n{deep}\n{good}\n");
+        for (column, reason) in [("t:utf8", "utf8"), ("t:list<int64>?", "list<int64>")] {
+            let mut decoded = Decoded::new(&OnBadRow::DeadLetter(".".into()));
+            JsonColumns::new(schema(column), 1 << 20).decode(lines.as_bytes(), &mut decoded);
+            let reasons: Vec<_> = decoded.bad.rows.iter().map(|row| row.reason.as_str()).collect();
+            assert!(reasons[0].starts_with("column `t` is `[[[["), "{}", reasons[0]);
+            assert!(reasons[0].ends_with(&format!("expected {reason}")), "{}", reasons[0]);
+            let told = "a line is not JSON: recursion limit exceeded";
+            assert!(reasons[1].starts_with(told), "{}", reasons[1]);
         }
     }
 

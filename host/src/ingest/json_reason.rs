@@ -1,72 +1,80 @@
 //! Ingest: why a line does not fit a schema, in words of the job file.
 //!
-//! Takes a line that was refused, and the decoder's words. Gives the first thing wrong with it.
-//! Never decides whether it is refused.
+//! Takes a line that was refused, and the decoder's words. Gives one thing that is wrong with it:
+//! the column, what was found in it, and what is allowed. Never decides whether it is refused.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::bad_row::shown;
+use super::json_strict::refused_value;
 use crate::model::column_type::ColumnType;
-use crate::model::schema::{Column, StreamSchema};
+use crate::model::schema::StreamSchema;
+
+/// Names of an object, and whether their value is null. It takes any JSON: numbers that no double
+/// holds, and lists nested however deep, are no value of `serde_json`'s.
+type Names = BTreeMap<String, Option<IgnoredAny>>;
 
 /// What is wrong with a line that the decoder refused with these words.
 pub fn why_bad(line: &[u8], schema: &StreamSchema, refusal: &str) -> String {
     if simdutf8::basic::from_utf8(line).is_err() {
         return "a line is not valid UTF-8".to_owned();
     }
-    let object: Map<String, Value> = match serde_json::from_slice(line) {
-        Err(error) => return format!("a line is not JSON: {error}"),
-        Ok(Value::Object(object)) => object,
-        Ok(other) => return format!("a line is a JSON {}, expected an object", kind(&other)),
-    };
-    let bad = schema.columns.iter().find_map(|column| why_bad_column(&object, column));
-    // A text of the right kind, such as `yesterday` for a time: the decoder names its column.
-    let named = || schema.columns.iter().find(|c| refusal.contains(&format!("'{}'", c.name)));
-    bad.or_else(|| named().and_then(|column| Some(unfit(object.get(&column.name)?, column))))
-        .unwrap_or_else(|| format!("a line does not fit the schema: {refusal}"))
-}
-
-fn why_bad_column(object: &Map<String, Value>, column: &Column) -> Option<String> {
-    let name = &column.name;
-    match object.get(name) {
-        None | Some(Value::Null) if column.nullable => None,
-        None => Some(format!("column `{name}` is missing")),
-        Some(Value::Null) => Some(format!("column `{name}` is null")),
-        Some(value) if may_be(value, &column.data_type) => None,
-        Some(value) => Some(unfit(value, column)),
-    }
-}
-
-fn unfit(value: &Value, column: &Column) -> String {
-    let found = shown(value.to_string().as_bytes());
-    format!("column `{}` is `{found}`, expected {}", column.name, column.data_type)
-}
-
-/// Whether a value is not plainly of another type. Texts of times and the like are not looked into.
-fn may_be(value: &Value, data_type: &ColumnType) -> bool {
-    match (data_type, value) {
-        (ColumnType::Bool, value) => value.is_boolean(),
-        (ColumnType::Int32, value) => integer(value).is_some_and(|n| i32::try_from(n).is_ok()),
-        (ColumnType::Int64, value) => integer(value).is_some_and(|n| i64::try_from(n).is_ok()),
-        (ColumnType::UInt64, value) => integer(value).is_some_and(|n| u64::try_from(n).is_ok()),
-        (ColumnType::Float64, value) => value.is_number(),
-        (ColumnType::Utf8 | ColumnType::Binary, value) => value.is_string(),
-        (ColumnType::Date32 | ColumnType::Timestamp, Value::Number(_)) => integer(value).is_some(),
-        (ColumnType::Date32 | ColumnType::Timestamp, value) => value.is_string(),
-        (ColumnType::Decimal128(..), value) => value.is_number() || value.is_string(),
-        (ColumnType::List(item, nullable), Value::Array(items)) => {
-            items.iter().all(|value| (*nullable && value.is_null()) || may_be(value, item))
+    let whole = serde_json::from_slice::<Value>(line);
+    match (serde_json::from_slice::<Names>(line), whole) {
+        (Ok(names), whole) => lacking(&names, schema)
+            .or_else(|| unfit(schema, refusal))
+            .unwrap_or_else(|| match whole {
+                Ok(_) => format!("a line does not fit the schema: {refusal}"),
+                Err(error) => format!("a line is not JSON: {error}"),
+            }),
+        (Err(_), Ok(other)) => {
+            format!("a line is a JSON {}, expected an object", kind(&other))
         }
-        (ColumnType::List(..), _) => false,
+        (Err(_), Err(error)) => format!("a line is not JSON: {error}"),
     }
 }
 
-fn integer(value: &Value) -> Option<i128> {
-    let whole = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
-    whole.or_else(|| {
-        let float = value.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e16)?;
-        format!("{float:.0}").parse().ok()
+/// The first column that a row must have and this one has not.
+fn lacking(names: &Names, schema: &StreamSchema) -> Option<String> {
+    schema.columns.iter().filter(|column| !column.nullable).find_map(|column| {
+        let found = match names.get(&column.name) {
+            None => "missing",
+            Some(None) => "null",
+            Some(Some(_)) => return None,
+        };
+        let (name, allowed) = (&column.name, allowed(&column.data_type));
+        Some(format!("column `{name}` is {found}, expected {allowed}"))
     })
+}
+
+/// The column whose value was refused.
+fn unfit(schema: &StreamSchema, refusal: &str) -> Option<String> {
+    schema.columns.iter().find_map(|column| {
+        let value = shown(refused_value(refusal, &column.name)?.as_bytes());
+        let (name, allowed) = (&column.name, allowed(&column.data_type));
+        Some(format!("column `{name}` is `{value}`, expected {allowed}"))
+    })
+}
+
+/// What a column takes; its type, and more where that does not say it.
+fn allowed(data_type: &ColumnType) -> String {
+    let more = match data_type {
+        ColumnType::Float64 => "a number of at most 1.8e308".to_owned(),
+        ColumnType::Binary => "text of two hex digits a byte".to_owned(),
+        ColumnType::Date32 => "a day such as \"2000-02-29\", or days since 1970".to_owned(),
+        ColumnType::Timestamp => "a time such as \"2000-02-29T12:30:00.123456Z\", or microseconds \
+                                  since 1970"
+            .to_owned(),
+        ColumnType::Decimal128(precision, scale) => {
+            let whole = i16::from(*precision) - i16::from(*scale);
+            format!("at most {whole} digits before the point and {scale} after it")
+        }
+        _ => return data_type.to_string(),
+    };
+    format!("{data_type}, {more}")
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -1,15 +1,23 @@
-//! Ingest: no number or text stands for another type than its own.
+//! Ingest: no number or text stands for another value than its own.
 //!
 //! Takes the values of a column before they are converted. Gives them to Arrow's own decoder when
-//! they are of the column's type. Never lets a fraction be cut off: Arrow would read 1.5 as the
-//! integer 1, and `"1"` as well.
+//! the column can hold them as they are. Never lets one be bent: Arrow would read 1.5 and `"1"` as
+//! the integer 1, 1e400 as infinite, round decimals, and cut a day out of a longer text.
 
 use arrow_array::ArrayRef;
 use arrow_json::reader::{ArrayDecoder, DecoderContext, DecoderFactory, Tape, TapeElement};
 use arrow_schema::{ArrowError, DataType, FieldRef};
 
-/// Integers beyond this are not told apart by a double.
-const EXACT: f64 = 9_007_199_254_740_992.0;
+use super::json_exact::{fits_scale, is_day, is_finite, is_int64, is_integer, is_time};
+use super::json_written::written;
+
+/// What a refusal begins with, before the value; Arrow puts the column before it.
+const FOUND: &str = "found ";
+
+/// The value that was refused, if it was one of that column.
+pub fn refused_value<'r>(refusal: &'r str, column: &str) -> Option<&'r str> {
+    refusal.strip_prefix(&format!("Json error: whilst decoding field '{column}': {FOUND}"))
+}
 
 /// Decoders that look at values before Arrow's do.
 #[derive(Debug)]
@@ -22,69 +30,74 @@ impl DecoderFactory for StrictTypes {
         field: &FieldRef,
         is_nullable: bool,
     ) -> Result<Option<Box<dyn ArrayDecoder>>, ArrowError> {
-        let accepts: fn(&Tape<'_>, TapeElement) -> bool = match field.data_type() {
-            DataType::Int32 | DataType::Int64 | DataType::UInt64 => |tape, value| match value {
-                TapeElement::String(_) => false,
-                TapeElement::Number(text) => is_integer(tape.get_string(text)),
-                _ => true,
-            },
-            DataType::Float64 => |_, value| !matches!(value, TapeElement::String(_)),
-            DataType::Timestamp(..) | DataType::Date32 => |tape, value| match value {
-                TapeElement::Number(text) => is_integer(tape.get_string(text)),
-                _ => true,
-            },
-            // It is wrapped for its errors, which would not name the column.
-            DataType::Decimal128(..) => |_, _| true,
-            _ => return Ok(None),
-        };
         let inner = context.make_builtin_decoder(field, is_nullable)?;
-        Ok(Some(Box::new(StrictDecoder { accepts, data_type: field.data_type().clone(), inner })))
+        let strict: Box<dyn ArrayDecoder> = match field.data_type() {
+            DataType::Struct(_) => Box::new(RowDecoder { inner }),
+            data_type => Box::new(StrictDecoder { data_type: data_type.clone(), inner }),
+        };
+        Ok(Some(strict))
+    }
+}
+
+/// Rows: there are no structs within columns.
+struct RowDecoder {
+    inner: Box<dyn ArrayDecoder>,
+}
+
+impl ArrayDecoder for RowDecoder {
+    fn decode(&mut self, tape: &Tape<'_>, places: &[u32]) -> Result<ArrayRef, ArrowError> {
+        if places.iter().all(|place| matches!(tape.get(*place), TapeElement::StartObject(_))) {
+            return self.inner.decode(tape, places);
+        }
+        Err(ArrowError::JsonError("a line is not a JSON object".to_owned()))
     }
 }
 
 struct StrictDecoder {
-    accepts: fn(&Tape<'_>, TapeElement) -> bool,
     data_type: DataType,
     inner: Box<dyn ArrayDecoder>,
 }
 
 impl ArrayDecoder for StrictDecoder {
     fn decode(&mut self, tape: &Tape<'_>, places: &[u32]) -> Result<ArrayRef, ArrowError> {
-        let bad = places.iter().find(|place| !(self.accepts)(tape, tape.get(**place)));
-        match bad {
-            None => self.inner.decode(tape, places).map_err(|error| match error {
-                ArrowError::ParseError(message) => ArrowError::JsonError(message),
-                other => other,
-            }),
-            Some(place) => Err(tape.error(*place, &self.data_type.to_string())),
-        }
+        let unfit = places.iter().find(|place| !may_hold(&self.data_type, tape, **place));
+        let unfit = match unfit {
+            Some(place) => place,
+            None => match self.inner.decode(tape, places) {
+                Ok(column) => return Ok(column),
+                // Arrow does not tell which value it was.
+                Err(error) => places
+                    .iter()
+                    .find(|place| self.inner.decode(tape, &[**place]).is_err())
+                    .ok_or(error)?,
+            },
+        };
+        Err(ArrowError::JsonError(format!("{FOUND}{}", written(tape, *unfit))))
     }
 }
 
-/// Whether a JSON number is an integer, however it is written.
-fn is_integer(number: &str) -> bool {
-    let plain = !number.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
-    plain || number.parse().is_ok_and(|value: f64| value.fract() == 0.0 && value.abs() <= EXACT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn integers_are_known_however_they_are_written() {
-        for (number, expected) in [
-            ("12", true),
-            ("-1", true),
-            ("1.0", true),
-            ("1e3", true),
-            ("1.5e1", true),
-            ("1.5", false),
-            ("1e-1", false),
-            ("9007199254740993.0", true),
-            ("1e17", false),
-        ] {
-            assert_eq!(is_integer(number), expected, "{number}");
+/// Whether a column of that type can hold the value as it is. A value of the right form that is
+/// too large, or in no calendar, Arrow refuses by itself.
+fn may_hold(data_type: &DataType, tape: &Tape<'_>, place: u32) -> bool {
+    match (data_type, tape.get(place)) {
+        // Whether it may be missing is asked when the column is there.
+        (_, TapeElement::Null) => true,
+        (DataType::Boolean, value) => matches!(value, TapeElement::True | TapeElement::False),
+        (
+            DataType::Int32 | DataType::Int64 | DataType::Date32 | DataType::Timestamp(..),
+            TapeElement::Number(text),
+        ) => is_int64(tape.get_string(text)),
+        (DataType::UInt64, TapeElement::Number(text)) => is_integer(tape.get_string(text)),
+        (DataType::Float64, TapeElement::Number(text)) => is_finite(tape.get_string(text)),
+        (DataType::Date32, TapeElement::String(text)) => is_day(tape.get_string(text)),
+        (DataType::Timestamp(..), TapeElement::String(text)) => is_time(tape.get_string(text)),
+        (DataType::Decimal128(_, scale), TapeElement::Number(text) | TapeElement::String(text)) => {
+            fits_scale(tape.get_string(text), *scale)
         }
+        (DataType::Utf8, TapeElement::String(_)) => true,
+        // Two digits a byte: Arrow would make a byte of one that is left over.
+        (DataType::Binary, TapeElement::String(text)) => tape.get_string(text).len() % 2 == 0,
+        (DataType::List(_), TapeElement::StartList(_)) => true,
+        _ => false,
     }
 }

@@ -108,7 +108,11 @@ pub fn write_date(to: &mut String, days: i64) {
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
-    let _ = write!(to, "{year:04}-{month:02}-{day:02}");
+    // As ISO 8601 has it: a year of more digits, or before the first, has a sign.
+    let _ = match year {
+        0..=9999 => write!(to, "{year:04}-{month:02}-{day:02}"),
+        _ => write!(to, "{year:+05}-{month:02}-{day:02}"),
+    };
 }
 
 /// Appends an instant in UTC, given in microseconds since the epoch.
@@ -172,8 +176,14 @@ mod tests {
         check(vec![Arc::new(BooleanArray::from(vec![true]))], &["true"]);
         check(vec![Arc::new(BinaryArray::from(vec![&b"\x00\xfe"[..]]))], &["00fe"]);
         let days = Date32Array::from(vec![0, -1, 11_016, 19_782, -719_529, i32::MAX]);
-        let expected =
-            ["1970-01-01", "1969-12-31", "2000-02-29", "2024-02-29", "-001-12-31", "5881580-07-11"];
+        let expected = [
+            "1970-01-01",
+            "1969-12-31",
+            "2000-02-29",
+            "2024-02-29",
+            "-0001-12-31",
+            "+5881580-07-11",
+        ];
         check(vec![Arc::new(days)], &expected);
         let times = vec![1_357_008_430_000_000, 1, -1_000];
         let times = Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"));

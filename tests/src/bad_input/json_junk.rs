@@ -41,14 +41,14 @@ fn bad_lines() -> Vec<(Vec<u8>, &'static str)> {
         ("\"user\"", "a line is a JSON string, expected an object"),
         ("[]", "a line is a JSON array, expected an object"),
         ("null", "a line is a JSON null, expected an object"),
-        ("{}", "column `user` is missing"),
-        ("{\"user\":null}", "column `user` is null"),
+        ("{}", "column `user` is missing, expected utf8"),
+        ("{\"user\":null}", "column `user` is null, expected utf8"),
         ("{\"user\":[\"a\"]}", "column `user` is `[\"a\"]`, expected utf8"),
         ("{\"user\":{\"a\":1}}", "column `user` is `{\"a\":1}`, expected utf8"),
         ("{\"user\":\"a\",\"age\":\"1\"}", "column `age` is `\"1\"`, expected int64"),
         ("{\"user\":\"a\",\"age\":1.5}", "column `age` is `1.5`, expected int64"),
         ("{\"user\":\"a\",\"age\":9223372036854775808}", "column `age` is `9223372036854775808`"),
-        ("{\"user\":\"a\",\"age\":1e999}", "a line is not JSON: number out of range"),
+        ("{\"user\":\"a\",\"age\":1e999}", "column `age` is `1e999`, expected int64"),
         ("{\"user\":\"a\",\"age\":false}", "column `age` is `false`, expected int64"),
     ];
     let mut lines: Vec<_> = told.map(|(line, why)| (line.as_bytes().to_vec(), why)).into();
@@ -56,6 +56,8 @@ fn bad_lines() -> Vec<(Vec<u8>, &'static str)> {
     lines.push((b"{\"user\":\"a\0\"}".to_vec(), "a line is not JSON: control character"));
     let deep = [b"{\"user\":".to_vec(), b"[".repeat(20_000)].concat();
     lines.push((deep, "a line is not JSON: recursion limit exceeded"));
+    let deep = format!("{{\"user\":{}{}}}", "[".repeat(30_000), "]".repeat(30_000));
+    lines.push((deep.into_bytes(), "column `user` is `[[[["));
     let long = [b"{\"user\":\"".to_vec(), b"a".repeat(70_000), b"\"}".to_vec()].concat();
     lines.push((long, "a line is longer than 65536 bytes"));
     lines

@@ -1,14 +1,19 @@
 //! Signals: the first one drains the job, the second one ends it.
 //!
 //! Takes a job whose batch is far away, so that what was received waits for the drain. Gives it
-//! signals once it has told that it has read everything.
+//! signals once it has told that it has read everything. A build is given one as well.
 
-use std::io::Write;
+use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::path::Path;
+
+use tidemill_guest_build::new_plugin;
 
 use crate::border::handmade::Handmade;
+use crate::job_rig::PATIENCE;
 use crate::set_up::job_folder::JobFolder;
-use crate::set_up::watched::Watched;
+use crate::set_up::watched::{Watched, watch};
 
 /// Words that are said when no more input is taken.
 const DRAINING: &str = "draining: what was received is worked off";
@@ -103,4 +108,37 @@ fn a_drain_ends_while_the_source_still_sends() {
     let ran = program.end();
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     sending.join().expect("no panic");
+}
+
+/// The story: a signal ended the program, and cargo with its compilers and build scripts went on
+/// for seconds, or for good, on the machine of somebody who had stopped them.
+#[test]
+fn a_signal_while_a_plugin_is_built_ends_all_that_builds_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let address = listener.local_addr().expect("it is bound");
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = new_plugin(&folder.path().join("endless")).expect("it is made");
+    // A build script that says it is there, and stays until it is ended.
+    let script = r#"use std::io::Read;
+
+fn main() {
+    let mut peer = std::net::TcpStream::connect("ADDRESS").expect("it listens");
+    peer.read_exact(&mut [0]).expect("something comes");
+}
+"#;
+    let script = script.replace("ADDRESS", &address.to_string());
+    fs::write(plugin.join("build.rs"), script).expect("written");
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/target/tidemill-guests");
+    let target = target.to_string_lossy();
+    for name in ["INT", "TERM"] {
+        let build = ["plugin", "build", "endless", "--target-dir", &target];
+        let mut program = watch(folder.path(), &build);
+        let (mut script, _) = listener.accept().expect("the build script connects");
+        program.signal(name);
+        program.told("ended by a signal");
+        let ran = program.end();
+        assert_eq!((ran.code, ran.out.as_str()), (Some(130), ""), "{name}: {}", ran.err);
+        script.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
+        assert_eq!(script.read(&mut [0]).expect("nobody is there any more"), 0, "{name}");
+    }
 }

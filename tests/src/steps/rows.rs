@@ -34,6 +34,15 @@ fn parameters_reach_the_operator() {
     job.gives("{ map = \"kinds.by_rest\", params = { divisor = 3 } }", &["(1,4)", "(2,5)"]);
 }
 
+/// What was hard: beside a `&Context` an author had to name the lifetime of every text that an
+/// operator gives on.
+#[test]
+fn a_result_borrows_from_its_row_beside_the_context() {
+    let line = "{\"line\":\"to be or\"}\n";
+    let job = Job::over("line = \"utf8\"", &[line, line, line]);
+    job.gives("{ map = \"kinds.own_word\" }", &["to", "be", "or"]);
+}
+
 #[test]
 fn columns_are_chosen_named_and_appended() {
     let rows = "{\"user\":\"eve\",\"n\":7,\"word\":\"four\"}\n";

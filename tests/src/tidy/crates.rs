@@ -1,7 +1,7 @@
-//! Tidy: the crates of the repository: who depends on whom, and under which lints.
+//! Tidy: the crates of the repository: who depends on whom, under which lints and profiles.
 //!
-//! Takes every `Cargo.toml`. Gives dependencies that the table does not allow, and crates in which
-//! documentation may be missing or unsafe code may be written.
+//! Takes every `Cargo.toml`. Gives dependencies that the table does not allow, crates in which
+//! documentation may be missing or unsafe code may be written, and workspaces whose numbers wrap.
 
 use toml::Table;
 
@@ -65,6 +65,16 @@ fn lax_lints(file: &SourceFile, all: &[SourceFile]) -> Vec<Finding> {
     missing.map(|lint| Finding::of(&file.path, message(lint))).collect()
 }
 
+/// A release build wraps numbers in silence unless it is told otherwise.
+fn wrapping(file: &SourceFile) -> Option<Finding> {
+    let manifest = parsed(file);
+    manifest.get("workspace")?;
+    let release = manifest.get("profile").and_then(|profiles| profiles.get("release"));
+    let checked = release.and_then(|release| release.get("overflow-checks")?.as_bool());
+    let message = "`profile.release` needs `overflow-checks = true`";
+    (checked != Some(true)).then(|| Finding::of(&file.path, message))
+}
+
 fn is_guest(path: &str) -> bool {
     path.starts_with("plugins/") || path.starts_with("tests/guests/")
 }
@@ -93,10 +103,18 @@ fn workspace_denies_missing_docs_and_unsafe_code() {
 }
 
 #[test]
+fn no_workspace_lets_numbers_wrap() {
+    expect_none(manifests().filter_map(wrapping).collect());
+}
+
+#[test]
 fn planted_manifests_are_found() {
     let text = "[package]\nname = \"tidemill-sdk\"\n[dependencies]\ntidemill = \"1\"\n";
     let planted = SourceFile::planted("guest-sdk/Cargo.toml", text);
     expect_one(&wrong_dependencies(&planted), 0, "`tidemill-sdk` depends on `tidemill`");
     let root = SourceFile::planted("guest-sdk/src/lib.rs", "#![deny(missing_docs)]\n");
     expect_one(&lax_lints(&planted, &[root]), 0, "`unsafe_code`");
+    let text = "[workspace]\n[profile.release]\nopt-level = 3\n";
+    let found = wrapping(&SourceFile::planted("plugins/Cargo.toml", text));
+    expect_one(found.as_slice(), 0, "overflow-checks");
 }

@@ -48,9 +48,10 @@ const DRIVER_IMPORTS: [&str; 14] = [
     "block", "shuffle", "sink", "exec",
 ];
 
-/// What the binary may name of the library: doors for asking, none of the data plane.
+/// What the binary may name of the library: doors for asking. Of the data plane only how rows are
+/// read and written, which `plugin run` must do as a job does.
 const BINARY_IMPORTS: &[&str] =
-    &["limits", "error", "model", "config", "plan", "wasm", "driver", "api"];
+    &["limits", "error", "model", "config", "plan", "wasm", "ingest", "sink", "driver", "api"];
 
 const LIBRARY: &str = "host/src/lib.rs";
 

@@ -1,33 +1,33 @@
 //! Cli: rows as JSON lines, on their way to an operator and back.
 //!
-//! Takes text. Gives record batches of a bounded size, and text again. Never passes over a line
-//! that is no row: it is named by its number.
+//! Takes text, and reads it as a source of a job does. Gives slices with the line of every row, and
+//! text again, written as a sink of a job does. Never passes over a line that is no row: it is
+//! named by its number.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, Read, Write};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use arrow_array::RecordBatch;
-use arrow_json::reader::ReaderBuilder;
-use arrow_json::writer::{LineDelimited, WriterBuilder};
 use arrow_schema::SchemaRef;
-use serde_json::{Map, Value};
-use tidemill::limits::{LINE_BYTES_MAX, SLICE_BYTES_MAX, SLICE_ROWS_MAX};
-use tidemill::model::column_type::ColumnType;
-use tidemill::model::finding::list_words;
-use tidemill::model::text::escape;
-
-/// Bytes of a bad line that its error shows.
-const SHOWN_BYTES_MAX: usize = 80;
-/// Bytes of the reason that follows it.
-const REASON_BYTES_MAX: usize = 400;
+use tidemill::ingest::decoder::{Decoded, Decoder, each_line};
+use tidemill::ingest::json_columns::JsonColumns;
+use tidemill::ingest::line_buffer::LineBuffer;
+use tidemill::limits::{LINE_BYTES_MAX, RECEIVE_BYTES, SLICE_BYTES_MAX};
+use tidemill::model::pipeline::OnBadRow;
+use tidemill::model::schema::StreamSchema;
+use tidemill::sink::json_lines::json_lines;
 
 /// Reads slices of rows.
 pub struct RowReader<'a> {
     input: &'a mut dyn BufRead,
     schema: SchemaRef,
-    /// The line that was read last, from 1.
-    line: usize,
+    columns: JsonColumns,
+    lines: LineBuffer,
+    /// Lines that were taken so far.
+    taken: usize,
     ended: bool,
+    ready: VecDeque<Slice>,
 }
 
 /// Rows, and the line that each came from.
@@ -40,8 +40,16 @@ pub struct Slice {
 
 impl<'a> RowReader<'a> {
     /// Rows of that schema.
-    pub fn new(input: &'a mut dyn BufRead, schema: SchemaRef) -> Self {
-        Self { input, schema, line: 0, ended: false }
+    pub fn new(input: &'a mut dyn BufRead, schema: &StreamSchema) -> Self {
+        Self {
+            input,
+            schema: schema.to_arrow(),
+            columns: JsonColumns::new(schema.clone(), LINE_BYTES_MAX),
+            lines: LineBuffer::new(LINE_BYTES_MAX),
+            taken: 0,
+            ended: false,
+            ready: VecDeque::new(),
+        }
     }
 
     /// The next slice; `None` at the end.
@@ -49,24 +57,11 @@ impl<'a> RowReader<'a> {
     /// # Errors
     /// When a line is no row, or too long.
     pub fn next_slice(&mut self) -> anyhow::Result<Option<Slice>> {
-        let (mut text, mut lines) = (Vec::new(), Vec::new());
-        while !self.ended && text.len() < SLICE_BYTES_MAX && lines.len() < SLICE_ROWS_MAX {
-            let before = text.len();
-            self.read_line(&mut text)?;
-            if text[before..].iter().all(u8::is_ascii_whitespace) {
-                text.truncate(before);
-            } else {
-                lines.push(self.line);
-            }
+        while self.ready.is_empty() && !self.ended {
+            self.read()?;
+            self.decode()?;
         }
-        if lines.is_empty() {
-            return Ok(None);
-        }
-        let rows = match self.decode(&text, lines.len()) {
-            Ok(rows) => rows,
-            Err(error) => return Err(self.blame(&text, &lines).unwrap_or(error)),
-        };
-        Ok(Some(Slice { rows, lines }))
+        Ok(self.ready.pop_front())
     }
 
     /// Everything that is left, as one slice.
@@ -86,72 +81,47 @@ impl<'a> RowReader<'a> {
         Ok(Slice { rows, lines })
     }
 
-    fn read_line(&mut self, text: &mut Vec<u8>) -> anyhow::Result<()> {
-        self.line += 1;
-        let before = text.len();
-        let allowed = LINE_BYTES_MAX as u64 + 1;
-        let mut input = (&mut *self.input).take(allowed);
-        input.read_until(b'\n', text).context("failed to read rows")?;
-        self.ended = text.last() != Some(&b'\n') || text.len() == before;
-        ensure!(
-            text.len() - before <= LINE_BYTES_MAX,
-            "line {}: it is longer than {LINE_BYTES_MAX} bytes",
-            self.line
-        );
-        if self.ended {
-            text.push(b'\n');
+    /// Reads lines for a slice, or all that are left.
+    fn read(&mut self) -> anyhow::Result<()> {
+        while !self.ended && self.lines.lines().len() < SLICE_BYTES_MAX {
+            let room = self.lines.room();
+            let before = room.len();
+            let mut piece = (&mut *self.input).take(RECEIVE_BYTES as u64);
+            let read = piece.read_to_end(room).context("failed to read rows")?;
+            if self.lines.appended(before).is_some() {
+                let number = self.taken + each_line(self.lines.lines()).count() + 1;
+                bail!("line {number}: a line is longer than {LINE_BYTES_MAX} bytes");
+            }
+            if read < RECEIVE_BYTES {
+                self.lines.ended();
+                self.ended = true;
+            }
         }
         Ok(())
     }
 
-    fn decode(&self, text: &[u8], rows: usize) -> anyhow::Result<RecordBatch> {
-        let mut decoder =
-            ReaderBuilder::new(self.schema.clone()).with_batch_size(rows).build_decoder()?;
-        let read = decoder.decode(text)?;
-        let batch = decoder.flush()?.context("expected a JSON object")?;
-        ensure!(
-            read == text.len() && batch.num_rows() == rows,
-            "expected one JSON object, found more"
-        );
-        Ok(batch)
-    }
-
-    /// The columns that an object lacks, and those it has.
-    fn lacks(&self, line: &[u8]) -> Option<String> {
-        let object: Map<String, Value> = serde_json::from_slice(line).ok()?;
-        let lacking = self.schema.fields().iter().filter(|field| {
-            !field.is_nullable() && object.get(field.name()).is_none_or(Value::is_null)
-        });
-        let lacking: Vec<String> = lacking
-            .map(|field| {
-                let word = ColumnType::from_arrow(field.data_type());
-                let word = word.map_or_else(|| field.data_type().to_string(), |w| w.to_string());
-                format!("{}: {word}", field.name())
-            })
-            .collect();
-        let found: Vec<String> = object
-            .iter()
-            .map(
-                |(name, value)| if value.is_null() { format!("{name}: null") } else { name.into() },
-            )
-            .collect();
-        let listed = |words: &[String]| list_words(words.iter().map(String::as_str));
-        (!lacking.is_empty())
-            .then(|| format!("it needs {}; found {}", listed(&lacking), listed(&found)))
-    }
-
-    /// The first line that is no row.
-    fn blame(&self, text: &[u8], lines: &[usize]) -> Option<anyhow::Error> {
-        let each = text.split_inclusive(|byte| *byte == b'\n');
-        let each = each.filter(|line| !line.iter().all(u8::is_ascii_whitespace));
-        each.zip(lines).find_map(|(line, number)| {
-            let error = self.decode(line, 1).err()?;
-            let reason = self.lacks(line).unwrap_or_else(|| format!("{error:#}"));
-            // Arrow's words quote the line.
-            let reason = escape(&reason, REASON_BYTES_MAX);
-            let shown = escape(String::from_utf8_lossy(line).trim(), SHOWN_BYTES_MAX);
-            Some(anyhow::anyhow!("line {number}: `{shown}` is no row: {reason}"))
-        })
+    /// Makes slices of the lines that were read.
+    fn decode(&mut self) -> anyhow::Result<()> {
+        let text = self.lines.lines();
+        let mut decoded = Decoded::new(&OnBadRow::Fail);
+        decoded.bad.reading(text, 0);
+        self.columns.decode(text, &mut decoded);
+        self.columns.finish(&mut decoded);
+        if let (Some(first), Some(at)) = (decoded.bad.first, decoded.bad.first_at) {
+            let before = each_line(&text[..usize::try_from(at)?]).count();
+            bail!("line {}: {first}", self.taken + before + 1);
+        }
+        let numbered = each_line(text).zip(self.taken + 1..);
+        let rows = numbered.filter(|(line, _)| !line.trim_ascii().is_empty());
+        let numbers: Vec<usize> = rows.map(|(_, number)| number).collect();
+        let mut numbers = numbers.into_iter();
+        for slice in decoded.slices {
+            let lines = numbers.by_ref().take(slice.num_rows()).collect();
+            self.ready.push_back(Slice { rows: slice, lines });
+        }
+        self.taken += each_line(text).count();
+        self.lines.lines_taken();
+        Ok(())
     }
 }
 
@@ -160,28 +130,24 @@ impl<'a> RowReader<'a> {
 /// # Errors
 /// When they cannot be written.
 pub fn write_rows(rows: &RecordBatch, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(out);
-    writer.write(rows)?;
-    writer.finish()?;
-    Ok(())
+    Ok(out.write_all(&json_lines(rows))?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidemill::model::schema::{Column, StreamSchema};
+    use tidemill::model::schema::Column;
 
-    fn schema() -> SchemaRef {
-        StreamSchema::new(vec![
-            Column::new("word", ColumnType::Utf8),
-            Column::new("n", ColumnType::Int64).nullable(),
-        ])
-        .to_arrow()
-    }
-
-    fn check(text: &str, expected: Result<&str, &str>) {
+    fn check_columns(columns: &[&str], text: &str, expected: Result<&str, &str>) {
+        let column = |word: &&str| {
+            let (name, data_type) = word.split_once(": ").expect("name: type");
+            let required = data_type.trim_end_matches('?');
+            let column = Column::new(name, required.parse().expect("a type"));
+            if required == data_type { column } else { column.nullable() }
+        };
+        let schema = StreamSchema::new(columns.iter().map(column).collect());
         let mut input = text.as_bytes();
-        let mut reader = RowReader::new(&mut input, schema());
+        let mut reader = RowReader::new(&mut input, &schema);
         let mut out = Vec::new();
         let done = loop {
             match reader.next_slice() {
@@ -197,28 +163,85 @@ mod tests {
         }
     }
 
+    fn check(text: &str, expected: Result<&str, &str>) {
+        check_columns(&["word: utf8", "n: int64?"], text, expected);
+    }
+
     #[test]
     fn rows_come_back_as_they_went() {
         check("", Ok(""));
         check("\n \n", Ok(""));
         check(
-            "{\"n\": 1, \"word\": \"a\"}\r\n\n{\"word\":\"\u{fc}\",\"more\":0}",
+            "\u{feff}{\"n\": 1, \"word\": \"a\"}\r\n\n{\"word\":\"\u{fc}\",\"more\":0}",
             Ok("{\"word\":\"a\",\"n\":1}\n{\"word\":\"\u{fc}\",\"n\":null}\n"),
         );
+    }
+
+    /// What was lost: no row with a time could be tried at all, `"1"` was the integer 1 here and a
+    /// bad row in a job, and so were days and decimals that a job refuses.
+    #[test]
+    fn times_days_and_decimals_come_back_as_they_went() {
+        let columns =
+            ["at: timestamp?", "day: date32", "sum: decimal128(9,2)", "of: list<date32?>"];
+        let rows = concat!(
+            r#"{"at":"2013-01-01T02:47:10.000001Z","day":"2000-02-29","sum":-1.25,"of":[]}"#,
+            "\n",
+            r#"{"at":null,"day":"-0044-03-15","sum":9999999.99,"of":["+10000-01-01",null]}"#,
+            "\n",
+        );
+        check_columns(&columns, rows, Ok(rows));
+        let other = |at: &str, day: &str, sum: &str, expected: &str| {
+            let row = format!("{{\"at\":{at},\"day\":{day},\"sum\":{sum},\"of\":[]}}\n");
+            check_columns(&columns, &row, Err(expected));
+        };
+        other("1.5", "1", "1", "line 1: column `at` is `1.5`, expected timestamp");
+        other("1", "\"2001-02-29\"", "1", "column `day` is `\"2001-02-29\"`, expected date32");
+        other("1", "1", "1.005", "column `sum` is `1.005`, expected decimal128(9,2)");
     }
 
     #[test]
     fn line_that_is_no_row_is_named() {
         check(
             "{\"word\":\"a\"}\n\n{\"n\": 1}\n",
-            Err("line 3: `{\"n\": 1}` is no row: it needs `word: utf8`; found `n`"),
+            Err("line 3: column `word` is missing, expected utf8: `{\"n\": 1}`"),
         );
-        check("{\"word\": null}\n", Err("it needs `word: utf8`; found `word: null`"));
-        check("{}\n", Err("it needs `word: utf8`; found none"));
-        check("word\n", Err("line 1: `word` is no row"));
-        check("{\"word\": 1}\n", Err("line 1:"));
-        check("{\"word\": \"a\", \"n\": \"b\"}\n", Err("line 1:"));
-        check("{\"word\": \"a\"} {\"word\": \"b\"}\n", Err("line 1:"));
-        check("{\"word\":\n\"a\"}\n", Err("line 1:"));
+        check("{\"word\": null}\n", Err("line 1: column `word` is null, expected utf8"));
+        check("word\n", Err("line 1: a line is not JSON"));
+        check("{\"word\": 1}\n", Err("line 1: column `word` is `1`, expected utf8"));
+        let bent = "{\"word\": \"a\", \"n\": \"1\"}\n";
+        check(bent, Err("line 1: column `n` is `\"1\"`, expected int64"));
+        check("{\"word\": \"a\"} {\"word\": \"b\"}\n", Err("line 1: a line is not JSON"));
+        check("{\"word\":\n\"a\"}\n", Err("line 1: a line is not JSON"));
+    }
+
+    #[test]
+    fn rows_of_many_slices_keep_their_lines() {
+        let line = format!("{{\"word\":\"{}\"}}\n\n", "w".repeat(1000));
+        let text = line.repeat(5000);
+        let schema = StreamSchema::new(vec![Column::new("word", "utf8".parse().expect("a type"))]);
+        let mut input = text.as_bytes();
+        let mut reader = RowReader::new(&mut input, &schema);
+        let mut lines = Vec::new();
+        while let Some(slice) = reader.next_slice().expect("they are rows") {
+            assert_eq!(slice.rows.num_rows(), slice.lines.len());
+            lines.extend(slice.lines);
+        }
+        assert_eq!(lines, (0..5000).map(|row| 2 * row + 1).collect::<Vec<_>>());
+        let bad = format!("{text}\"a\"\n");
+        let mut input = bad.as_bytes();
+        let mut reader = RowReader::new(&mut input, &schema);
+        let error = reader.whole(usize::MAX).err().expect("the last line is no row").to_string();
+        assert!(error.starts_with("line 10001: a line is a JSON string"), "{error}");
+    }
+
+    #[test]
+    fn line_without_an_end_is_bounded() {
+        let mut text = b"{\"word\":\"a\"}\n".to_vec();
+        text.resize(LINE_BYTES_MAX + RECEIVE_BYTES + 100, b'x');
+        let schema = StreamSchema::new(vec![Column::new("word", "utf8".parse().expect("a type"))]);
+        let mut input = &text[..];
+        let error = RowReader::new(&mut input, &schema).next_slice().err().expect("too long");
+        let expected = format!("line 2: a line is longer than {LINE_BYTES_MAX} bytes");
+        assert_eq!(error.to_string(), expected);
     }
 }

@@ -14,6 +14,7 @@ use tidemill::model::operator::{
     Applied, AppliedRows, Operator, OperatorError, Phase, TaskFacts, TaskScope,
 };
 use tidemill::model::parameter::ParameterType;
+use tidemill::model::schema::StreamSchema;
 use tidemill::model::stage::ChainStep;
 use tidemill::model::time::BatchTime;
 use tidemill::wasm::host_state::{GuestLogLevel, GuestPort};
@@ -40,9 +41,9 @@ pub fn run(args: &RunArgs, input: &mut dyn BufRead, out: &mut dyn Write) -> anyh
     let port = Arc::new(Terminal::default());
     // An operator that is not there is refused here, with the names of those that are.
     let operator = GuestOperator::new(plugin, &name, vec![step], Arc::clone(&port) as _)?;
-    let kind = described.map_or(OperatorKind::Map, |operator| operator.kind);
-    let schema = Arc::clone(operator.input().schema());
-    let mut reader = RowReader::new(input, schema);
+    let (kind, schema) = described
+        .map_or((OperatorKind::Map, StreamSchema::default()), |found| (found.kind, found.input));
+    let mut reader = RowReader::new(input, &schema);
     let rejected = match kind {
         OperatorKind::Reduce => fold(&operator, &mut reader, out)?,
         OperatorKind::MapPartitions => apply(&operator, &reader.whole(BLOCK_BYTES_MAX)?, out)?,

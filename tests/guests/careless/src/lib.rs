@@ -44,4 +44,10 @@ fn slow<'a>(line: &'a str, #[param(default = 20_000)] rounds: i64) -> &'a str {
     if sum == 1 { "" } else { line }
 }
 
-plugin!(panic_at_boom, spin, hoard, number, slow);
+/// Ten to the power of a line's length.
+#[map]
+fn power(line: &str) -> i64 {
+    line.bytes().fold(1, |power, _| power * 10)
+}
+
+plugin!(panic_at_boom, spin, hoard, number, slow, power);

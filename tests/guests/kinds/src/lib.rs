@@ -92,7 +92,13 @@ fn positive(n: i64) -> Result<i64, Reject> {
     if n > 0 { Ok(n) } else { Err(Reject::new("not-positive", format!("{n} is not above 0"))) }
 }
 
+/// The word of a line that has the number of its partition.
+#[map]
+fn own_word(line: &str, context: Context) -> &str {
+    line.split(' ').nth(context.partition() as usize).unwrap_or_default()
+}
+
 plugin!(
     double, even, up_to, none, by_rest, negate, repeat, add, size, bytes, length, or_zero, user,
-    positive
+    positive, own_word
 );
