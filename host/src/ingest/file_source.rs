@@ -323,7 +323,7 @@ mod tests {
             source.look(BatchTime(time_ms), time_ms);
             numbers.extend(source.take().into_iter().map(|input| match input {
                 PartitionInput::FileRange(range) => range.file,
-                PartitionInput::Block(_) => unreachable!("files are read in ranges"),
+                _ => unreachable!("files are read in ranges"),
             }));
         }
         assert_eq!(numbers, [0, 1]);

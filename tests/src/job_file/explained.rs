@@ -425,6 +425,24 @@ fn union_appends_partitions_in_order() {
 
 #[test]
 fn windows_keep_what_they_read_and_come_every_slide() {
-    let fold = r#"{ key_by = ["k"] }, { reduce_by_key_and_window = { with = "sum", length = "60s", slide = "10s" } }"#;
-    assert_snapshot!(steps("{ k = \"utf8\", n = \"int64\" }", fold), @"");
+    let window = r#"with = "sum", length = "60s", slide = "10s""#;
+    let fold = format!("{{ key_by = [\"k\"] }}, {{ reduce_by_key_and_window = {{ {window} }} }}");
+    assert_snapshot!(steps("{ k = \"utf8\", n = \"int64\" }", &fold), @r"
+      out from rows                     k: utf8, n: int64
+        1 key_by k                      k: utf8 | n: int64
+        2 reduce_by_key_and_window sum  k: utf8 | n: int64
+
+    stages
+      stage 0 of out: one task per block of rows
+        key_by k
+        combine by k with sum
+        shuffle by hash of k into 2 partitions
+      stage 1 of out: 2 tasks, from the shuffle of stage 0
+        fold by k with sum
+      stage 2 of out: 2 tasks, from 1m of stage 1, every 10s
+        fold by k with sum, taking out what left
+      stage 3 of out: 2 tasks, from stage 2
+        columns k, n
+        -> sink console: print, 10 rows
+    ");
 }
