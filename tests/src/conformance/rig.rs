@@ -94,8 +94,7 @@ impl Case {
         datasets: usize,
         build: impl FnOnce(&[DStream]) -> DStream,
     ) -> (Vec<Vec<Value>>, Option<(usize, String)>) {
-        let config = EngineConfig::new(scratch("artefacts"), Compiler::InProcess);
-        let mut test = TestContext::new(config, self.interval()).expect("an engine starts");
+        let mut test = TestContext::new(config(), self.interval()).expect("an engine starts");
         let inputs = self.inputs();
         let streams: Vec<DStream> = inputs
             .iter()
@@ -124,6 +123,11 @@ impl Case {
     }
 }
 
+/// An engine of a test's own, as its clock is.
+pub fn config() -> EngineConfig {
+    EngineConfig::new(scratch("artefacts"), Compiler::InProcess)
+}
+
 /// Rows in an order of their own where theirs does not count.
 fn comparable(rows: Vec<Value>, in_order: bool) -> Vec<String> {
     let mut rows: Vec<String> = rows.iter().map(Value::to_string).collect();
@@ -134,7 +138,7 @@ fn comparable(rows: Vec<Value>, in_order: bool) -> Vec<String> {
 }
 
 /// The columns of rows like these: one `value`, or a key `k` with a value `v`.
-fn schema_of(batches: &[Value]) -> StreamSchema {
+pub fn schema_of(batches: &[Value]) -> StreamSchema {
     let rows = batches.iter().filter_map(Value::as_array).flatten();
     let of = |name, value: &Value| match value {
         Value::String(_) => Column::new(name, ColumnType::Utf8),
@@ -150,7 +154,7 @@ fn schema_of(batches: &[Value]) -> StreamSchema {
 }
 
 /// Rows cut into so many runs of like length, as Spark's `parallelize` does.
-fn partitions(schema: &StreamSchema, rows: &[Value], count: usize) -> Partitions {
+pub fn partitions(schema: &StreamSchema, rows: &[Value], count: usize) -> Partitions {
     let at = |index: usize| index * rows.len() / count;
     (0..count).map(|index| vec![batch(schema, &rows[at(index)..at(index + 1)])]).collect()
 }
@@ -174,7 +178,7 @@ fn batch(schema: &StreamSchema, rows: &[Value]) -> RecordBatch {
 }
 
 /// Rows as the cases write them: a value, or a list of the columns.
-fn rows_of(partitions: &Partitions) -> Vec<Value> {
+pub fn rows_of(partitions: &Partitions) -> Vec<Value> {
     let lines: Vec<u8> = partitions.iter().flatten().flat_map(json_lines).collect();
     let lines = String::from_utf8(lines).expect("JSON is text");
     let rows = lines.lines().map(|line| {
