@@ -6,6 +6,7 @@
 pub mod attempt;
 pub mod executor;
 pub mod gather;
+pub mod join;
 pub mod refused;
 pub mod slide;
 pub mod stage;

@@ -127,6 +127,9 @@ pub const JOB_FILE_BYTES_MAX: usize = MIB;
 pub const DECLARATIONS_MAX: usize = 1024;
 /// Steps of a job, all streams together: planning keeps the schema after each.
 pub const STEPS_MAX: usize = 1024;
+/// Rows that a join may give in one partition: a key that is frequent in both streams gives their
+/// product, and all of it is in memory before the next step.
+pub const JOIN_ROWS_MAX: u64 = 1 << 24;
 /// How often a union may bring partitions together, unions of unions counted through: each more
 /// is a task per partition and batch.
 pub const UNION_WIDTH_MAX: usize = 1024;

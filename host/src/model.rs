@@ -8,6 +8,7 @@ pub mod column_type;
 pub mod description;
 pub mod finding;
 pub mod id;
+pub mod join;
 pub mod operator;
 pub mod parameter;
 pub mod pipeline;

@@ -9,6 +9,7 @@ mod checked;
 pub mod explain;
 mod fault;
 mod fold;
+mod join;
 mod lookup;
 mod naming;
 mod narrow;
@@ -229,6 +230,7 @@ fn check_stream(
             StepWork::Fold { .. }
             | StepWork::Group { .. }
             | StepWork::Repartition(_)
+            | StepWork::Join { .. }
             | StepWork::FoldWindow { .. }
             | StepWork::GroupWindow { .. } => 1,
         };

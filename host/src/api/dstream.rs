@@ -11,6 +11,7 @@ use arrow_array::RecordBatch;
 
 use super::graph::{Graph, Node};
 use crate::model::description::OperatorKind;
+use crate::model::join::{Join, JoinKind};
 use crate::model::pipeline::{
     BatchFunction, BuiltInFold, FoldByWindow, NativeOperator, Operation, OperatorRef,
     SinkConnector, StepDeclaration, WindowSpan,
@@ -98,8 +99,54 @@ impl DStream {
     /// The partitions of this stream, then those of the other, whose schema must be equal.
     pub fn union(&self, other: &Self) -> Self {
         let step = StepDeclaration::new(Operation::Union(Vec::new()));
-        let node = Node::Step { parent: self.node, step, union: vec![other.node] };
+        let node = Node::Step { parent: self.node, step, others: vec![other.node] };
         self.after(node)
+    }
+
+    /// Each row with each row of the other stream that has an equal key, in the same batch. Both
+    /// streams have as many key columns of the same types. Null keys are equal, as in Spark.
+    pub fn join(&self, other: &Self) -> Self {
+        self.join_as(other, JoinKind::Inner)
+    }
+
+    /// As [`Self::join`], and rows of this stream that have no partner; the other's columns are
+    /// null then, and `matched` is false.
+    pub fn left_outer_join(&self, other: &Self) -> Self {
+        self.join_as(other, JoinKind::LeftOuter)
+    }
+
+    /// As [`Self::join`], and rows of the other stream that have no partner; this stream's columns
+    /// are null then, and `matched` is false.
+    pub fn right_outer_join(&self, other: &Self) -> Self {
+        self.join_as(other, JoinKind::RightOuter)
+    }
+
+    /// As [`Self::join`], and rows of either stream that have no partner; `left_matched` and
+    /// `right_matched` say which of the two is there.
+    pub fn full_outer_join(&self, other: &Self) -> Self {
+        self.join_as(other, JoinKind::FullOuter)
+    }
+
+    /// The rows whose key the other stream lacks in the same batch.
+    pub fn anti_join(&self, other: &Self) -> Self {
+        self.join_as(other, JoinKind::Anti)
+    }
+
+    /// A row for each key of either stream, with the values of each in lists.
+    pub fn cogroup(&self, other: &Self) -> Self {
+        self.join_as(other, JoinKind::Cogroup)
+    }
+
+    /// Any join, with all that a job file may say of it; its `with` is not read.
+    pub fn join_with(&self, other: &Self, join: Join) -> Self {
+        let step = StepDeclaration::new(Operation::Join(join));
+        self.after(Node::Step { parent: self.node, step, others: vec![other.node] })
+    }
+
+    /// Value columns of equal names get the other stream's under `right_`.
+    fn join_as(&self, other: &Self, kind: JoinKind) -> Self {
+        let prefix = Some("right_".to_owned());
+        self.join_with(other, Join { kind, with: String::new(), null_equal: true, prefix })
     }
 
     /// Spreads rows over exactly so many partitions.
@@ -201,7 +248,7 @@ impl DStream {
 
     /// Appends any step, with whatever may stand beside its operation in a job file.
     pub fn step(&self, step: StepDeclaration) -> Self {
-        self.after(Node::Step { parent: self.node, step, union: Vec::new() })
+        self.after(Node::Step { parent: self.node, step, others: Vec::new() })
     }
 
     /// Prints the first rows of each batch on standard output.

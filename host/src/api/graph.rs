@@ -6,15 +6,14 @@
 use std::collections::BTreeMap;
 
 use crate::model::pipeline::{
-    Operation, SinkConnector, SinkDeclaration, SourceDeclaration, StepDeclaration,
-    StreamDeclaration,
+    SinkConnector, SinkDeclaration, SourceDeclaration, StepDeclaration, StreamDeclaration,
 };
 
 /// A node: a source, or a step after another node.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
     Source(SourceDeclaration),
-    Step { parent: usize, step: StepDeclaration, union: Vec<usize> },
+    Step { parent: usize, step: StepDeclaration, others: Vec<usize> },
 }
 
 /// What method calls have built so far.
@@ -84,14 +83,14 @@ impl Graph {
     fn stream_ending_at(&self, end: usize, names: &BTreeMap<usize, String>) -> StreamDeclaration {
         let mut steps = Vec::new();
         let mut at = end;
-        while let Node::Step { parent, step, union } = &self.nodes[at] {
+        while let Node::Step { parent, step, others } = &self.nodes[at] {
             if at != end && names.contains_key(&at) {
                 break;
             }
             let mut step = step.clone();
-            if !union.is_empty() {
-                let others = union.iter().map(|other| names[other].clone()).collect();
-                step.operation = Operation::Union(others);
+            if !others.is_empty() {
+                let others = others.iter().map(|other| names[other].clone()).collect();
+                step.operation.name_others(others);
             }
             steps.push(step);
             at = *parent;
@@ -103,9 +102,9 @@ impl Graph {
     fn readers(&self) -> Vec<Readers> {
         let mut readers = vec![Readers::None; self.nodes.len()];
         for node in &self.nodes {
-            if let Node::Step { parent, union, .. } = node {
+            if let Node::Step { parent, others, .. } = node {
                 readers[*parent] = readers[*parent].and_a_step();
-                union.iter().for_each(|&other| readers[other] = Readers::Whole);
+                others.iter().for_each(|&other| readers[other] = Readers::Whole);
             }
         }
         self.outputs.iter().for_each(|&(node, _)| readers[node] = Readers::Whole);

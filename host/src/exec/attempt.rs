@@ -77,12 +77,16 @@ fn gather(
     scope: &mut TaskScope,
     mut input: Vec<Vec<RecordBatch>>,
 ) -> Result<Vec<RecordBatch>, TaskError> {
-    if let BoundGather::Slide(slide) = &stage.gather {
-        return Ok(slide.run(scope, input)?.map(cut).unwrap_or_default());
+    match &stage.gather {
+        BoundGather::Slide(slide) => {
+            return Ok(slide.run(scope, input)?.map(cut).unwrap_or_default());
+        }
+        BoundGather::Join(join) => return join.run(&input),
+        _ => {}
     }
     let input = if input.len() == 1 { input.remove(0) } else { input.concat() };
     match &stage.gather {
-        BoundGather::Append | BoundGather::Slide(_) => Ok(input),
+        BoundGather::Append | BoundGather::Slide(_) | BoundGather::Join(_) => Ok(input),
         BoundGather::Fold(fold) => Ok(match fold.merge_slices(scope, &input)? {
             Some(folded) => cut(folded),
             None if scope.facts.partition == 0 => {

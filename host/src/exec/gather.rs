@@ -88,7 +88,7 @@ pub fn group_values(
     rows: &RecordBatch,
 ) -> Result<RecordBatch, TaskError> {
     let groups = group_rows(&rows.columns()[..keys], rows.num_rows())?;
-    let (order, offsets) = rows_by_group(&groups)?;
+    let (order, offsets) = rows_by_group(&groups.group_of_row, groups.first_rows.len())?;
     let mut columns = take_keys(rows, keys, &groups)?;
     for (column, field) in rows.columns()[keys..].iter().zip(&schema.fields()[keys..]) {
         let DataType::List(item) = field.data_type() else {
@@ -103,18 +103,24 @@ pub fn group_values(
 }
 
 /// Row numbers sorted by group, stable, and where each group begins: a counting sort.
-fn rows_by_group(groups: &Groups) -> Result<(UInt32Array, OffsetBuffer<i32>), TaskError> {
-    let mut starts = vec![0_i32; groups.first_rows.len() + 1];
-    if i32::try_from(groups.group_of_row.len()).is_err() {
-        return Err(TaskError::TooManyValues { found: groups.group_of_row.len() });
+///
+/// # Errors
+/// When there are more rows than offsets can count.
+pub fn rows_by_group(
+    group_of_row: &[u32],
+    groups: usize,
+) -> Result<(UInt32Array, OffsetBuffer<i32>), TaskError> {
+    let mut starts = vec![0_i32; groups + 1];
+    if i32::try_from(group_of_row.len()).is_err() {
+        return Err(TaskError::TooManyValues { found: group_of_row.len() });
     }
-    groups.group_of_row.iter().for_each(|&group| starts[group as usize + 1] += 1);
+    group_of_row.iter().for_each(|&group| starts[group as usize + 1] += 1);
     for group in 1..starts.len() {
         starts[group] += starts[group - 1];
     }
     let mut next = starts.clone();
-    let mut order = vec![0_u32; groups.group_of_row.len()];
-    for (row, &group) in groups.group_of_row.iter().enumerate() {
+    let mut order = vec![0_u32; group_of_row.len()];
+    for (row, &group) in group_of_row.iter().enumerate() {
         order[next[group as usize] as usize] = row as u32;
         next[group as usize] += 1;
     }

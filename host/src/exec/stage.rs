@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
+use crate::model::join::JoinKind;
 use crate::model::operator::SharedOperator;
 use crate::model::stage::Attach;
 use crate::model::stage::{
@@ -48,6 +49,8 @@ pub enum BoundGather {
     },
     /// A window kept from the one before.
     Slide(BoundSlide),
+    /// Two streams by key.
+    Join(BoundJoin),
 }
 
 /// An incremental window whose operators are bound.
@@ -60,6 +63,23 @@ pub struct BoundSlide {
     /// Whether a key goes with the last of its partial results.
     pub forget_gone: bool,
     /// Keys, folded values, and in how many batches of the window the key occurs.
+    pub schema: SchemaRef,
+}
+
+/// A join with its schemas.
+#[derive(Debug)]
+pub struct BoundJoin {
+    /// Which rows come out.
+    pub kind: JoinKind,
+    /// Key columns, from the first.
+    pub keys: usize,
+    /// Whether null is a key like any other.
+    pub null_equal: bool,
+    /// The rows of the first read.
+    pub left: SchemaRef,
+    /// The rows of the second.
+    pub right: SchemaRef,
+    /// What comes out.
     pub schema: SchemaRef,
 }
 
@@ -138,6 +158,14 @@ impl BoundStage {
                 Gather::Fold(fold) => BoundGather::Fold(bind_fold(fold)?),
                 Gather::Group { keys } => BoundGather::Group { keys: *keys },
                 Gather::Slide(slide) => BoundGather::Slide(bind_slide(slide)?),
+                Gather::Join(join) => BoundGather::Join(BoundJoin {
+                    kind: join.kind,
+                    keys: join.keys,
+                    null_equal: join.null_equal,
+                    left: join.left.to_arrow(),
+                    right: join.right.to_arrow(),
+                    schema: join.output.to_arrow(),
+                }),
             },
             _ => BoundGather::Append,
         };

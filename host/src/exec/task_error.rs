@@ -5,6 +5,7 @@
 use arrow_schema::ArrowError;
 
 use crate::error::{Classify, Domain, Retry};
+use crate::limits::JOIN_ROWS_MAX;
 use crate::model::operator::OperatorError;
 
 /// Why an attempt failed.
@@ -36,6 +37,19 @@ pub enum TaskError {
         /// The values.
         found: usize,
     },
+    /// Keys that many rows of both streams have would give more rows than one partition may.
+    #[error(
+        "a join of {left} rows with {right} would give {found} rows in one partition, allowed are \
+         {JOIN_ROWS_MAX}: some key has very many rows in both streams"
+    )]
+    JoinTooLarge {
+        /// Rows of this stream.
+        left: usize,
+        /// Rows of the other.
+        right: usize,
+        /// What they would give.
+        found: u64,
+    },
     /// Columns did not fit together: a bug of the host.
     #[error("columns do not fit together: {0}")]
     Columns(#[from] ArrowError),
@@ -52,7 +66,9 @@ impl Classify for TaskError {
         match self {
             Self::Operator(error) => error.domain(),
             Self::Input { domain, .. } => *domain,
-            Self::BadRows(_) | Self::TooManyValues { .. } => Domain::User,
+            Self::BadRows(_) | Self::TooManyValues { .. } | Self::JoinTooLarge { .. } => {
+                Domain::User
+            }
             Self::Columns(_) | Self::Panic(_) | Self::Cancelled => Domain::Internal,
         }
     }

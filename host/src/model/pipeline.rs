@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::description::{OperatorDescription, OperatorKind};
+use super::join::Join;
 use super::operator::SharedOperator;
 use super::schema::StreamSchema;
 
@@ -253,6 +254,8 @@ pub enum Operation {
     CountByValue,
     /// Appends the partitions of other streams of equal schema.
     Union(Vec<String>),
+    /// Brings another stream's rows of the same batch together with this one's, by key.
+    Join(Join),
     /// Spreads rows over so many partitions.
     Repartition(usize),
     /// Makes these columns the key, moving them to the front.
@@ -303,6 +306,24 @@ impl Operation {
             OperatorRef::Guest { plugin, .. } => Some(plugin.as_str()),
             OperatorRef::BuiltIn(_) | OperatorRef::Native(_) => None,
         })
+    }
+
+    /// The other streams it reads.
+    pub fn others(&self) -> &[String] {
+        match self {
+            Self::Union(names) => names,
+            Self::Join(join) => std::slice::from_ref(&join.with),
+            _ => &[],
+        }
+    }
+
+    /// Names the other streams it reads, as many as there are.
+    pub fn name_others(&mut self, names: Vec<String>) {
+        match self {
+            Self::Union(others) => *others = names,
+            Self::Join(join) => join.with = names.into_iter().next().unwrap_or_default(),
+            _ => {}
+        }
     }
 
     /// The operators it calls.

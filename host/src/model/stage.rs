@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::id::{BlockId, SinkId, SourceId, StageId};
+use super::join::JoinKind;
 use super::operator::SharedOperator;
 use super::pipeline::BuiltInFold;
 use super::schema::StreamSchema;
@@ -156,6 +157,25 @@ pub enum Gather {
     },
     /// Takes what has left out of the window before and folds in what has come.
     Slide(SlidePlan),
+    /// Brings the rows of two reads together by key.
+    Join(JoinPlan),
+}
+
+/// A join of rows whose keys are their first columns.
+#[derive(Debug, Clone)]
+pub struct JoinPlan {
+    /// Which rows come out.
+    pub kind: JoinKind,
+    /// Key columns, from the first.
+    pub keys: usize,
+    /// Whether null is a key like any other.
+    pub null_equal: bool,
+    /// The rows of the first read.
+    pub left: StreamSchema,
+    /// The rows of the second.
+    pub right: StreamSchema,
+    /// What comes out.
+    pub output: StreamSchema,
 }
 
 /// An incremental window: partial results by key, kept from one window to the next.

@@ -28,6 +28,7 @@ impl Operation {
             Self::Count => "count",
             Self::CountByValue => "count_by_value",
             Self::Union(_) => "union",
+            Self::Join(join) => join.kind.step_word(),
             Self::Repartition(_) => "repartition",
             Self::KeyBy(_) => "key_by",
             Self::Select(_) => "select",
@@ -68,6 +69,7 @@ impl Operation {
             | Self::CountByValue
             | Self::CountByValueAndWindow(_)
             | Self::GroupByKeyAndWindow(_) => Takes { rename: true, partitions: true, ..none },
+            Self::Join(_) => Takes { partitions: true, ..none },
             Self::Count | Self::CountByWindow(_) | Self::Select(_) => {
                 Takes { rename: true, ..none }
             }

@@ -180,10 +180,9 @@ fn check_references(
         }
         for (index, step) in stream.steps.iter().enumerate() {
             let place = || Place::step(&stream.name, index, Part::Operation);
-            if let Operation::Union(others) = &step.operation {
-                let missing = others.iter().find(|other| !names.contains_key(*other));
-                findings.extend(missing.map(|name| unknown(name, place())));
-            }
+            let mut others = step.operation.others().iter();
+            let missing = others.find(|other| !names.contains_key(*other));
+            findings.extend(missing.map(|name| unknown(name, place())));
             findings.extend(unknown_plugin(pipeline, &step.operation, place()));
         }
     }
@@ -208,11 +207,8 @@ fn unknown_plugin(pipeline: &Pipeline, operation: &Operation, place: Place) -> O
 
 /// The names that a stream reads, in the order in which it does.
 fn reads(stream: &StreamDeclaration) -> impl Iterator<Item = &str> {
-    let unions = stream.steps.iter().filter_map(|step| match &step.operation {
-        Operation::Union(others) => Some(others),
-        _ => None,
-    });
-    std::iter::once(stream.from.as_str()).chain(unions.flatten().map(String::as_str))
+    let others = stream.steps.iter().flat_map(|step| step.operation.others());
+    std::iter::once(stream.from.as_str()).chain(others.map(String::as_str))
 }
 
 /// All streams, each after those it reads, or the ring that makes that impossible.

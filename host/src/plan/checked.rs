@@ -11,7 +11,7 @@ use super::fault::PlanFault;
 use crate::model::finding::Part;
 use crate::model::pipeline::StepDeclaration;
 use crate::model::schema::StreamSchema;
-use crate::model::stage::{Attach, FoldPlan, OperatorCall};
+use crate::model::stage::{Attach, FoldPlan, JoinPlan, OperatorCall};
 
 /// A mismatch and the part of the step it is about.
 pub(super) type Mismatch = (Part, PlanFault);
@@ -75,6 +75,8 @@ pub(super) enum StepWork {
     Repartition(usize),
     /// Appends other streams.
     Union(Vec<String>),
+    /// Shuffles both streams by key and brings them together.
+    Join { other: String, plan: JoinPlan, partitions: usize },
 }
 
 /// A window on the grid of the datasets before it.

@@ -72,6 +72,11 @@ fn write_stage(text: &mut String, pipeline: &Pipeline, plan: &JobPlan, stage: &S
         match gather {
             Gather::Append => {}
             Gather::Fold(fold) => line(text, &format!("fold {}", fold_text(fold))),
+            Gather::Join(join) => {
+                let names = join.output.key_columns().iter().map(|c| c.name.as_str());
+                let names = names.collect::<Vec<_>>().join(", ");
+                line(text, &format!("{} by {names}", join.kind.step_word()));
+            }
             Gather::Slide(slide) => {
                 line(text, &format!("fold {}, taking out what left", fold_text(&slide.fold)));
             }

@@ -169,6 +169,16 @@ pub enum PlanFault {
         /// What differs.
         difference: String,
     },
+    /// The keys of two streams are of other types.
+    #[error("the key of `{other}` is ({found}), here it is ({expected}): both must be alike")]
+    JoinKeys {
+        /// The other stream.
+        other: String,
+        /// Its key columns.
+        found: StreamSchema,
+        /// The key columns of this stream.
+        expected: StreamSchema,
+    },
     /// Streams that are brought together have datasets at other times.
     #[error(
         "`{other}` has a dataset every {}, here there is one every {}: both must be the same",
@@ -312,6 +322,9 @@ impl PlanFault {
             ),
             Self::DuplicateColumn { renames: true, .. } => {
                 Some("give the new columns other names: `as = [...]`".to_owned())
+            }
+            Self::JoinKeys { .. } => {
+                Some("put `{ key_by = [...] }` before the join, or where the other ends".to_owned())
             }
             Self::NothingToFold { .. } => {
                 Some("to count how often each key occurs, use `count_by_value`".to_owned())

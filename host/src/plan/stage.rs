@@ -14,8 +14,8 @@ use crate::model::id::{SinkId, SourceId, StageId};
 use crate::model::pipeline::Pipeline;
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::stage::{
-    FoldPlan, Gather, JobPlan, KeyedInput, OperatorCall, Partitioner, PlannedStep, Read, SlidePlan,
-    Span, Stage, StageInput, StageOutput, WithoutParent,
+    FoldPlan, Gather, JobPlan, JoinPlan, KeyedInput, OperatorCall, Partitioner, PlannedStep, Read,
+    SlidePlan, Span, Stage, StageInput, StageOutput, WithoutParent,
 };
 use crate::model::wiring::{Origin, Wiring};
 
@@ -235,6 +235,7 @@ impl Cutter<'_> {
                 open
             }
             StepWork::Union(names) => self.union(open, names),
+            StepWork::Join { other, plan, partitions } => self.join(open, other, plan, *partitions),
             StepWork::Window(window) => self.window(open, *window),
             StepWork::FoldWindow { project, fold, partitions, window, inverse, filter } => {
                 let partials = FoldPlan { zero_when_empty: false, ..fold.clone() };
@@ -281,7 +282,7 @@ impl Cutter<'_> {
         let (stream, slide) = (open.stream.clone(), open.slide);
         let combine = match &gather {
             Gather::Fold(fold) => Some(fold.clone()),
-            Gather::Append | Gather::Group { .. } | Gather::Slide(_) => None,
+            Gather::Append | Gather::Group { .. } | Gather::Slide(_) | Gather::Join(_) => None,
         };
         let from = self.close(open, StageOutput::Shuffle { by, partitions, combine });
         let reads = vec![Read { from, span: Span::Batch }];
@@ -359,6 +360,27 @@ impl Cutter<'_> {
     fn remember(&mut self, stage: StageId, at_least: Duration) {
         let remember = &mut self.stages[stage.0].remember;
         *remember = at_least.max(*remember);
+    }
+
+    /// Both streams are shuffled by their keys, which are alike, into as many partitions.
+    fn join(
+        &mut self,
+        left: OpenStage,
+        other: &str,
+        plan: &JoinPlan,
+        partitions: usize,
+    ) -> OpenStage {
+        let (stream, slide) = (left.stream.clone(), left.slide);
+        let by = Partitioner::Hash { keys: plan.keys };
+        let written = || StageOutput::Shuffle { by, partitions, combine: None };
+        let mut reads = vec![Read { from: self.close(left, written()), span: Span::Batch }];
+        if let Some(origin) = self.wiring.origin(other) {
+            let right = self.open(origin, other, plan.right.clone());
+            reads.push(Read { from: self.close(right, written()), span: Span::Batch });
+        }
+        let gather = Gather::Join(plan.clone());
+        let input = StageInput::Keyed(KeyedInput { reads, partitions, gather });
+        OpenStage::new(&stream, slide, input, plan.output.clone())
     }
 
     fn union(&mut self, open: OpenStage, names: &[String]) -> OpenStage {

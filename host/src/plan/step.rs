@@ -4,7 +4,7 @@
 //! the first thing that does not fit. Never cuts stages.
 
 use super::checked::{CheckedStep, Mismatch, StepContext};
-use super::{fold, narrow, reshape, window};
+use super::{fold, join, narrow, reshape, window};
 use crate::model::pipeline::{Operation, StepDeclaration};
 use crate::model::schema::StreamSchema;
 
@@ -30,6 +30,7 @@ pub(super) fn check(
             window::same_slide(names, context)?;
             reshape::union(step, &others, input)?
         }
+        Operation::Join(declared) => return join::join(step, declared, input, context),
         Operation::Window(span) => window::window(step, *span, input, context)?,
         Operation::FoldByWindow(fold) => window::fold(step, fold, input, context)?,
         Operation::CountByWindow(span) => window::count(step, *span, context)?,

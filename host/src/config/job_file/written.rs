@@ -176,6 +176,18 @@ pub(super) struct StepText {
     pub(super) count_by_value: Option<At<bool>>,
     /// Appends other streams of equal columns.
     pub(super) union: Option<At<OrWith<Vec<String>>>>,
+    /// Each row with each of the other stream that has an equal key, in the same batch.
+    pub(super) join: Option<At<JoinText>>,
+    /// So, and rows of this stream without a partner.
+    pub(super) left_outer_join: Option<At<JoinText>>,
+    /// So, and rows of the other stream without a partner.
+    pub(super) right_outer_join: Option<At<JoinText>>,
+    /// So, and rows of either without a partner.
+    pub(super) full_outer_join: Option<At<JoinText>>,
+    /// The rows whose key the other stream lacks.
+    pub(super) anti_join: Option<At<JoinText>>,
+    /// A row for each key of either stream, the values of each in lists.
+    pub(super) cogroup: Option<At<JoinText>>,
     /// Spreads rows over so many partitions.
     pub(super) repartition: Option<At<OrWith<Whole>>>,
     /// Makes these columns the key, moving them to the front.
@@ -209,6 +221,18 @@ pub(super) struct StepText {
     pub(super) partitions: Option<At<Whole>>,
 }
 
+/// The other stream of a join.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JoinText {
+    /// Its name.
+    pub(super) with: At<String>,
+    /// Whether null keys are equal, as in Spark, or match nothing, as in SQL. Default: true.
+    pub(super) null_equal: Option<At<bool>>,
+    /// Stands before the names of its value columns.
+    pub(super) prefix: Option<At<String>>,
+}
+
 /// A window: `{ length = "60s", slide = "10s" }`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -239,7 +263,7 @@ pub(super) struct FoldWindowText {
 }
 
 /// The operation keys of a step, in the order of the reference.
-pub(super) const OPERATIONS: [&str; 21] = [
+pub(super) const OPERATIONS: [&str; 27] = [
     "map",
     "flat_map",
     "filter",
@@ -252,6 +276,12 @@ pub(super) const OPERATIONS: [&str; 21] = [
     "count",
     "count_by_value",
     "union",
+    "join",
+    "left_outer_join",
+    "right_outer_join",
+    "full_outer_join",
+    "anti_join",
+    "cogroup",
     "repartition",
     "key_by",
     "select",
@@ -265,7 +295,7 @@ pub(super) const OPERATIONS: [&str; 21] = [
 
 impl StepText {
     /// Where each operation key's value is written, in the order of [`OPERATIONS`].
-    pub(super) fn operation_spans(&self) -> [Option<Range<usize>>; 21] {
+    pub(super) fn operation_spans(&self) -> [Option<Range<usize>>; 27] {
         fn span<T>(at: &Option<At<T>>) -> Option<Range<usize>> {
             at.as_ref().map(|at| at.span.clone())
         }
@@ -282,6 +312,12 @@ impl StepText {
             span(&self.count),
             span(&self.count_by_value),
             span(&self.union),
+            span(&self.join),
+            span(&self.left_outer_join),
+            span(&self.right_outer_join),
+            span(&self.full_outer_join),
+            span(&self.anti_join),
+            span(&self.cogroup),
             span(&self.repartition),
             span(&self.key_by),
             span(&self.select),

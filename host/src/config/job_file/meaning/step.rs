@@ -10,6 +10,7 @@ use crate::config::job_file::written::{OPERATIONS, StepText};
 use crate::limits::PARTITIONS_MAX;
 use crate::model::description::OperatorKind;
 use crate::model::finding::{Item, Part, list_words, nearest};
+use crate::model::join::{Join, JoinKind};
 use crate::model::pipeline::{
     BuiltInFold, FoldByWindow, Operation, OperatorRef, StepDeclaration, WindowSpan,
 };
@@ -128,6 +129,9 @@ impl Meaning<'_> {
                 return Some(operation(at.value.0.clone()));
             }
         }
+        if let Some(join) = joined(step) {
+            return Some(Operation::Join(join));
+        }
         self.windowed(step)
     }
 
@@ -210,4 +214,23 @@ fn plain(at: &At<OrWith<String>>) -> At<String> {
 
 fn window_span(length: &At<HumanDuration>, slide: Option<&At<HumanDuration>>) -> WindowSpan {
     WindowSpan { length: length.value.0, slide: slide.map(|slide| slide.value.0) }
+}
+
+fn joined(step: &StepText) -> Option<Join> {
+    let written = [
+        (&step.join, JoinKind::Inner),
+        (&step.left_outer_join, JoinKind::LeftOuter),
+        (&step.right_outer_join, JoinKind::RightOuter),
+        (&step.full_outer_join, JoinKind::FullOuter),
+        (&step.anti_join, JoinKind::Anti),
+        (&step.cogroup, JoinKind::Cogroup),
+    ];
+    let (join, kind) =
+        written.into_iter().find_map(|(at, kind)| Some((&at.as_ref()?.value, kind)))?;
+    Some(Join {
+        kind,
+        with: join.with.value.clone(),
+        null_equal: join.null_equal.as_ref().is_none_or(|at| at.value),
+        prefix: join.prefix.as_ref().map(|at| at.value.clone()),
+    })
 }
