@@ -33,6 +33,8 @@ mod job_file;
 #[cfg(test)]
 mod job_rig;
 #[cfg(test)]
+mod joins;
+#[cfg(test)]
 mod plugin_cli;
 #[cfg(test)]
 mod prose;

@@ -446,3 +446,14 @@ fn windows_keep_what_they_read_and_come_every_slide() {
         -> sink console: print, 10 rows
     ");
 }
+
+#[test]
+fn both_streams_of_a_join_are_shuffled_alike() {
+    let text = explained(include_str!("../../job_files/joins.toml"));
+    let join = text.lines().filter(|line| line.contains("join") || line.contains("cogroup"));
+    let known = ["join by order", "left_outer_join by order", "cogroup by order"];
+    for expected in known {
+        assert!(join.clone().any(|line| line.trim() == expected), "{expected} in:\n{text}");
+    }
+    assert_eq!(text.matches("shuffle by hash of order").count(), 2 + 2 * 5, "{text}");
+}

@@ -100,18 +100,20 @@ fn step_has_exactly_one_operation() {
         "",
         "11:3: stream `counts`, step 1 has no operation, allowed are `map`, `flat_map`, \
          `filter`, `map_partitions`, `map_values`, `flat_map_values`, `reduce_by_key`, \
-         `reduce`, `group_by_key`, `count`, `count_by_value`, `union`, `repartition`, \
-         `key_by`, `select`, `window`, `reduce_by_window`, `count_by_window`, \
-         `count_by_value_and_window`, `reduce_by_key_and_window`, `group_by_key_and_window`",
+         `reduce`, `group_by_key`, `count`, `count_by_value`, `union`, `join`, \
+         `left_outer_join`, `right_outer_join`, `full_outer_join`, `anti_join`, `cogroup`, \
+         `repartition`, `key_by`, `select`, `window`, `reduce_by_window`, `count_by_window` \
+         and 3 more",
     );
     check(
         STEP,
         r#"name = "empty""#,
         "11:3: stream `counts`, step 1 has no operation, allowed are `map`, `flat_map`, \
          `filter`, `map_partitions`, `map_values`, `flat_map_values`, `reduce_by_key`, \
-         `reduce`, `group_by_key`, `count`, `count_by_value`, `union`, `repartition`, \
-         `key_by`, `select`, `window`, `reduce_by_window`, `count_by_window`, \
-         `count_by_value_and_window`, `reduce_by_key_and_window`, `group_by_key_and_window`",
+         `reduce`, `group_by_key`, `count`, `count_by_value`, `union`, `join`, \
+         `left_outer_join`, `right_outer_join`, `full_outer_join`, `anti_join`, `cogroup`, \
+         `repartition`, `key_by`, `select`, `window`, `reduce_by_window`, `count_by_window` \
+         and 3 more",
     );
     check_after(
         SPLIT,

@@ -1,0 +1,59 @@
+//! Cases of joins.
+//!
+//! Takes the cases `B21` to `B26`. Gives nothing but passed or failed. Never runs one in real time.
+
+use serde_json::{Value, json};
+use tidemill::api::dstream::DStream;
+use tidemill::api::native;
+
+use super::rig::Case;
+
+/// Words with a one, and words with an `x`.
+fn sides(inputs: &[DStream]) -> (DStream, DStream) {
+    let one = native::map::<&'static str, (&'static str, i64), _>("one", |word, _| (word, 1));
+    let x =
+        native::map::<&'static str, (&'static str, &'static str), _>("x", |word, _| (word, "x"));
+    let keyed = |operator: Result<_, native::NativeError>| {
+        let operator: tidemill::model::pipeline::NativeOperator = operator.expect("a pair");
+        operator.with_keys(1)
+    };
+    (inputs[0].map(keyed(one)), inputs[1].map(keyed(x)))
+}
+
+/// A key with the values of both sides, whatever says which of them is there.
+fn pair(row: Value) -> Value {
+    json!([row[0], [row[1], row[2]]])
+}
+
+#[test]
+fn rows_meet_by_key_within_a_batch() {
+    for id in ["B21", "B23"] {
+        Case::named(id).holds_as(pair, |inputs| {
+            let (left, right) = sides(inputs);
+            left.join(&right)
+        });
+    }
+}
+
+#[test]
+fn rows_without_a_partner_stay_in_outer_joins() {
+    Case::named("B24").holds_as(pair, |inputs| {
+        let (left, right) = sides(inputs);
+        left.left_outer_join(&right)
+    });
+    Case::named("B26").holds_as(pair, |inputs| {
+        let (left, right) = sides(inputs);
+        left.full_outer_join(&right)
+    });
+}
+
+#[test]
+fn a_right_outer_join_is_a_left_one_from_the_other_side() {
+    Case::named("B24").holds_as(
+        |row| json!([row[0], [row[2], row[1]]]),
+        |inputs| {
+            let (left, right) = sides(inputs);
+            right.right_outer_join(&left)
+        },
+    );
+}
