@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod explained;
+mod explained_time;
 mod mismatched;
 mod schema;
 mod staged;

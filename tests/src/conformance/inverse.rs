@@ -1,8 +1,8 @@
 //! Windows made of the window before hold what plain windows hold.
 //!
-//! Spark over-counts when windows do not overlap, and fails when a filter drops a key that still has
-//! values in the window. So each window is made in every way, on batches by chance, some of which
-//! have no dataset, with slides longer than windows among them.
+//! Spark over-counts when windows do not overlap, and fails when a filter drops a key that still
+//! has values in the window. So each window is made in every way, on batches by chance, some of
+//! which have no dataset, with slides longer than windows among them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,8 +41,8 @@ proptest! {
         let mut test = TestContext::new(config(), interval).expect("an engine starts");
         let rows: Vec<Value> = batches.iter().map(|batch| json!(batch)).collect();
         let schema = schema_of(&[json!([["a", 0]])]);
-        let given = rows.iter().map(|batch| batch.as_array().map(|rows| partitions(&schema, rows, 2)));
-        let input = test.input(schema.clone(), given.collect());
+        let given = |batch: &Value| batch.as_array().map(|rows| partitions(&schema, rows, 2));
+        let input = test.input(schema.clone(), rows.iter().map(given).collect());
         let some = || {
             let some = native::filter::<(&'static str, i64), _>("some", |(_, value)| value != 0);
             some.expect("a pair")
@@ -70,7 +70,8 @@ proptest! {
         }
         let [plain, exact, shown, filtered, rows_in, counted] = collected.map(|collected| {
             let sorted = |partitions: &Vec<_>| {
-                let mut rows: Vec<String> = rows_of(partitions).iter().map(Value::to_string).collect();
+                let rows = rows_of(partitions);
+                let mut rows: Vec<String> = rows.iter().map(Value::to_string).collect();
                 rows.sort_unstable();
                 rows
             };
