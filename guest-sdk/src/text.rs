@@ -88,10 +88,11 @@ impl ByteWords<'_> {
     #[inline]
     fn look(&mut self) {
         let rest = self.bytes.get(self.looked..).unwrap_or_default();
-        let (chunks, tail) = rest.as_chunks::<LANES>();
+        let chunks = rest.chunks_exact(LANES);
+        let tail = chunks.remainder();
         let mut spaces = 0_u64;
         let mut seen = 0;
-        for chunk in chunks.iter().take(BLOCK / LANES) {
+        for chunk in chunks.take(BLOCK / LANES).filter_map(|chunk| chunk.first_chunk()) {
             spaces |= u64::from(spaces_in(chunk)) << seen;
             seen += LANES;
         }

@@ -99,7 +99,7 @@ impl DStream {
     /// The partitions of this stream, then those of the other, whose schema must be equal.
     pub fn union(&self, other: &Self) -> Self {
         let step = StepDeclaration::new(Operation::Union(Vec::new()));
-        let node = Node::Step { parent: self.node, step, others: vec![other.node] };
+        let node = Node::Step { parent: self.node, step: Box::new(step), others: vec![other.node] };
         self.after(node)
     }
 
@@ -140,7 +140,7 @@ impl DStream {
     /// Any join, with all that a job file may say of it; its `with` is not read.
     pub fn join_with(&self, other: &Self, join: Join) -> Self {
         let step = StepDeclaration::new(Operation::Join(join));
-        self.after(Node::Step { parent: self.node, step, others: vec![other.node] })
+        self.after(Node::Step { parent: self.node, step: Box::new(step), others: vec![other.node] })
     }
 
     /// Value columns of equal names get the other stream's under `right_`.
@@ -248,7 +248,7 @@ impl DStream {
 
     /// Appends any step, with whatever may stand beside its operation in a job file.
     pub fn step(&self, step: StepDeclaration) -> Self {
-        self.after(Node::Step { parent: self.node, step, others: Vec::new() })
+        self.after(Node::Step { parent: self.node, step: Box::new(step), others: Vec::new() })
     }
 
     /// Prints the first rows of each batch on standard output.

@@ -13,7 +13,7 @@ use crate::model::pipeline::{
 #[derive(Debug, Clone)]
 pub(super) enum Node {
     Source(SourceDeclaration),
-    Step { parent: usize, step: StepDeclaration, others: Vec<usize> },
+    Step { parent: usize, step: Box<StepDeclaration>, others: Vec<usize> },
 }
 
 /// What method calls have built so far.
@@ -87,7 +87,7 @@ impl Graph {
             if at != end && names.contains_key(&at) {
                 break;
             }
-            let mut step = step.clone();
+            let mut step = StepDeclaration::clone(step);
             if !others.is_empty() {
                 let others = others.iter().map(|other| names[other].clone()).collect();
                 step.operation.name_others(others);

@@ -96,7 +96,9 @@ fn may_hold(data_type: &DataType, tape: &Tape<'_>, place: u32) -> bool {
         }
         (DataType::Utf8, TapeElement::String(_)) => true,
         // Two digits a byte: Arrow would make a byte of one that is left over.
-        (DataType::Binary, TapeElement::String(text)) => tape.get_string(text).len() % 2 == 0,
+        (DataType::Binary, TapeElement::String(text)) => {
+            tape.get_string(text).len().is_multiple_of(2)
+        }
         (DataType::List(_), TapeElement::StartList(_)) => true,
         _ => false,
     }
