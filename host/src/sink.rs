@@ -17,7 +17,7 @@ use arrow_array::RecordBatch;
 
 use crate::error::{Classify, Domain, Retry};
 use crate::model::finding::{Item, Part, Place};
-use crate::model::pipeline::{SinkConnector, SinkDeclaration};
+use crate::model::sink::{SinkConnector, SinkDeclaration};
 use crate::model::time::BatchTime;
 use crate::sys::entropy::Entropy;
 use crate::sys::storage::{Storage, StorageError};

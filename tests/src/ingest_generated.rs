@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidemill::ingest::ReceiverEvent;
-use tidemill::model::pipeline::SourceConnector;
+use tidemill::model::source::SourceConnector;
 
 use crate::ingest_rig::{Rig, lines};
 

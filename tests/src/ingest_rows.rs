@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tidemill::ingest::ReceiverEvent;
 use tidemill::model::column_type::ColumnType;
-use tidemill::model::pipeline::{Format, OnBadRow, SourceConnector, SourceDeclaration};
+use tidemill::model::policy::OnBadRow;
 use tidemill::model::schema::{Column, StreamSchema};
+use tidemill::model::source::{Format, SourceConnector, SourceDeclaration};
 
 use crate::ingest_rig::{Rig, is_canonical, lines, socket};
 

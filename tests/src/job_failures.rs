@@ -6,9 +6,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, unbounded};
 use tidemill::api::context::StreamingContext;
 use tidemill::api::dstream::DStream;
-use tidemill::model::pipeline::{
-    OnBadRow, OnFailure, Operation, OperatorRef, SourceConnector, StepDeclaration,
-};
+use tidemill::model::operation::{Operation, OperatorRef, StepDeclaration};
+use tidemill::model::policy::{OnBadRow, OnFailure};
+use tidemill::model::source::SourceConnector;
 use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent};
 
 use crate::job_rig::{PATIENCE, engine, guest, scratch};
@@ -101,7 +101,7 @@ fn rejected_rows_can_be_skipped() {
     let mut job = Careless::over("reject-skip", "1\nx\n2\n");
     job.context.settings().on_rejected = OnBadRow::Skip;
     let (sender, sums) = unbounded();
-    let sum = tidemill::model::pipeline::BuiltInFold::Sum;
+    let sum = tidemill::model::operation::BuiltInFold::Sum;
     job.through("number").reduce(sum).for_each_batch(move |_, partitions| {
         sender.send(partitions.iter().flatten().map(|slice| slice.num_rows()).sum::<usize>())?;
         Ok(())

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::tempdir;
 use tidemill::api::context::StreamingContext;
-use tidemill::model::pipeline::SourceConnector;
+use tidemill::model::source::SourceConnector;
 
 use crate::job_rig::engine;
 use crate::set_up::job_folder::JobFolder;

@@ -5,8 +5,8 @@
 
 use arrow_array::RecordBatch;
 use criterion::{Criterion, Throughput};
+use tidemill::model::operation::BuiltInFold;
 use tidemill::model::operator::{Phase, SharedOperator};
-use tidemill::model::pipeline::BuiltInFold;
 use tidemill::operator::group::Groups;
 
 use super::rig;

@@ -14,7 +14,8 @@ use tidemill::ingest::line_buffer::LineBuffer;
 use tidemill::ingest::line_column::LineColumn;
 use tidemill::limits::{LINE_BYTES_DEFAULT, RECEIVE_BYTES};
 use tidemill::model::id::SourceId;
-use tidemill::model::pipeline::{Format, OnBadRow, SourceConnector, SourceDeclaration};
+use tidemill::model::policy::OnBadRow;
+use tidemill::model::source::{Format, SourceConnector, SourceDeclaration};
 
 use super::rig;
 use super::timings::Timings;

@@ -15,7 +15,7 @@ use tidemill::ingest::line_column::LineColumn;
 use tidemill::limits::LINE_BYTES_DEFAULT;
 use tidemill::model::column_type::ColumnType;
 use tidemill::model::operator::{AppliedRows, Operator, SharedOperator, TaskFacts, TaskScope};
-use tidemill::model::pipeline::OnBadRow;
+use tidemill::model::policy::OnBadRow;
 use tidemill::model::schema::{Column, StreamSchema};
 use tidemill::model::stage::ChainStep;
 use tidemill::model::time::BatchTime;

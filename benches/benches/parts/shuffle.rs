@@ -8,8 +8,8 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use criterion::{Criterion, Throughput};
 use tidemill::exec::stage::BoundFold;
+use tidemill::model::operation::BuiltInFold;
 use tidemill::model::operator::{Phase, SharedOperator};
-use tidemill::model::pipeline::BuiltInFold;
 use tidemill::operator::partition::{partition_of_rows, scatter};
 use tidemill::shuffle::map_output::{MapOutput, MapOutputs};
 

@@ -19,7 +19,7 @@ use tidemill::api::dstream::{BoxError, DStream};
 use tidemill::api::native::NativePlugin;
 use tidemill::driver::engine::Engine;
 use tidemill::model::description::OperatorKind;
-use tidemill::model::pipeline::{Operation, StepDeclaration};
+use tidemill::model::operation::{Operation, StepDeclaration};
 use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent};
 use tidemill_benches::plugin;
 use tidemill_benches::report::{BatchReport, say};

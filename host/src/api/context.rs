@@ -18,11 +18,10 @@ use crate::driver::plugins::JobPlugins;
 use crate::driver::status_board::Listener;
 use crate::limits::LINE_BYTES_DEFAULT;
 use crate::model::column_type::ColumnType;
-use crate::model::pipeline::{
-    DatasetSource, Format, JobSettings, OnBadRow, Pipeline, PluginCode, PluginDeclaration,
-    SourceConnector, SourceDeclaration,
-};
+use crate::model::pipeline::{JobSettings, Pipeline, PluginCode, PluginDeclaration};
+use crate::model::policy::OnBadRow;
 use crate::model::schema::{Column, StreamSchema};
+use crate::model::source::{DatasetSource, Format, SourceConnector, SourceDeclaration};
 use crate::model::status::JobStatus;
 
 /// A job being built, then running.

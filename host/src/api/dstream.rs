@@ -12,10 +12,10 @@ use arrow_array::RecordBatch;
 use super::graph::{Graph, Node};
 use crate::model::description::OperatorKind;
 use crate::model::join::{Join, JoinKind};
-use crate::model::pipeline::{
-    BatchFunction, BuiltInFold, FoldByWindow, NativeOperator, Operation, OperatorRef,
-    SinkConnector, StepDeclaration, WindowSpan,
+use crate::model::operation::{
+    BuiltInFold, FoldByWindow, NativeOperator, Operation, OperatorRef, StepDeclaration, WindowSpan,
 };
+use crate::model::sink::{BatchFunction, SinkConnector};
 use crate::model::time::BatchTime;
 
 /// An error of a program's own batch function.

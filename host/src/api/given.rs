@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
 
-use crate::model::pipeline::{DatasetSource, GivenDataset};
+use crate::model::source::{DatasetSource, GivenDataset};
 use crate::model::time::BatchTime;
 
 /// The partitions of one dataset, each a run of slices.

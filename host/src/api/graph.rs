@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::pipeline::{
-    SinkConnector, SinkDeclaration, SourceDeclaration, StepDeclaration, StreamDeclaration,
-};
+use crate::model::operation::StepDeclaration;
+use crate::model::pipeline::StreamDeclaration;
+use crate::model::sink::{SinkConnector, SinkDeclaration};
+use crate::model::source::SourceDeclaration;
 
 /// A node: a source, or a step after another node.
 #[derive(Debug, Clone)]

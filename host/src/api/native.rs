@@ -17,8 +17,8 @@ pub use closure::{filter, flat_map, flat_map_values, map, map_values, reduce};
 
 use crate::model::column_type::ColumnTypeError;
 use crate::model::description::{OperatorDescription, OperatorKind, PluginDescription};
+use crate::model::operation::NativeOperator;
 use crate::model::parameter::{ParameterError, complete_parameters};
-use crate::model::pipeline::NativeOperator;
 use crate::model::schema::{Column, StreamSchema};
 use operator::{NativeStep, TableOperator};
 

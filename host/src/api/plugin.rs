@@ -9,7 +9,7 @@ use crate::driver::engine::Engine;
 use crate::driver::error::DriverError;
 use crate::driver::plugins::load_component;
 use crate::model::description::PluginDescription;
-use crate::model::pipeline::OperatorRef;
+use crate::model::operation::OperatorRef;
 use crate::wasm::plugin::Plugin;
 
 /// A loaded plugin.

@@ -14,7 +14,7 @@ use super::given::{DatasetQueue, Partitions};
 use crate::driver::engine::{Engine, EngineConfig};
 use crate::driver::error::DriverError;
 use crate::driver::status_board::Listener;
-use crate::model::pipeline::OnFailure;
+use crate::model::policy::OnFailure;
 use crate::model::schema::StreamSchema;
 use crate::model::status::{BatchInfo, JobEvent};
 use crate::model::time::{BatchTime, interval_ms};

@@ -26,7 +26,7 @@ use crate::ingest::ReceiverEvent;
 use crate::limits::BATCH_QUEUE_MAX;
 use crate::model::id::SourceId;
 use crate::model::operator::TaskFacts;
-use crate::model::pipeline::{OnBadRow, OnFailure};
+use crate::model::policy::{OnBadRow, OnFailure};
 use crate::model::stage::StageInput;
 use crate::model::status::{JobEvent, JobState};
 use crate::model::time::BatchTime;

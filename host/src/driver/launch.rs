@@ -31,7 +31,8 @@ use crate::limits::{
     BLOCK_INTERVAL_MAX, CONVERSION_SHARE, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX,
 };
 use crate::model::id::{SinkId, SourceId, StageId};
-use crate::model::pipeline::{JobSettings, OnBadRow, Pipeline};
+use crate::model::pipeline::{JobSettings, Pipeline};
+use crate::model::policy::OnBadRow;
 use crate::model::stage::JobPlan;
 use crate::plan::{PlanDefaults, plan};
 use crate::sink::SharedWriter;

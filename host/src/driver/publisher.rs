@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::event::Event;
 use super::history::DatasetPartition;
 use super::status_board::StatusBoard;
-use crate::model::pipeline::OnFailure;
+use crate::model::policy::OnFailure;
 use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;
 use crate::sink::Sink;

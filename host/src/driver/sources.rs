@@ -21,9 +21,9 @@ use crate::ingest::file_source::FileSource;
 use crate::ingest::range_reader::RangeReader;
 use crate::ingest::{IngestError, ReceiverEvent};
 use crate::model::id::{SourceId, StageId};
-use crate::model::pipeline::{
-    GivenDataset, OnBadRow, Pipeline, SourceConnector, SourceDeclaration,
-};
+use crate::model::pipeline::Pipeline;
+use crate::model::policy::OnBadRow;
+use crate::model::source::{GivenDataset, SourceConnector, SourceDeclaration};
 use crate::model::stage::{FileRange, JobPlan, PartitionInput, StageInput};
 use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;

@@ -16,7 +16,8 @@ use super::row_width::RowWidth;
 use crate::limits::{BLOCK_BYTES_MAX, CONVERT_BYTES, RECEIVE_BYTES};
 use crate::model::block::{Block, BlockInfo};
 use crate::model::id::{BlockId, SourceId};
-use crate::model::pipeline::{OnBadRow, SourceDeclaration};
+use crate::model::policy::OnBadRow;
+use crate::model::source::SourceDeclaration;
 
 /// What was cut off: a block, and the bad rows that came among its rows. A block of bad rows only
 /// has no slices.
@@ -211,8 +212,8 @@ mod tests {
     use super::*;
     use crate::ingest::test_rig::lines_source;
     use crate::model::column_type::ColumnType;
-    use crate::model::pipeline::{Format, SourceConnector};
     use crate::model::schema::{Column, StreamSchema};
+    use crate::model::source::{Format, SourceConnector};
 
     const INTERVAL: Duration = Duration::from_millis(10);
 

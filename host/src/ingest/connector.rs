@@ -10,7 +10,7 @@ use super::intake::Intake;
 use super::receiver::{ReceiverPorts, ReceiverSettings, Stop};
 use super::reconnect::Reconnect;
 use super::{generate_receiver, socket_receiver, stdin_receiver};
-use crate::model::pipeline::{SourceConnector, SourceDeclaration};
+use crate::model::source::{SourceConnector, SourceDeclaration};
 
 /// Receives a source until it ends or is stopped. Files are no receiver's work: they are planned.
 pub(super) fn receive(

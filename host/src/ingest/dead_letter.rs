@@ -11,7 +11,8 @@ use serde_json::json;
 use super::IngestError;
 use super::bad_row::BadRow;
 use crate::limits::DEAD_LETTER_BYTES_MAX;
-use crate::model::pipeline::{OnBadRow, SourceDeclaration};
+use crate::model::policy::OnBadRow;
+use crate::model::source::SourceDeclaration;
 use crate::sys::line_file::LineFile;
 use crate::sys::storage::{Storage, StorageError};
 

@@ -6,7 +6,7 @@
 use arrow_array::RecordBatch;
 
 use super::bad_row::BadRows;
-use crate::model::pipeline::OnBadRow;
+use crate::model::policy::OnBadRow;
 
 /// What came of lines.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use crate::limits::{
     BLOCK_BYTES_MAX, FILE_LATE_LINES_MAX, FILE_RANGE_COLUMNS_BYTES_MAX, FILE_RANGES_PER_BATCH_MAX,
 };
 use crate::model::id::SourceId;
-use crate::model::pipeline::{SourceConnector, SourceDeclaration};
+use crate::model::source::{SourceConnector, SourceDeclaration};
 use crate::model::stage::{FileRange, PartitionInput};
 use crate::model::time::BatchTime;
 use crate::sys::storage::{FileFacts, Storage, absolute};
@@ -222,8 +222,9 @@ mod tests {
     use super::*;
     use crate::ingest::test_rig::lines_source;
     use crate::model::column_type::ColumnType;
-    use crate::model::pipeline::{Format, OnBadRow};
+    use crate::model::policy::OnBadRow;
     use crate::model::schema::{Column, StreamSchema};
+    use crate::model::source::Format;
     use crate::sys::storage_memory::MemoryStorage;
 
     const BATCH_BYTES_MAX: u64 = 4 * BLOCK_BYTES_MAX as u64;

@@ -7,7 +7,7 @@ use super::decoder::Decoder;
 use super::json_columns::JsonColumns;
 use super::line_column::LineColumn;
 use super::row_width::RowWidth;
-use crate::model::pipeline::{Format, SourceDeclaration};
+use crate::model::source::{Format, SourceDeclaration};
 
 /// The decoder of a source's format.
 pub fn decoder(source: &SourceDeclaration) -> Box<dyn Decoder> {

@@ -167,7 +167,7 @@ impl Intake {
 mod tests {
     use super::*;
     use crate::ingest::test_rig::{Rig, intake};
-    use crate::model::pipeline::OnBadRow;
+    use crate::model::policy::OnBadRow;
     use crate::sys::storage_memory::MemoryStorage;
 
     fn fill(intake: &Intake, bytes: &[u8]) {

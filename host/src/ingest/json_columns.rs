@@ -142,7 +142,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::pipeline::OnBadRow;
+    use crate::model::policy::OnBadRow;
     use crate::model::schema::Column;
 
     fn schema(columns: &str) -> StreamSchema {

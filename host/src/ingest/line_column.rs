@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::ingest::bad_row::BadRows;
     use crate::model::column_type::ColumnType;
-    use crate::model::pipeline::OnBadRow;
+    use crate::model::policy::OnBadRow;
     use crate::model::schema::{Column, StreamSchema};
 
     fn decode(line_bytes_max: usize, runs: &[&[u8]]) -> (Vec<RecordBatch>, BadRows) {

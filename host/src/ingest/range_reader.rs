@@ -17,7 +17,8 @@ use super::format;
 use super::line_buffer::LineBuffer;
 use super::line_column::too_long;
 use crate::limits::{BLOCK_BYTES_MAX, CONVERT_BYTES, FILE_RANGES_PER_BATCH_MAX, RECEIVE_BYTES};
-use crate::model::pipeline::{OnBadRow, SourceDeclaration};
+use crate::model::policy::OnBadRow;
+use crate::model::source::SourceDeclaration;
 use crate::model::stage::FileRange;
 use crate::sys::storage::Storage;
 
@@ -184,7 +185,7 @@ mod tests {
     use super::*;
     use crate::ingest::test_rig::lines_source;
     use crate::model::id::SourceId;
-    use crate::model::pipeline::SourceConnector;
+    use crate::model::source::SourceConnector;
     use crate::sys::storage_memory::MemoryStorage;
 
     const FILE: &str = "/in/file";

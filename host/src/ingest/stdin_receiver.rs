@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
     use crate::ingest::test_rig::{Rig, intake};
-    use crate::model::pipeline::OnBadRow;
+    use crate::model::policy::OnBadRow;
     use crate::sys::storage_memory::MemoryStorage;
 
     fn rows(told: &[ReceiverEvent]) -> u64 {

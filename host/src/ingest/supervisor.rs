@@ -18,7 +18,7 @@ use super::receiver::{ReceiverPorts, ReceiverSettings, Stop};
 use super::{IngestError, ReceiverEvent, connector};
 use crate::limits::{RECEIVER_STOP_WAIT_MAX, SEAL_WAIT_MAX};
 use crate::model::id::SourceId;
-use crate::model::pipeline::{SourceConnector, SourceDeclaration, check_socket_address};
+use crate::model::source::{SourceConnector, SourceDeclaration, check_socket_address};
 use crate::sys::clock::Clock;
 
 /// The receivers of a job. Dropping it stops them without waiting.

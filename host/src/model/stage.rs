@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use super::id::{BlockId, SinkId, SourceId, StageId};
 use super::join::JoinKind;
+use super::operation::BuiltInFold;
 use super::operator::SharedOperator;
-use super::pipeline::BuiltInFold;
 use super::schema::StreamSchema;
 
 /// A planned job. Parents have lower numbers, so running stages in order is always legal.

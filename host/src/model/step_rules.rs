@@ -5,7 +5,7 @@
 
 use super::description::OperatorKind;
 use super::finding::Part;
-use super::pipeline::{FoldByWindow, Operation, OperatorRef, StepDeclaration};
+use super::operation::{FoldByWindow, Operation, OperatorRef, StepDeclaration};
 use crate::limits::{COLUMNS_MAX, PARTITIONS_MAX};
 
 /// What a step takes beside its operation.
@@ -155,7 +155,7 @@ fn why_not(operation: &Operation, part: Part) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::pipeline::BuiltInFold;
+    use crate::model::operation::BuiltInFold;
 
     fn check(change: impl FnOnce(&mut StepDeclaration), operation: Operation, expected: &str) {
         let mut step = StepDeclaration::new(operation);

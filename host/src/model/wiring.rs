@@ -8,9 +8,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, PathBuf};
 
 use super::finding::{Finding, Item, Part, Place, list_words};
-use super::pipeline::{
-    Operation, Pipeline, SinkConnector, SourceConnector, SourceDeclaration, StreamDeclaration,
-};
+use super::operation::Operation;
+use super::pipeline::{Pipeline, StreamDeclaration};
+use super::sink::SinkConnector;
+use super::source::{SourceConnector, SourceDeclaration};
 use crate::limits::{FINDINGS_MAX, PLUGINS_MAX, STEPS_MAX};
 
 /// What a name of a stream stands for, by its index in the pipeline.

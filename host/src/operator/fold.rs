@@ -14,8 +14,8 @@ use super::fold_extreme::{Extreme, extreme_by_group};
 use super::fold_failure::FoldFailure;
 use super::fold_sum::sum_by_group;
 use crate::error::Domain;
+use crate::model::operation::BuiltInFold;
 use crate::model::operator::{Operator, OperatorError, Phase, TaskScope};
-use crate::model::pipeline::BuiltInFold;
 
 impl Operator for BuiltInFold {
     fn label(&self) -> String {

@@ -9,7 +9,7 @@ use super::checked::Mismatch;
 use super::fault::PlanFault;
 use crate::model::description::{Binding, OperatorDescription};
 use crate::model::finding::Part;
-use crate::model::pipeline::StepDeclaration;
+use crate::model::operation::StepDeclaration;
 use crate::model::schema::{Column, StreamSchema};
 
 /// Finds the columns of an operator among the visible ones and checks each.

@@ -9,7 +9,7 @@ use super::PluginCatalogue;
 use super::chain::ChainLink;
 use super::fault::PlanFault;
 use crate::model::finding::Part;
-use crate::model::pipeline::StepDeclaration;
+use crate::model::operation::StepDeclaration;
 use crate::model::schema::StreamSchema;
 use crate::model::stage::{Attach, FoldPlan, JoinPlan, OperatorCall};
 

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 
 use super::PlannedJob;
 use crate::model::id::{SourceId, StageId};
-use crate::model::pipeline::{Pipeline, SinkConnector, SourceConnector};
+use crate::model::pipeline::Pipeline;
+use crate::model::sink::SinkConnector;
+use crate::model::source::SourceConnector;
 use crate::model::stage::{
     FoldPlan, Gather, JobPlan, KeyedInput, OperatorCall, Partitioner, Read, Span, Stage,
     StageInput, StageOutput,

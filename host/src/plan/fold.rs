@@ -11,7 +11,7 @@ use super::naming;
 use crate::model::column_type::ColumnType;
 use crate::model::description::{OperatorDescription, OperatorKind};
 use crate::model::finding::Part;
-use crate::model::pipeline::{BuiltInFold, OperatorRef, StepDeclaration};
+use crate::model::operation::{BuiltInFold, OperatorRef, StepDeclaration};
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::stage::{FoldPlan, OperatorCall};
 

@@ -10,7 +10,7 @@ use crate::limits::LIST_DEPTH_MAX;
 use crate::model::column_type::ColumnType;
 use crate::model::finding::Part;
 use crate::model::join::{Join, JoinKind};
-use crate::model::pipeline::StepDeclaration;
+use crate::model::operation::StepDeclaration;
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::stage::JoinPlan;
 

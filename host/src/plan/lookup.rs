@@ -8,8 +8,8 @@ use super::checked::Mismatch;
 use super::fault::PlanFault;
 use crate::model::description::{OperatorDescription, OperatorKind};
 use crate::model::finding::Part;
+use crate::model::operation::{BuiltInFold, OperatorRef, StepDeclaration};
 use crate::model::parameter::complete_parameters;
-use crate::model::pipeline::{BuiltInFold, OperatorRef, StepDeclaration};
 use crate::model::stage::{ChainStep, OperatorCall};
 
 /// An operator that was found.

@@ -9,7 +9,7 @@ use super::checked::Mismatch;
 use super::fault::PlanFault;
 use crate::limits::{COLUMNS_MAX, NAME_BYTES_MAX};
 use crate::model::finding::Part;
-use crate::model::pipeline::StepDeclaration;
+use crate::model::operation::StepDeclaration;
 use crate::model::schema::{Column, StreamSchema};
 
 /// The columns a step makes under the names `as` gives them.

@@ -13,7 +13,7 @@ use super::lookup::{FoundOperator, find};
 use super::naming;
 use crate::model::description::{Binding, OperatorDescription, OperatorKind};
 use crate::model::finding::Part;
-use crate::model::pipeline::{OperatorRef, StepDeclaration};
+use crate::model::operation::{OperatorRef, StepDeclaration};
 use crate::model::schema::StreamSchema;
 use crate::model::stage::{Attach, OperatorCall};
 

@@ -9,7 +9,7 @@ use super::naming;
 use crate::limits::LIST_DEPTH_MAX;
 use crate::model::column_type::ColumnType;
 use crate::model::finding::Part;
-use crate::model::pipeline::StepDeclaration;
+use crate::model::operation::StepDeclaration;
 use crate::model::schema::{Column, StreamSchema};
 
 /// Checks `group_by_key`: each value column becomes a list, its items as nullable as it was.

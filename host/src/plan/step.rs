@@ -5,7 +5,7 @@
 
 use super::checked::{CheckedStep, Mismatch, StepContext};
 use super::{fold, join, narrow, reshape, window};
-use crate::model::pipeline::{Operation, StepDeclaration};
+use crate::model::operation::{Operation, StepDeclaration};
 use crate::model::schema::StreamSchema;
 
 /// Checks a step; `None` when it needs a stream that has a mismatch itself.

@@ -9,7 +9,9 @@ use super::lookup::{FoundOperator, find};
 use super::{fold as folds, narrow, reshape};
 use crate::model::description::OperatorKind;
 use crate::model::finding::Part;
-use crate::model::pipeline::{BuiltInFold, FoldByWindow, OperatorRef, StepDeclaration, WindowSpan};
+use crate::model::operation::{
+    BuiltInFold, FoldByWindow, OperatorRef, StepDeclaration, WindowSpan,
+};
 use crate::model::schema::StreamSchema;
 use crate::model::stage::OperatorCall;
 

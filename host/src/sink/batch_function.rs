@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 
 use super::{Sink, SinkError};
 use crate::error::panic_message;
-use crate::model::pipeline::BatchFunction;
+use crate::model::sink::BatchFunction;
 use crate::model::time::BatchTime;
 
 /// Calls a function with each batch.

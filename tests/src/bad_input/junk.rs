@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use tidemill::ingest::ReceiverEvent;
 use tidemill::model::column_type::ColumnType;
-use tidemill::model::pipeline::{Format, OnBadRow, SourceDeclaration};
+use tidemill::model::policy::OnBadRow;
 use tidemill::model::schema::{Column, StreamSchema};
+use tidemill::model::source::{Format, SourceDeclaration};
 use tidemill::sys::entropy::{Entropy, SeededEntropy};
 
 use crate::bad_input::acts_on_a_terminal;

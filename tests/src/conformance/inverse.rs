@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tidemill::api::native;
 use tidemill::api::test_context::TestContext;
-use tidemill::model::pipeline::{BuiltInFold, NativeOperator};
+use tidemill::model::operation::{BuiltInFold, NativeOperator};
 
 use super::rig::{config, partitions, rows_of, schema_of};
 

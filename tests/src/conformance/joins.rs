@@ -14,7 +14,7 @@ fn sides(inputs: &[DStream]) -> (DStream, DStream) {
     let x =
         native::map::<&'static str, (&'static str, &'static str), _>("x", |word, _| (word, "x"));
     let keyed = |operator: Result<_, native::NativeError>| {
-        let operator: tidemill::model::pipeline::NativeOperator = operator.expect("a pair");
+        let operator: tidemill::model::operation::NativeOperator = operator.expect("a pair");
         operator.with_keys(1)
     };
     (inputs[0].map(keyed(one)), inputs[1].map(keyed(x)))

@@ -4,7 +4,7 @@
 
 use tidemill::api::dstream::DStream;
 use tidemill::api::native;
-use tidemill::model::pipeline::{BuiltInFold, NativeOperator};
+use tidemill::model::operation::{BuiltInFold, NativeOperator};
 
 use super::rig::Case;
 

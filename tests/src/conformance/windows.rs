@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tidemill::api::dstream::DStream;
 use tidemill::api::native;
-use tidemill::model::pipeline::{BuiltInFold, NativeOperator, OperatorRef};
+use tidemill::model::operation::{BuiltInFold, NativeOperator, OperatorRef};
 
 use super::rig::Case;
 

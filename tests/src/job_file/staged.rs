@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use tidemill::config::JobFile;
 use tidemill::model::column_type::ColumnType;
 use tidemill::model::description::{Binding, OperatorDescription, OperatorKind};
+use tidemill::model::operation::{NativeOperator, Operation, OperatorRef, StepDeclaration};
 use tidemill::model::operator::Operator;
-use tidemill::model::pipeline::{NativeOperator, Operation, OperatorRef, StepDeclaration};
 use tidemill::model::schema::{Column, StreamSchema};
 use tidemill::model::stage::{
     Attach, Gather, JobPlan, KeyedInput, OperatorCall, Partitioner, PlannedStep, StageInput,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tidemill::api::context::StreamingContext;
 use tidemill::api::native::{filter, flat_map, map, map_values, reduce};
-use tidemill::model::pipeline::{BuiltInFold, SourceConnector};
+use tidemill::model::operation::BuiltInFold;
+use tidemill::model::source::SourceConnector;
 
 use crate::job_rig::{Collected, engine, scratch};
 

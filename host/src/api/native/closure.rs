@@ -14,7 +14,7 @@ use tidemill_sdk::output::Output;
 use tidemill_sdk::row::Columns;
 
 use super::{NativeError, NativePlugin, TableRef};
-use crate::model::pipeline::NativeOperator;
+use crate::model::operation::NativeOperator;
 
 /// One row out for each row in.
 ///

@@ -14,7 +14,7 @@ use tidemill::ingest::decoder::{Decoded, Decoder, each_line};
 use tidemill::ingest::json_columns::JsonColumns;
 use tidemill::ingest::line_buffer::LineBuffer;
 use tidemill::limits::{LINE_BYTES_MAX, RECEIVE_BYTES, SLICE_BYTES_MAX};
-use tidemill::model::pipeline::OnBadRow;
+use tidemill::model::policy::OnBadRow;
 use tidemill::model::schema::StreamSchema;
 use tidemill::sink::json_lines::json_lines;
 

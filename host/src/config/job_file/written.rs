@@ -12,7 +12,8 @@ use serde::Deserialize;
 use super::bad_row::OnBadRowText;
 use super::quantity::{HumanBytes, HumanDuration};
 use super::value::{At, Named, OrWith, ParameterValue, Vocabulary, Whole, Word};
-use crate::model::pipeline::{Format, OnFailure};
+use crate::model::policy::OnFailure;
+use crate::model::source::Format;
 
 /// A job: where records come from, what is done to them batch by batch, and where they go.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

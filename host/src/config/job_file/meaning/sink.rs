@@ -6,7 +6,7 @@ use super::{Meaning, span_of};
 use crate::config::job_file::value::At;
 use crate::config::job_file::written::{SinkText, SinkType};
 use crate::limits::PRINT_ROWS_MAX;
-use crate::model::pipeline::{SinkConnector, SinkDeclaration};
+use crate::model::sink::{SinkConnector, SinkDeclaration};
 
 /// Rows that `print` shows unless told otherwise, as in Spark.
 const PRINT_ROWS_DEFAULT: usize = 10;

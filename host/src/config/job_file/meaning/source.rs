@@ -12,10 +12,9 @@ use crate::limits::{
     LINE_BYTES_DEFAULT, LINE_BYTES_MAX, NAME_BYTES_MAX,
 };
 use crate::model::column_type::{ColumnType, ColumnTypeError};
-use crate::model::pipeline::{
-    Format, OnBadRow, SourceConnector, SourceDeclaration, check_socket_address,
-};
+use crate::model::policy::OnBadRow;
 use crate::model::schema::{Column, StreamSchema};
+use crate::model::source::{Format, SourceConnector, SourceDeclaration, check_socket_address};
 
 const GENERATED_LINES_PER_SECOND: u64 = 1_000;
 const GENERATED_WORDS_PER_LINE: usize = 10;

@@ -11,7 +11,7 @@ use crate::limits::PARTITIONS_MAX;
 use crate::model::description::OperatorKind;
 use crate::model::finding::{Item, Part, list_words, nearest};
 use crate::model::join::{Join, JoinKind};
-use crate::model::pipeline::{
+use crate::model::operation::{
     BuiltInFold, FoldByWindow, Operation, OperatorRef, StepDeclaration, WindowSpan,
 };
 

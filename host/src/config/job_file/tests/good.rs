@@ -12,10 +12,11 @@ use super::{GOOD, parse};
 use crate::config::job_file::JobFile;
 use crate::limits::JOB_FILE_BYTES_MAX;
 use crate::model::finding::{Finding, Part, Place};
-use crate::model::pipeline::{
-    Format, OnBadRow, OnFailure, Operation, OperatorRef, Pipeline, PluginCode, SinkConnector,
-    SourceConnector,
-};
+use crate::model::operation::{Operation, OperatorRef};
+use crate::model::pipeline::{Pipeline, PluginCode};
+use crate::model::policy::{OnBadRow, OnFailure};
+use crate::model::sink::SinkConnector;
+use crate::model::source::{Format, SourceConnector};
 
 const EVERYTHING: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/job_files/everything.toml"));
