@@ -94,7 +94,9 @@ pub mod tidemill {
                         .finish()
                 }
             }
-            /// What an operator does with rows or with the values of a group.
+            /// What an operator does with rows, with the values of a group, or with what is kept of a key.
+            /// `reduce` folds values to one of their own type, `combine` to one of another; `inverse` takes
+            /// a value out of what it was folded into; the last two are given what they kept.
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Kind {
@@ -105,6 +107,10 @@ pub mod tidemill {
                 MapValues,
                 FlatMapValues,
                 Reduce,
+                Combine,
+                Inverse,
+                UpdateState,
+                MapWithState,
             }
             impl ::core::fmt::Debug for Kind {
                 fn fmt(
@@ -123,6 +129,12 @@ pub mod tidemill {
                             f.debug_tuple("Kind::FlatMapValues").finish()
                         }
                         Kind::Reduce => f.debug_tuple("Kind::Reduce").finish(),
+                        Kind::Combine => f.debug_tuple("Kind::Combine").finish(),
+                        Kind::Inverse => f.debug_tuple("Kind::Inverse").finish(),
+                        Kind::UpdateState => f.debug_tuple("Kind::UpdateState").finish(),
+                        Kind::MapWithState => {
+                            f.debug_tuple("Kind::MapWithState").finish()
+                        }
                     }
                 }
             }
@@ -140,6 +152,10 @@ pub mod tidemill {
                         4 => Kind::MapValues,
                         5 => Kind::FlatMapValues,
                         6 => Kind::Reduce,
+                        7 => Kind::Combine,
+                        8 => Kind::Inverse,
+                        9 => Kind::UpdateState,
+                        10 => Kind::MapWithState,
                         _ => panic!("invalid enum discriminant"),
                     }
                 }
@@ -196,8 +212,29 @@ pub mod tidemill {
                         .finish()
                 }
             }
-            /// `input` is what `apply` or `fold` is given: the host projects the stream to it. For value
-            /// kinds and `reduce` it holds value columns only, and so does `output`.
+            /// What a stateful operator keeps: the key columns it is shown, none if it needs none, and the
+            /// columns it keeps for each key. The host reads no state of another `version`.
+            #[derive(Clone)]
+            pub struct State {
+                pub keys: _rt::Vec<Field>,
+                pub fields: _rt::Vec<Field>,
+                pub version: u32,
+            }
+            impl ::core::fmt::Debug for State {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("State")
+                        .field("keys", &self.keys)
+                        .field("fields", &self.fields)
+                        .field("version", &self.version)
+                        .finish()
+                }
+            }
+            /// `input` is what the operator is given: the host projects the stream to it. For all kinds but
+            /// the first four it holds value columns only. `output` is what comes back: value columns for
+            /// value kinds and folds, as `input` for `inverse`, none for `update-state`, whose rows are its states.
             #[derive(Clone)]
             pub struct Operator {
                 pub name: _rt::String,
@@ -207,6 +244,7 @@ pub mod tidemill {
                 pub input: Schema,
                 pub output: Schema,
                 pub parameters: _rt::Vec<Parameter>,
+                pub state: ::core::option::Option<State>,
             }
             impl ::core::fmt::Debug for Operator {
                 fn fmt(
@@ -221,6 +259,7 @@ pub mod tidemill {
                         .field("input", &self.input)
                         .field("output", &self.output)
                         .field("parameters", &self.parameters)
+                        .field("state", &self.state)
                         .finish()
                 }
             }
@@ -580,22 +619,22 @@ pub mod exports {
                             true => 1,
                             false => 0,
                         }) as u8;
-                        let vec25 = operators2;
-                        let len25 = vec25.len();
-                        let layout25 = _rt::alloc::Layout::from_size_align(
-                                vec25.len() * (14 * ::core::mem::size_of::<*const u8>()),
+                        let vec34 = operators2;
+                        let len34 = vec34.len();
+                        let layout34 = _rt::alloc::Layout::from_size_align(
+                                vec34.len() * (20 * ::core::mem::size_of::<*const u8>()),
                                 ::core::mem::size_of::<*const u8>(),
                             )
                             .unwrap();
-                        let (result25, _cleanup25) = ::wit_bindgen::rt::Cleanup::new(
-                            layout25,
+                        let (result34, _cleanup34) = ::wit_bindgen::rt::Cleanup::new(
+                            layout34,
                         );
-                        if let Some(cleanup) = _cleanup25 {
+                        if let Some(cleanup) = _cleanup34 {
                             cleanup.forget();
                         }
-                        for (i, e) in vec25.into_iter().enumerate() {
-                            let base = result25
-                                .add(i * (14 * ::core::mem::size_of::<*const u8>()));
+                        for (i, e) in vec34.into_iter().enumerate() {
+                            let base = result34
+                                .add(i * (20 * ::core::mem::size_of::<*const u8>()));
                             {
                                 let super::super::super::super::tidemill::plugin::types::Operator {
                                     name: name6,
@@ -605,6 +644,7 @@ pub mod exports {
                                     input: input6,
                                     output: output6,
                                     parameters: parameters6,
+                                    state: state6,
                                 } = e;
                                 let vec7 = (name6.into_bytes()).into_boxed_slice();
                                 let ptr7 = vec7.as_ptr().cast::<u8>();
@@ -833,14 +873,142 @@ pub mod exports {
                                 *base
                                     .add(12 * ::core::mem::size_of::<*const u8>())
                                     .cast::<*mut u8>() = result24;
+                                match state6 {
+                                    Some(e) => {
+                                        *base
+                                            .add(14 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>() = (1i32) as u8;
+                                        let super::super::super::super::tidemill::plugin::types::State {
+                                            keys: keys25,
+                                            fields: fields25,
+                                            version: version25,
+                                        } = e;
+                                        let vec29 = keys25;
+                                        let len29 = vec29.len();
+                                        let layout29 = _rt::alloc::Layout::from_size_align(
+                                                vec29.len() * (5 * ::core::mem::size_of::<*const u8>()),
+                                                ::core::mem::size_of::<*const u8>(),
+                                            )
+                                            .unwrap();
+                                        let (result29, _cleanup29) = ::wit_bindgen::rt::Cleanup::new(
+                                            layout29,
+                                        );
+                                        if let Some(cleanup) = _cleanup29 {
+                                            cleanup.forget();
+                                        }
+                                        for (i, e) in vec29.into_iter().enumerate() {
+                                            let base = result29
+                                                .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                                            {
+                                                let super::super::super::super::tidemill::plugin::types::Field {
+                                                    name: name26,
+                                                    data_type: data_type26,
+                                                    nullable: nullable26,
+                                                } = e;
+                                                let vec27 = (name26.into_bytes()).into_boxed_slice();
+                                                let ptr27 = vec27.as_ptr().cast::<u8>();
+                                                let len27 = vec27.len();
+                                                ::core::mem::forget(vec27);
+                                                *base
+                                                    .add(::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len27;
+                                                *base.add(0).cast::<*mut u8>() = ptr27.cast_mut();
+                                                let vec28 = (data_type26.into_bytes()).into_boxed_slice();
+                                                let ptr28 = vec28.as_ptr().cast::<u8>();
+                                                let len28 = vec28.len();
+                                                ::core::mem::forget(vec28);
+                                                *base
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len28;
+                                                *base
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr28.cast_mut();
+                                                *base
+                                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>() = (match nullable26 {
+                                                    true => 1,
+                                                    false => 0,
+                                                }) as u8;
+                                            }
+                                        }
+                                        *base
+                                            .add(16 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len29;
+                                        *base
+                                            .add(15 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = result29;
+                                        let vec33 = fields25;
+                                        let len33 = vec33.len();
+                                        let layout33 = _rt::alloc::Layout::from_size_align(
+                                                vec33.len() * (5 * ::core::mem::size_of::<*const u8>()),
+                                                ::core::mem::size_of::<*const u8>(),
+                                            )
+                                            .unwrap();
+                                        let (result33, _cleanup33) = ::wit_bindgen::rt::Cleanup::new(
+                                            layout33,
+                                        );
+                                        if let Some(cleanup) = _cleanup33 {
+                                            cleanup.forget();
+                                        }
+                                        for (i, e) in vec33.into_iter().enumerate() {
+                                            let base = result33
+                                                .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                                            {
+                                                let super::super::super::super::tidemill::plugin::types::Field {
+                                                    name: name30,
+                                                    data_type: data_type30,
+                                                    nullable: nullable30,
+                                                } = e;
+                                                let vec31 = (name30.into_bytes()).into_boxed_slice();
+                                                let ptr31 = vec31.as_ptr().cast::<u8>();
+                                                let len31 = vec31.len();
+                                                ::core::mem::forget(vec31);
+                                                *base
+                                                    .add(::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len31;
+                                                *base.add(0).cast::<*mut u8>() = ptr31.cast_mut();
+                                                let vec32 = (data_type30.into_bytes()).into_boxed_slice();
+                                                let ptr32 = vec32.as_ptr().cast::<u8>();
+                                                let len32 = vec32.len();
+                                                ::core::mem::forget(vec32);
+                                                *base
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len32;
+                                                *base
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr32.cast_mut();
+                                                *base
+                                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>() = (match nullable30 {
+                                                    true => 1,
+                                                    false => 0,
+                                                }) as u8;
+                                            }
+                                        }
+                                        *base
+                                            .add(18 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len33;
+                                        *base
+                                            .add(17 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = result33;
+                                        *base
+                                            .add(19 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>() = _rt::as_i32(version25);
+                                    }
+                                    None => {
+                                        *base
+                                            .add(14 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>() = (0i32) as u8;
+                                    }
+                                };
                             }
                         }
                         *ptr1
                             .add(8 * ::core::mem::size_of::<*const u8>())
-                            .cast::<usize>() = len25;
+                            .cast::<usize>() = len34;
                         *ptr1
                             .add(7 * ::core::mem::size_of::<*const u8>())
-                            .cast::<*mut u8>() = result25;
+                            .cast::<*mut u8>() = result34;
                         ptr1
                     }
                 }
@@ -873,11 +1041,11 @@ pub mod exports {
                         let l7 = *arg0
                             .add(8 * ::core::mem::size_of::<*const u8>())
                             .cast::<usize>();
-                        let base38 = l6;
-                        let len38 = l7;
-                        for i in 0..len38 {
-                            let base = base38
-                                .add(i * (14 * ::core::mem::size_of::<*const u8>()));
+                        let base53 = l6;
+                        let len53 = l7;
+                        for i in 0..len53 {
+                            let base = base53
+                                .add(i * (20 * ::core::mem::size_of::<*const u8>()));
                             {
                                 let l8 = *base.add(0).cast::<*mut u8>();
                                 let l9 = *base
@@ -1008,11 +1176,83 @@ pub mod exports {
                                     len37 * (9 * ::core::mem::size_of::<*const u8>()),
                                     ::core::mem::size_of::<*const u8>(),
                                 );
+                                let l38 = i32::from(
+                                    *base
+                                        .add(14 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                match l38 {
+                                    0 => {}
+                                    _ => {
+                                        let l39 = *base
+                                            .add(15 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l40 = *base
+                                            .add(16 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let base45 = l39;
+                                        let len45 = l40;
+                                        for i in 0..len45 {
+                                            let base = base45
+                                                .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                                            {
+                                                let l41 = *base.add(0).cast::<*mut u8>();
+                                                let l42 = *base
+                                                    .add(::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                _rt::cabi_dealloc(l41, l42, 1);
+                                                let l43 = *base
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l44 = *base
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                _rt::cabi_dealloc(l43, l44, 1);
+                                            }
+                                        }
+                                        _rt::cabi_dealloc(
+                                            base45,
+                                            len45 * (5 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        );
+                                        let l46 = *base
+                                            .add(17 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l47 = *base
+                                            .add(18 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let base52 = l46;
+                                        let len52 = l47;
+                                        for i in 0..len52 {
+                                            let base = base52
+                                                .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                                            {
+                                                let l48 = *base.add(0).cast::<*mut u8>();
+                                                let l49 = *base
+                                                    .add(::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                _rt::cabi_dealloc(l48, l49, 1);
+                                                let l50 = *base
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l51 = *base
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                _rt::cabi_dealloc(l50, l51, 1);
+                                            }
+                                        }
+                                        _rt::cabi_dealloc(
+                                            base52,
+                                            len52 * (5 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        );
+                                    }
+                                }
                             }
                         }
                         _rt::cabi_dealloc(
-                            base38,
-                            len38 * (14 * ::core::mem::size_of::<*const u8>()),
+                            base53,
+                            len53 * (20 * ::core::mem::size_of::<*const u8>()),
                             ::core::mem::size_of::<*const u8>(),
                         );
                     }
@@ -1977,7 +2217,8 @@ pub mod exports {
                         group_of_row: _rt::Vec<u32>,
                         groups: u32,
                     ) -> ::core::result::Result<Batch, Failure>;
-                    /// Row by row: partial results on the left with those on the right.
+                    /// Row by row: partial results on the left with those on the right; for `inverse`, what is left
+                    /// of the left without the right.
                     #[allow(async_fn_in_trait)]
                     fn merge(
                         step: Step,
@@ -2027,6 +2268,722 @@ pub mod exports {
                 );
                 static mut _RET_AREA: _RetArea = _RetArea(
                     [::core::mem::MaybeUninit::uninit(); 6
+                        * ::core::mem::size_of::<*const u8>()],
+                );
+            }
+            /// Functions that keep something for each key. Optional, as `folds`. Nothing is kept in the plugin:
+            /// the host brings the states and takes them away.
+            #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+            pub mod stateful {
+                #[used]
+                #[doc(hidden)]
+                static __FORCE_SECTION_REF: fn() = super::super::super::super::__link_custom_section_describing_imports;
+                use super::super::super::super::_rt;
+                pub type Batch = super::super::super::super::tidemill::plugin::types::Batch;
+                pub type Task = super::super::super::super::tidemill::plugin::types::Task;
+                pub type Step = super::super::super::super::tidemill::plugin::types::Step;
+                pub type Rejection = super::super::super::super::tidemill::plugin::types::Rejection;
+                pub type Failure = super::super::super::super::tidemill::plugin::types::Failure;
+                /// Keys of one partition with what came for them. No two keys are equal. `values` are in the
+                /// order they came, `key-of-row` names the key of each. `states` has a row for each key whose
+                /// `has-state` is true, in the keys' order. `timing-out`: there are no values, and each state
+                /// goes after this call.
+                #[derive(Clone)]
+                pub struct Input {
+                    pub keys: Batch,
+                    pub values: Batch,
+                    pub key_of_row: _rt::Vec<u32>,
+                    pub has_state: _rt::Vec<bool>,
+                    pub states: Batch,
+                    pub timing_out: bool,
+                }
+                impl ::core::fmt::Debug for Input {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.debug_struct("Input")
+                            .field("keys", &self.keys)
+                            .field("values", &self.values)
+                            .field("key-of-row", &self.key_of_row)
+                            .field("has-state", &self.has_state)
+                            .field("states", &self.states)
+                            .field("timing-out", &self.timing_out)
+                            .finish()
+                    }
+                }
+                /// What becomes of a key's state.
+                #[repr(u8)]
+                #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+                pub enum Change {
+                    Keep,
+                    Update,
+                    Remove,
+                }
+                impl ::core::fmt::Debug for Change {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        match self {
+                            Change::Keep => f.debug_tuple("Change::Keep").finish(),
+                            Change::Update => f.debug_tuple("Change::Update").finish(),
+                            Change::Remove => f.debug_tuple("Change::Remove").finish(),
+                        }
+                    }
+                }
+                impl Change {
+                    #[doc(hidden)]
+                    pub unsafe fn _lift(val: u8) -> Change {
+                        if !cfg!(debug_assertions) {
+                            return unsafe { ::core::mem::transmute(val) };
+                        }
+                        match val {
+                            0 => Change::Keep,
+                            1 => Change::Update,
+                            2 => Change::Remove,
+                            _ => panic!("invalid enum discriminant"),
+                        }
+                    }
+                }
+                /// A change for each key; `states` has a row for each `update`, in the keys' order. `rejected`
+                /// counts rows among `values`.
+                #[derive(Clone)]
+                pub struct Answer {
+                    pub rows: Batch,
+                    pub changes: _rt::Vec<Change>,
+                    pub states: Batch,
+                    pub rejected: _rt::Vec<Rejection>,
+                }
+                impl ::core::fmt::Debug for Answer {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.debug_struct("Answer")
+                            .field("rows", &self.rows)
+                            .field("changes", &self.changes)
+                            .field("states", &self.states)
+                            .field("rejected", &self.rejected)
+                            .finish()
+                    }
+                }
+                #[doc(hidden)]
+                #[allow(non_snake_case, unused_unsafe)]
+                pub unsafe fn _export_update_cabi<T_: Guest>(arg0: *mut u8) -> *mut u8 {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
+                        let result45 = {
+                            let l0 = *arg0.add(0).cast::<i32>();
+                            let l1 = *arg0
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l2 = *arg0
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len3 = l2;
+                            let l4 = *arg0
+                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i64>();
+                            let l5 = *arg0
+                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>();
+                            let l6 = *arg0
+                                .add(24 + 2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i64>();
+                            let l7 = *arg0
+                                .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>();
+                            let l8 = *arg0
+                                .add(32 + 3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l9 = *arg0
+                                .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len10 = l9;
+                            let l11 = *arg0
+                                .add(32 + 5 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l12 = *arg0
+                                .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let base16 = l11;
+                            let len16 = l12;
+                            let mut result16 = _rt::Vec::with_capacity(len16);
+                            for i in 0..len16 {
+                                let base = base16
+                                    .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                let e16 = {
+                                    let l13 = *base.add(0).cast::<*mut u8>();
+                                    let l14 = *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len15 = l14;
+                                    <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(l13.cast(), len15, len15))
+                                };
+                                result16.push(e16);
+                            }
+                            _rt::cabi_dealloc(
+                                base16,
+                                len16 * (2 * ::core::mem::size_of::<*const u8>()),
+                                ::core::mem::size_of::<*const u8>(),
+                            );
+                            let l17 = *arg0
+                                .add(32 + 7 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>();
+                            let l18 = *arg0
+                                .add(32 + 8 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l19 = *arg0
+                                .add(32 + 9 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len20 = l19;
+                            let l21 = *arg0
+                                .add(32 + 10 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l22 = *arg0
+                                .add(32 + 11 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let base26 = l21;
+                            let len26 = l22;
+                            let mut result26 = _rt::Vec::with_capacity(len26);
+                            for i in 0..len26 {
+                                let base = base26
+                                    .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                let e26 = {
+                                    let l23 = *base.add(0).cast::<*mut u8>();
+                                    let l24 = *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len25 = l24;
+                                    <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(l23.cast(), len25, len25))
+                                };
+                                result26.push(e26);
+                            }
+                            _rt::cabi_dealloc(
+                                base26,
+                                len26 * (2 * ::core::mem::size_of::<*const u8>()),
+                                ::core::mem::size_of::<*const u8>(),
+                            );
+                            let l27 = *arg0
+                                .add(32 + 12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l28 = *arg0
+                                .add(32 + 13 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len29 = l28;
+                            let l30 = *arg0
+                                .add(32 + 14 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l31 = *arg0
+                                .add(32 + 15 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let base33 = l30;
+                            let len33 = l31;
+                            let mut result33 = _rt::Vec::with_capacity(len33);
+                            for i in 0..len33 {
+                                let base = base33.add(i * 1);
+                                let e33 = {
+                                    let l32 = i32::from(*base.add(0).cast::<u8>());
+                                    _rt::bool_lift(l32 as u8)
+                                };
+                                result33.push(e33);
+                            }
+                            _rt::cabi_dealloc(base33, len33 * 1, 1);
+                            let l34 = *arg0
+                                .add(32 + 16 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>();
+                            let l35 = *arg0
+                                .add(32 + 17 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l36 = *arg0
+                                .add(32 + 18 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len37 = l36;
+                            let l38 = *arg0
+                                .add(32 + 19 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l39 = *arg0
+                                .add(32 + 20 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let base43 = l38;
+                            let len43 = l39;
+                            let mut result43 = _rt::Vec::with_capacity(len43);
+                            for i in 0..len43 {
+                                let base = base43
+                                    .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                let e43 = {
+                                    let l40 = *base.add(0).cast::<*mut u8>();
+                                    let l41 = *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len42 = l41;
+                                    <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(l40.cast(), len42, len42))
+                                };
+                                result43.push(e43);
+                            }
+                            _rt::cabi_dealloc(
+                                base43,
+                                len43 * (2 * ::core::mem::size_of::<*const u8>()),
+                                ::core::mem::size_of::<*const u8>(),
+                            );
+                            let l44 = i32::from(
+                                *arg0
+                                    .add(32 + 21 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
+                            T_::update(
+                                super::super::super::super::tidemill::plugin::types::Step {
+                                    operator: l0 as u32,
+                                    parameters: <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(l1.cast(), len3, len3)),
+                                },
+                                super::super::super::super::tidemill::plugin::types::Task {
+                                    batch_time_ms: l4,
+                                    partition: l5 as u32,
+                                    seed: l6 as u64,
+                                },
+                                Input {
+                                    keys: super::super::super::super::tidemill::plugin::types::Batch {
+                                        rows: l7 as u32,
+                                        nodes: <_ as From<
+                                            _rt::Vec<_>,
+                                        >>::from(_rt::Vec::from_raw_parts(l8.cast(), len10, len10)),
+                                        buffers: result16,
+                                    },
+                                    values: super::super::super::super::tidemill::plugin::types::Batch {
+                                        rows: l17 as u32,
+                                        nodes: <_ as From<
+                                            _rt::Vec<_>,
+                                        >>::from(
+                                            _rt::Vec::from_raw_parts(l18.cast(), len20, len20),
+                                        ),
+                                        buffers: result26,
+                                    },
+                                    key_of_row: <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(
+                                        _rt::Vec::from_raw_parts(l27.cast(), len29, len29),
+                                    ),
+                                    has_state: result33,
+                                    states: super::super::super::super::tidemill::plugin::types::Batch {
+                                        rows: l34 as u32,
+                                        nodes: <_ as From<
+                                            _rt::Vec<_>,
+                                        >>::from(
+                                            _rt::Vec::from_raw_parts(l35.cast(), len37, len37),
+                                        ),
+                                        buffers: result43,
+                                    },
+                                    timing_out: _rt::bool_lift(l44 as u8),
+                                },
+                            )
+                        };
+                        _rt::cabi_dealloc(
+                            arg0,
+                            32 + 22 * ::core::mem::size_of::<*const u8>(),
+                            8,
+                        );
+                        let ptr46 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        match result45 {
+                            Ok(e) => {
+                                *ptr46.add(0).cast::<u8>() = (0i32) as u8;
+                                let Answer {
+                                    rows: rows47,
+                                    changes: changes47,
+                                    states: states47,
+                                    rejected: rejected47,
+                                } = e;
+                                let super::super::super::super::tidemill::plugin::types::Batch {
+                                    rows: rows48,
+                                    nodes: nodes48,
+                                    buffers: buffers48,
+                                } = rows47;
+                                *ptr46
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>() = _rt::as_i32(rows48);
+                                let vec49 = <_ as Into<_rt::Vec<_>>>::into(nodes48)
+                                    .into_boxed_slice();
+                                let ptr49 = vec49.as_ptr().cast::<u8>();
+                                let len49 = vec49.len();
+                                ::core::mem::forget(vec49);
+                                *ptr46
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len49;
+                                *ptr46
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr49.cast_mut();
+                                let vec51 = buffers48;
+                                let len51 = vec51.len();
+                                let layout51 = _rt::alloc::Layout::from_size_align(
+                                        vec51.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                        ::core::mem::size_of::<*const u8>(),
+                                    )
+                                    .unwrap();
+                                let (result51, _cleanup51) = ::wit_bindgen::rt::Cleanup::new(
+                                    layout51,
+                                );
+                                if let Some(cleanup) = _cleanup51 {
+                                    cleanup.forget();
+                                }
+                                for (i, e) in vec51.into_iter().enumerate() {
+                                    let base = result51
+                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                    {
+                                        let vec50 = <_ as Into<_rt::Vec<_>>>::into(e)
+                                            .into_boxed_slice();
+                                        let ptr50 = vec50.as_ptr().cast::<u8>();
+                                        let len50 = vec50.len();
+                                        ::core::mem::forget(vec50);
+                                        *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len50;
+                                        *base.add(0).cast::<*mut u8>() = ptr50.cast_mut();
+                                    }
+                                }
+                                *ptr46
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len51;
+                                *ptr46
+                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = result51;
+                                let vec52 = changes47;
+                                let len52 = vec52.len();
+                                let layout52 = _rt::alloc::Layout::from_size_align(
+                                        vec52.len() * 1,
+                                        1,
+                                    )
+                                    .unwrap();
+                                let (result52, _cleanup52) = ::wit_bindgen::rt::Cleanup::new(
+                                    layout52,
+                                );
+                                if let Some(cleanup) = _cleanup52 {
+                                    cleanup.forget();
+                                }
+                                for (i, e) in vec52.into_iter().enumerate() {
+                                    let base = result52.add(i * 1);
+                                    {
+                                        *base.add(0).cast::<u8>() = (e.clone() as i32) as u8;
+                                    }
+                                }
+                                *ptr46
+                                    .add(7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len52;
+                                *ptr46
+                                    .add(6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = result52;
+                                let super::super::super::super::tidemill::plugin::types::Batch {
+                                    rows: rows53,
+                                    nodes: nodes53,
+                                    buffers: buffers53,
+                                } = states47;
+                                *ptr46
+                                    .add(8 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>() = _rt::as_i32(rows53);
+                                let vec54 = <_ as Into<_rt::Vec<_>>>::into(nodes53)
+                                    .into_boxed_slice();
+                                let ptr54 = vec54.as_ptr().cast::<u8>();
+                                let len54 = vec54.len();
+                                ::core::mem::forget(vec54);
+                                *ptr46
+                                    .add(10 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len54;
+                                *ptr46
+                                    .add(9 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr54.cast_mut();
+                                let vec56 = buffers53;
+                                let len56 = vec56.len();
+                                let layout56 = _rt::alloc::Layout::from_size_align(
+                                        vec56.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                        ::core::mem::size_of::<*const u8>(),
+                                    )
+                                    .unwrap();
+                                let (result56, _cleanup56) = ::wit_bindgen::rt::Cleanup::new(
+                                    layout56,
+                                );
+                                if let Some(cleanup) = _cleanup56 {
+                                    cleanup.forget();
+                                }
+                                for (i, e) in vec56.into_iter().enumerate() {
+                                    let base = result56
+                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                    {
+                                        let vec55 = <_ as Into<_rt::Vec<_>>>::into(e)
+                                            .into_boxed_slice();
+                                        let ptr55 = vec55.as_ptr().cast::<u8>();
+                                        let len55 = vec55.len();
+                                        ::core::mem::forget(vec55);
+                                        *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len55;
+                                        *base.add(0).cast::<*mut u8>() = ptr55.cast_mut();
+                                    }
+                                }
+                                *ptr46
+                                    .add(12 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len56;
+                                *ptr46
+                                    .add(11 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = result56;
+                                let vec60 = rejected47;
+                                let len60 = vec60.len();
+                                let layout60 = _rt::alloc::Layout::from_size_align(
+                                        vec60.len() * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                                        ::core::mem::size_of::<*const u8>(),
+                                    )
+                                    .unwrap();
+                                let (result60, _cleanup60) = ::wit_bindgen::rt::Cleanup::new(
+                                    layout60,
+                                );
+                                if let Some(cleanup) = _cleanup60 {
+                                    cleanup.forget();
+                                }
+                                for (i, e) in vec60.into_iter().enumerate() {
+                                    let base = result60
+                                        .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
+                                    {
+                                        let super::super::super::super::tidemill::plugin::types::Rejection {
+                                            row: row57,
+                                            step: step57,
+                                            code: code57,
+                                            message: message57,
+                                        } = e;
+                                        *base.add(0).cast::<i32>() = _rt::as_i32(row57);
+                                        *base.add(4).cast::<i32>() = _rt::as_i32(step57);
+                                        let vec58 = (code57.into_bytes()).into_boxed_slice();
+                                        let ptr58 = vec58.as_ptr().cast::<u8>();
+                                        let len58 = vec58.len();
+                                        ::core::mem::forget(vec58);
+                                        *base
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len58;
+                                        *base.add(8).cast::<*mut u8>() = ptr58.cast_mut();
+                                        let vec59 = (message57.into_bytes()).into_boxed_slice();
+                                        let ptr59 = vec59.as_ptr().cast::<u8>();
+                                        let len59 = vec59.len();
+                                        ::core::mem::forget(vec59);
+                                        *base
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len59;
+                                        *base
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr59.cast_mut();
+                                    }
+                                }
+                                *ptr46
+                                    .add(14 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len60;
+                                *ptr46
+                                    .add(13 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = result60;
+                            }
+                            Err(e) => {
+                                *ptr46.add(0).cast::<u8>() = (1i32) as u8;
+                                let super::super::super::super::tidemill::plugin::types::Failure {
+                                    message: message61,
+                                    row: row61,
+                                } = e;
+                                let vec62 = (message61.into_bytes()).into_boxed_slice();
+                                let ptr62 = vec62.as_ptr().cast::<u8>();
+                                let len62 = vec62.len();
+                                ::core::mem::forget(vec62);
+                                *ptr46
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len62;
+                                *ptr46
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = ptr62.cast_mut();
+                                match row61 {
+                                    Some(e) => {
+                                        *ptr46
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>() = (1i32) as u8;
+                                        *ptr46
+                                            .add(4 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>() = _rt::as_i32(e);
+                                    }
+                                    None => {
+                                        *ptr46
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>() = (0i32) as u8;
+                                    }
+                                };
+                            }
+                        };
+                        ptr46
+                    }
+                }
+                #[doc(hidden)]
+                #[allow(non_snake_case)]
+                pub unsafe fn __post_return_update<T_: Guest>(arg0: *mut u8) {
+                    unsafe {
+                        let l0 = i32::from(*arg0.add(0).cast::<u8>());
+                        match l0 {
+                            0 => {
+                                let l1 = *arg0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l2 = *arg0
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base3 = l1;
+                                let len3 = l2;
+                                _rt::cabi_dealloc(base3, len3 * 8, 4);
+                                let l4 = *arg0
+                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l5 = *arg0
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base9 = l4;
+                                let len9 = l5;
+                                for i in 0..len9 {
+                                    let base = base9
+                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                    {
+                                        let l6 = *base.add(0).cast::<*mut u8>();
+                                        let l7 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let base8 = l6;
+                                        let len8 = l7;
+                                        _rt::cabi_dealloc(base8, len8 * 1, 1);
+                                    }
+                                }
+                                _rt::cabi_dealloc(
+                                    base9,
+                                    len9 * (2 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                let l10 = *arg0
+                                    .add(6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l11 = *arg0
+                                    .add(7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base12 = l10;
+                                let len12 = l11;
+                                _rt::cabi_dealloc(base12, len12 * 1, 1);
+                                let l13 = *arg0
+                                    .add(9 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l14 = *arg0
+                                    .add(10 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base15 = l13;
+                                let len15 = l14;
+                                _rt::cabi_dealloc(base15, len15 * 8, 4);
+                                let l16 = *arg0
+                                    .add(11 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l17 = *arg0
+                                    .add(12 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base21 = l16;
+                                let len21 = l17;
+                                for i in 0..len21 {
+                                    let base = base21
+                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                    {
+                                        let l18 = *base.add(0).cast::<*mut u8>();
+                                        let l19 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let base20 = l18;
+                                        let len20 = l19;
+                                        _rt::cabi_dealloc(base20, len20 * 1, 1);
+                                    }
+                                }
+                                _rt::cabi_dealloc(
+                                    base21,
+                                    len21 * (2 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                let l22 = *arg0
+                                    .add(13 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l23 = *arg0
+                                    .add(14 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base28 = l22;
+                                let len28 = l23;
+                                for i in 0..len28 {
+                                    let base = base28
+                                        .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
+                                    {
+                                        let l24 = *base.add(8).cast::<*mut u8>();
+                                        let l25 = *base
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        _rt::cabi_dealloc(l24, l25, 1);
+                                        let l26 = *base
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l27 = *base
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        _rt::cabi_dealloc(l26, l27, 1);
+                                    }
+                                }
+                                _rt::cabi_dealloc(
+                                    base28,
+                                    len28 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                            }
+                            _ => {
+                                let l29 = *arg0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l30 = *arg0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                _rt::cabi_dealloc(l29, l30, 1);
+                            }
+                        }
+                    }
+                }
+                pub trait Guest {
+                    /// Changes the states of keys by their values, and gives rows.
+                    #[allow(async_fn_in_trait)]
+                    fn update(
+                        step: Step,
+                        task: Task,
+                        input: Input,
+                    ) -> ::core::result::Result<Answer, Failure>;
+                }
+                #[doc(hidden)]
+                #[macro_export]
+                macro_rules! __export_tidemill_plugin_stateful_0_1_0_cabi {
+                    ($ty:ident with_types_in $($path_to_types:tt)*) => {
+                        const _ : () = { #[unsafe (export_name =
+                        "tidemill:plugin/stateful@0.1.0#update")] unsafe extern "C" fn
+                        export_update(arg0 : * mut u8,) -> * mut u8 { unsafe {
+                        $($path_to_types)*:: _export_update_cabi::<$ty > (arg0) } }
+                        #[unsafe (export_name =
+                        "cabi_post_tidemill:plugin/stateful@0.1.0#update")] unsafe extern
+                        "C" fn _post_return_update(arg0 : * mut u8,) { unsafe {
+                        $($path_to_types)*:: __post_return_update::<$ty > (arg0) } } };
+                    };
+                }
+                #[doc(hidden)]
+                pub use __export_tidemill_plugin_stateful_0_1_0_cabi;
+                #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                struct _RetArea(
+                    [::core::mem::MaybeUninit<
+                        u8,
+                    >; 15 * ::core::mem::size_of::<*const u8>()],
+                );
+                static mut _RET_AREA: _RetArea = _RetArea(
+                    [::core::mem::MaybeUninit::uninit(); 15
                         * ::core::mem::size_of::<*const u8>()],
                 );
             }
@@ -2176,52 +3133,65 @@ macro_rules! __export_plugin_impl {
         with_types_in $($path_to_types_root)*:: exports::tidemill::plugin::operators);
         $($path_to_types_root)*::
         exports::tidemill::plugin::folds::__export_tidemill_plugin_folds_0_1_0_cabi!($ty
-        with_types_in $($path_to_types_root)*:: exports::tidemill::plugin::folds); const
-        _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe (link_section
-        =
+        with_types_in $($path_to_types_root)*:: exports::tidemill::plugin::folds);
+        $($path_to_types_root)*::
+        exports::tidemill::plugin::stateful::__export_tidemill_plugin_stateful_0_1_0_cabi!($ty
+        with_types_in $($path_to_types_root)*:: exports::tidemill::plugin::stateful);
+        const _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe
+        (link_section =
         "component-type:wit-bindgen:0.61.1:tidemill:plugin@0.1.0:plugin:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 1608] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 2041] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xcb\x0b\x01A\x02\x01\
-A\x10\x01B+\x01r\x02\x06lengthy\x05nullsy\x04\0\x04node\x03\0\0\x01p\x01\x01p}\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfc\x0e\x01A\x02\x01\
+A\x13\x01B.\x01r\x02\x06lengthy\x05nullsy\x04\0\x04node\x03\0\0\x01p\x01\x01p}\x01\
 p\x03\x01r\x03\x04rowsy\x05nodes\x02\x07buffers\x04\x04\0\x05batch\x03\0\x05\x01\
 r\x03\x04names\x09data-types\x08nullable\x7f\x04\0\x05field\x03\0\x07\x01p\x08\x01\
-r\x02\x06fields\x09\x04keysy\x04\0\x06schema\x03\0\x0a\x01m\x07\x03map\x08flat-m\
-ap\x06filter\x0emap-partitions\x0amap-values\x0fflat-map-values\x06reduce\x04\0\x04\
-kind\x03\0\x0c\x01m\x02\x08position\x04name\x04\0\x07binding\x03\0\x0e\x01ks\x01\
-r\x04\x04names\x09data-types\x07default\x10\x03docs\x04\0\x09parameter\x03\0\x11\
-\x01p\x12\x01r\x07\x04names\x04kind\x0d\x03docs\x07binding\x0f\x05input\x0b\x06o\
-utput\x0b\x0aparameters\x13\x04\0\x08operator\x03\0\x14\x01p\x15\x01r\x05\x04nam\
-es\x07versions\x03docs\x06chains\x7f\x09operators\x16\x04\0\x0bdescription\x03\0\
-\x17\x01r\x03\x0dbatch-time-msx\x09partitiony\x04seedw\x04\0\x04task\x03\0\x19\x01\
-r\x02\x08operatory\x0aparameters\x03\x04\0\x04step\x03\0\x1b\x01r\x04\x03rowy\x04\
-stepy\x04codes\x07messages\x04\0\x09rejection\x03\0\x1d\x01py\x01k\x1f\x01p\x1e\x01\
-r\x04\x05batch\x06\x09selection\x20\x06origin\x20\x08rejected!\x04\0\x06output\x03\
-\0\"\x01ky\x01r\x02\x07messages\x03row$\x04\0\x07failure\x03\0%\x01m\x02\x06valu\
-es\x08partials\x04\0\x05phase\x03\0'\x01m\x04\x05error\x04warn\x04info\x05debug\x04\
-\0\x05level\x03\0)\x03\0\x1btidemill:plugin/types@0.1.0\x05\0\x02\x03\0\0\x05lev\
-el\x01B\x09\x02\x03\x02\x01\x01\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07\
-messages\x01\0\x04\0\x03log\x01\x02\x01@\x02\x04names\x05deltaw\x01\0\x04\0\x07c\
-ounter\x01\x03\x01ky\x01@\x03\x07messages\x04stepy\x03row\x04\x01\0\x04\0\x08pan\
-icked\x01\x05\x03\0\x1atidemill:plugin/host@0.1.0\x05\x02\x02\x03\0\0\x05batch\x02\
-\x03\0\0\x0bdescription\x02\x03\0\0\x04task\x02\x03\0\0\x04step\x02\x03\0\0\x06o\
-utput\x02\x03\0\0\x07failure\x01B\x12\x02\x03\x02\x01\x03\x04\0\x05batch\x03\0\0\
-\x02\x03\x02\x01\x04\x04\0\x0bdescription\x03\0\x02\x02\x03\x02\x01\x05\x04\0\x04\
-task\x03\0\x04\x02\x03\x02\x01\x06\x04\0\x04step\x03\0\x06\x02\x03\x02\x01\x07\x04\
-\0\x06output\x03\0\x08\x02\x03\x02\x01\x08\x04\0\x07failure\x03\0\x0a\x01@\0\0\x03\
-\x04\0\x08describe\x01\x0c\x01p\x07\x01j\x01\x09\x01\x0b\x01@\x04\x05chain\x0d\x04\
-task\x05\x0bwant-origin\x7f\x05input\x01\0\x0e\x04\0\x05apply\x01\x0f\x04\0\x1ft\
-idemill:plugin/operators@0.1.0\x05\x09\x02\x03\0\0\x05phase\x01B\x10\x02\x03\x02\
-\x01\x03\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x05\x04\0\x04task\x03\0\x02\x02\x03\
-\x02\x01\x06\x04\0\x04step\x03\0\x04\x02\x03\x02\x01\x0a\x04\0\x05phase\x03\0\x06\
-\x02\x03\x02\x01\x08\x04\0\x07failure\x03\0\x08\x01py\x01j\x01\x01\x01\x09\x01@\x06\
-\x04step\x05\x04task\x03\x05phase\x07\x06values\x01\x0cgroup-of-row\x0a\x06group\
-sy\0\x0b\x04\0\x04fold\x01\x0c\x01@\x04\x04step\x05\x04task\x03\x04left\x01\x05r\
-ight\x01\0\x0b\x04\0\x05merge\x01\x0d\x04\0\x1btidemill:plugin/folds@0.1.0\x05\x0b\
-\x04\0\x1ctidemill:plugin/plugin@0.1.0\x04\0\x0b\x0c\x01\0\x06plugin\x03\0\0\0G\x09\
-producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rus\
-t\x060.61.1";
+r\x02\x06fields\x09\x04keysy\x04\0\x06schema\x03\0\x0a\x01m\x0b\x03map\x08flat-m\
+ap\x06filter\x0emap-partitions\x0amap-values\x0fflat-map-values\x06reduce\x07com\
+bine\x07inverse\x0cupdate-state\x0emap-with-state\x04\0\x04kind\x03\0\x0c\x01m\x02\
+\x08position\x04name\x04\0\x07binding\x03\0\x0e\x01ks\x01r\x04\x04names\x09data-\
+types\x07default\x10\x03docs\x04\0\x09parameter\x03\0\x11\x01r\x03\x04keys\x09\x06\
+fields\x09\x07versiony\x04\0\x05state\x03\0\x13\x01p\x12\x01k\x14\x01r\x08\x04na\
+mes\x04kind\x0d\x03docs\x07binding\x0f\x05input\x0b\x06output\x0b\x0aparameters\x15\
+\x05state\x16\x04\0\x08operator\x03\0\x17\x01p\x18\x01r\x05\x04names\x07versions\
+\x03docs\x06chains\x7f\x09operators\x19\x04\0\x0bdescription\x03\0\x1a\x01r\x03\x0d\
+batch-time-msx\x09partitiony\x04seedw\x04\0\x04task\x03\0\x1c\x01r\x02\x08operat\
+ory\x0aparameters\x03\x04\0\x04step\x03\0\x1e\x01r\x04\x03rowy\x04stepy\x04codes\
+\x07messages\x04\0\x09rejection\x03\0\x20\x01py\x01k\"\x01p!\x01r\x04\x05batch\x06\
+\x09selection#\x06origin#\x08rejected$\x04\0\x06output\x03\0%\x01ky\x01r\x02\x07\
+messages\x03row'\x04\0\x07failure\x03\0(\x01m\x02\x06values\x08partials\x04\0\x05\
+phase\x03\0*\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0,\x03\
+\0\x1btidemill:plugin/types@0.1.0\x05\0\x02\x03\0\0\x05level\x01B\x09\x02\x03\x02\
+\x01\x01\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03\
+log\x01\x02\x01@\x02\x04names\x05deltaw\x01\0\x04\0\x07counter\x01\x03\x01ky\x01\
+@\x03\x07messages\x04stepy\x03row\x04\x01\0\x04\0\x08panicked\x01\x05\x03\0\x1at\
+idemill:plugin/host@0.1.0\x05\x02\x02\x03\0\0\x05batch\x02\x03\0\0\x0bdescriptio\
+n\x02\x03\0\0\x04task\x02\x03\0\0\x04step\x02\x03\0\0\x06output\x02\x03\0\0\x07f\
+ailure\x01B\x12\x02\x03\x02\x01\x03\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x04\x04\
+\0\x0bdescription\x03\0\x02\x02\x03\x02\x01\x05\x04\0\x04task\x03\0\x04\x02\x03\x02\
+\x01\x06\x04\0\x04step\x03\0\x06\x02\x03\x02\x01\x07\x04\0\x06output\x03\0\x08\x02\
+\x03\x02\x01\x08\x04\0\x07failure\x03\0\x0a\x01@\0\0\x03\x04\0\x08describe\x01\x0c\
+\x01p\x07\x01j\x01\x09\x01\x0b\x01@\x04\x05chain\x0d\x04task\x05\x0bwant-origin\x7f\
+\x05input\x01\0\x0e\x04\0\x05apply\x01\x0f\x04\0\x1ftidemill:plugin/operators@0.\
+1.0\x05\x09\x02\x03\0\0\x05phase\x01B\x10\x02\x03\x02\x01\x03\x04\0\x05batch\x03\
+\0\0\x02\x03\x02\x01\x05\x04\0\x04task\x03\0\x02\x02\x03\x02\x01\x06\x04\0\x04st\
+ep\x03\0\x04\x02\x03\x02\x01\x0a\x04\0\x05phase\x03\0\x06\x02\x03\x02\x01\x08\x04\
+\0\x07failure\x03\0\x08\x01py\x01j\x01\x01\x01\x09\x01@\x06\x04step\x05\x04task\x03\
+\x05phase\x07\x06values\x01\x0cgroup-of-row\x0a\x06groupsy\0\x0b\x04\0\x04fold\x01\
+\x0c\x01@\x04\x04step\x05\x04task\x03\x04left\x01\x05right\x01\0\x0b\x04\0\x05me\
+rge\x01\x0d\x04\0\x1btidemill:plugin/folds@0.1.0\x05\x0b\x02\x03\0\0\x09rejectio\
+n\x01B\x17\x02\x03\x02\x01\x03\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x05\x04\0\x04\
+task\x03\0\x02\x02\x03\x02\x01\x06\x04\0\x04step\x03\0\x04\x02\x03\x02\x01\x0c\x04\
+\0\x09rejection\x03\0\x06\x02\x03\x02\x01\x08\x04\0\x07failure\x03\0\x08\x01py\x01\
+p\x7f\x01r\x06\x04keys\x01\x06values\x01\x0akey-of-row\x0a\x09has-state\x0b\x06s\
+tates\x01\x0atiming-out\x7f\x04\0\x05input\x03\0\x0c\x01m\x03\x04keep\x06update\x06\
+remove\x04\0\x06change\x03\0\x0e\x01p\x0f\x01p\x07\x01r\x04\x04rows\x01\x07chang\
+es\x10\x06states\x01\x08rejected\x11\x04\0\x06answer\x03\0\x12\x01j\x01\x13\x01\x09\
+\x01@\x03\x04step\x05\x04task\x03\x05input\x0d\0\x14\x04\0\x06update\x01\x15\x04\
+\0\x1etidemill:plugin/stateful@0.1.0\x05\x0d\x04\0\x1ctidemill:plugin/plugin@0.1\
+.0\x04\0\x0b\x0c\x01\0\x06plugin\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
+\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
         };
     };
 }
@@ -2234,32 +3204,34 @@ pub use __export_plugin_impl as export_plugin;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1151] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe2\x07\x01A\x02\x01\
-A\x05\x01B+\x01r\x02\x06lengthy\x05nullsy\x04\0\x04node\x03\0\0\x01p\x01\x01p}\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1242] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbd\x08\x01A\x02\x01\
+A\x05\x01B.\x01r\x02\x06lengthy\x05nullsy\x04\0\x04node\x03\0\0\x01p\x01\x01p}\x01\
 p\x03\x01r\x03\x04rowsy\x05nodes\x02\x07buffers\x04\x04\0\x05batch\x03\0\x05\x01\
 r\x03\x04names\x09data-types\x08nullable\x7f\x04\0\x05field\x03\0\x07\x01p\x08\x01\
-r\x02\x06fields\x09\x04keysy\x04\0\x06schema\x03\0\x0a\x01m\x07\x03map\x08flat-m\
-ap\x06filter\x0emap-partitions\x0amap-values\x0fflat-map-values\x06reduce\x04\0\x04\
-kind\x03\0\x0c\x01m\x02\x08position\x04name\x04\0\x07binding\x03\0\x0e\x01ks\x01\
-r\x04\x04names\x09data-types\x07default\x10\x03docs\x04\0\x09parameter\x03\0\x11\
-\x01p\x12\x01r\x07\x04names\x04kind\x0d\x03docs\x07binding\x0f\x05input\x0b\x06o\
-utput\x0b\x0aparameters\x13\x04\0\x08operator\x03\0\x14\x01p\x15\x01r\x05\x04nam\
-es\x07versions\x03docs\x06chains\x7f\x09operators\x16\x04\0\x0bdescription\x03\0\
-\x17\x01r\x03\x0dbatch-time-msx\x09partitiony\x04seedw\x04\0\x04task\x03\0\x19\x01\
-r\x02\x08operatory\x0aparameters\x03\x04\0\x04step\x03\0\x1b\x01r\x04\x03rowy\x04\
-stepy\x04codes\x07messages\x04\0\x09rejection\x03\0\x1d\x01py\x01k\x1f\x01p\x1e\x01\
-r\x04\x05batch\x06\x09selection\x20\x06origin\x20\x08rejected!\x04\0\x06output\x03\
-\0\"\x01ky\x01r\x02\x07messages\x03row$\x04\0\x07failure\x03\0%\x01m\x02\x06valu\
-es\x08partials\x04\0\x05phase\x03\0'\x01m\x04\x05error\x04warn\x04info\x05debug\x04\
-\0\x05level\x03\0)\x03\0\x1btidemill:plugin/types@0.1.0\x05\0\x02\x03\0\0\x05lev\
-el\x01B\x09\x02\x03\x02\x01\x01\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07\
-messages\x01\0\x04\0\x03log\x01\x02\x01@\x02\x04names\x05deltaw\x01\0\x04\0\x07c\
-ounter\x01\x03\x01ky\x01@\x03\x07messages\x04stepy\x03row\x04\x01\0\x04\0\x08pan\
-icked\x01\x05\x03\0\x1atidemill:plugin/host@0.1.0\x05\x02\x04\0<tidemill:plugin/\
-plugin-with-all-of-its-exports-removed@0.1.0\x04\0\x0b,\x01\0&plugin-with-all-of\
--its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-comp\
-onent\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+r\x02\x06fields\x09\x04keysy\x04\0\x06schema\x03\0\x0a\x01m\x0b\x03map\x08flat-m\
+ap\x06filter\x0emap-partitions\x0amap-values\x0fflat-map-values\x06reduce\x07com\
+bine\x07inverse\x0cupdate-state\x0emap-with-state\x04\0\x04kind\x03\0\x0c\x01m\x02\
+\x08position\x04name\x04\0\x07binding\x03\0\x0e\x01ks\x01r\x04\x04names\x09data-\
+types\x07default\x10\x03docs\x04\0\x09parameter\x03\0\x11\x01r\x03\x04keys\x09\x06\
+fields\x09\x07versiony\x04\0\x05state\x03\0\x13\x01p\x12\x01k\x14\x01r\x08\x04na\
+mes\x04kind\x0d\x03docs\x07binding\x0f\x05input\x0b\x06output\x0b\x0aparameters\x15\
+\x05state\x16\x04\0\x08operator\x03\0\x17\x01p\x18\x01r\x05\x04names\x07versions\
+\x03docs\x06chains\x7f\x09operators\x19\x04\0\x0bdescription\x03\0\x1a\x01r\x03\x0d\
+batch-time-msx\x09partitiony\x04seedw\x04\0\x04task\x03\0\x1c\x01r\x02\x08operat\
+ory\x0aparameters\x03\x04\0\x04step\x03\0\x1e\x01r\x04\x03rowy\x04stepy\x04codes\
+\x07messages\x04\0\x09rejection\x03\0\x20\x01py\x01k\"\x01p!\x01r\x04\x05batch\x06\
+\x09selection#\x06origin#\x08rejected$\x04\0\x06output\x03\0%\x01ky\x01r\x02\x07\
+messages\x03row'\x04\0\x07failure\x03\0(\x01m\x02\x06values\x08partials\x04\0\x05\
+phase\x03\0*\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0,\x03\
+\0\x1btidemill:plugin/types@0.1.0\x05\0\x02\x03\0\0\x05level\x01B\x09\x02\x03\x02\
+\x01\x01\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03\
+log\x01\x02\x01@\x02\x04names\x05deltaw\x01\0\x04\0\x07counter\x01\x03\x01ky\x01\
+@\x03\x07messages\x04stepy\x03row\x04\x01\0\x04\0\x08panicked\x01\x05\x03\0\x1at\
+idemill:plugin/host@0.1.0\x05\x02\x04\0<tidemill:plugin/plugin-with-all-of-its-e\
+xports-removed@0.1.0\x04\0\x0b,\x01\0&plugin-with-all-of-its-exports-removed\x03\
+\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-\
+bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

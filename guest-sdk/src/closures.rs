@@ -55,6 +55,7 @@ pub fn reduce<In: Columns>(
 ) -> Operator {
     let declared = Declaration::named(name);
     Operator::reduce::<In, (), _>(
+        Kind::Reduce,
         declared,
         |_| Ok(()),
         move |(), _, lent, left, right| run(lent, left, right),

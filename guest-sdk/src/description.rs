@@ -48,6 +48,14 @@ pub enum Kind {
     FlatMapValues,
     /// Two values of a key in, one out; associative and commutative.
     Reduce,
+    /// Values of a key in, a result of another type out; results of parts are merged.
+    Combine,
+    /// A result and a value that was folded into it in, the result without that value out.
+    Inverse,
+    /// All values of a key and its state in, its new state out.
+    UpdateState,
+    /// A value and its key's state in, rows out; the state may change.
+    MapWithState,
 }
 
 /// How an operator's input columns are found in the stream.
@@ -89,6 +97,19 @@ pub struct OperatorDescription {
     pub output: Schema,
     /// Parameters a job may set.
     pub parameters: Vec<Parameter>,
+    /// What a stateful operator keeps.
+    pub state: Option<StateDescription>,
+}
+
+/// What a stateful operator keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateDescription {
+    /// The key columns it is shown; none if it needs none.
+    pub keys: Vec<Field>,
+    /// The columns it keeps for each key.
+    pub fields: Vec<Field>,
+    /// Its author raises it when old states mean something else.
+    pub version: u32,
 }
 
 /// What a plugin says of itself.

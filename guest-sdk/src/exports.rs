@@ -5,14 +5,16 @@
 use std::sync::Once;
 
 use crate::batch;
-use crate::bindings::exports::tidemill::plugin::{folds, operators};
+use crate::bindings::exports::tidemill::plugin::{folds, operators, stateful};
 use crate::bindings::tidemill::plugin::{host, types};
 use crate::context;
 use crate::description as own;
 use crate::erased::Checked;
 use crate::native::{Applied, Step, Table};
+use crate::operator::Phase;
 use crate::position;
 use crate::reject;
+use crate::stateful::{Change, StatefulInput};
 
 /// What `plugin!` implements.
 pub trait Plugin {
@@ -62,14 +64,19 @@ impl<T: Plugin> folds::Guest for T {
     fn fold(
         step: types::Step,
         task: types::Task,
-        _phase: types::Phase,
+        phase: types::Phase,
         values: types::Batch,
         group_of_row: Vec<u32>,
         groups: u32,
     ) -> Result<types::Batch, types::Failure> {
         report_panics();
+        let phase = match phase {
+            types::Phase::Values => Phase::Values,
+            types::Phase::Partials => Phase::Partials,
+        };
         let folded = with_batch(&values, |values| {
-            T::table().fold(step_of(&step), task_of(task), values, &group_of_row, groups)
+            let (step, task) = (step_of(&step), task_of(task));
+            T::table().fold(step, task, phase, values, &group_of_row, groups)
         });
         folded.map(batch).map_err(failure)
     }
@@ -85,6 +92,39 @@ impl<T: Plugin> folds::Guest for T {
             with_batch(&right, |right| T::table().merge(step_of(&step), task_of(task), left, right))
         });
         merged.map(batch).map_err(failure)
+    }
+}
+
+impl<T: Plugin> stateful::Guest for T {
+    fn update(
+        step: types::Step,
+        task: types::Task,
+        input: stateful::Input,
+    ) -> Result<stateful::Answer, types::Failure> {
+        report_panics();
+        let stateful::Input { keys, values, key_of_row, has_state, states, timing_out } = &input;
+        let answer = with_batch(keys, |keys| {
+            with_batch(values, |values| {
+                with_batch(states, |states| {
+                    let timing_out = *timing_out;
+                    let input =
+                        StatefulInput { keys, values, key_of_row, has_state, states, timing_out };
+                    T::table().update(step_of(&step), task_of(task), input)
+                })
+            })
+        });
+        let answer = answer.map_err(failure)?;
+        let change = |change: Change| match change {
+            Change::Keep => stateful::Change::Keep,
+            Change::Update => stateful::Change::Update,
+            Change::Remove => stateful::Change::Remove,
+        };
+        Ok(stateful::Answer {
+            rows: batch(answer.rows),
+            changes: answer.changes.into_iter().map(change).collect(),
+            states: batch(answer.states),
+            rejected: answer.rejected.into_iter().map(rejection).collect(),
+        })
     }
 }
 
@@ -151,6 +191,7 @@ fn operator(operator: &own::OperatorDescription) -> types::Operator {
         input: schema(&operator.input),
         output: schema(&operator.output),
         parameters: operator.parameters.iter().map(parameter).collect(),
+        state: operator.state.as_ref().map(state),
     }
 }
 
@@ -163,16 +204,31 @@ fn kind(kind: own::Kind) -> types::Kind {
         own::Kind::MapValues => types::Kind::MapValues,
         own::Kind::FlatMapValues => types::Kind::FlatMapValues,
         own::Kind::Reduce => types::Kind::Reduce,
+        own::Kind::Combine => types::Kind::Combine,
+        own::Kind::Inverse => types::Kind::Inverse,
+        own::Kind::UpdateState => types::Kind::UpdateState,
+        own::Kind::MapWithState => types::Kind::MapWithState,
     }
 }
 
 fn schema(schema: &own::Schema) -> types::Schema {
-    let field = |field: &own::Field| types::Field {
+    types::Schema { fields: schema.fields.iter().map(field).collect(), keys: schema.keys }
+}
+
+fn field(field: &own::Field) -> types::Field {
+    types::Field {
         name: field.name.clone(),
         data_type: field.data_type.clone(),
         nullable: field.nullable,
-    };
-    types::Schema { fields: schema.fields.iter().map(field).collect(), keys: schema.keys }
+    }
+}
+
+fn state(state: &own::StateDescription) -> types::State {
+    types::State {
+        keys: state.keys.iter().map(field).collect(),
+        fields: state.fields.iter().map(field).collect(),
+        version: state.version,
+    }
 }
 
 fn parameter(parameter: &own::Parameter) -> types::Parameter {

@@ -34,17 +34,21 @@ pub mod output;
 pub mod parameter;
 pub mod reject;
 pub mod row;
+pub mod state;
+pub mod stateful;
 pub mod text;
 
 /// What a plugin's source begins with: `use tidemill_sdk::prelude::*;`.
 pub mod prelude {
     pub use tidemill_sdk_macros::{
-        Row, filter, flat_map, flat_map_values, map, map_partitions, map_values, reduce,
+        Row, combine, filter, flat_map, flat_map_values, inverse, map, map_partitions, map_values,
+        map_with_state, reduce, update_state_by_key,
     };
 
     pub use crate::column::{Date, Decimal, List, Timestamp};
     pub use crate::context::{Context, Task};
     pub use crate::reject::Reject;
+    pub use crate::state::State;
     pub use crate::{log, plugin};
 }
 

@@ -8,10 +8,11 @@ use crate::call::Call;
 use crate::chain::{ChainStep, Wanted, run_chain};
 use crate::context::Task;
 use crate::description::{Description, Field, Kind, Schema};
-use crate::operator::{Body, FoldBody, Operator, StepCall};
+use crate::operator::{Body, FoldBody, Operator, Phase, StatefulBody, StepCall};
 use crate::parameter::Parameters;
 use crate::reject::Rejection;
 use crate::source::Source;
+use crate::stateful::{StatefulAnswer, StatefulInput};
 
 /// An operator by its index in the description, and a JSON object of its parameters.
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +105,7 @@ impl Table {
         &self,
         step: Step<'_>,
         task: Task,
+        phase: Phase,
         values: BatchRef<'_>,
         group_of_row: &[u32],
         groups: u32,
@@ -111,7 +113,7 @@ impl Table {
         guarded(|| {
             let body = self.fold_body(step.operator, "fold")?;
             let parameters = Parameters::parse(step.parameters)?;
-            body.fold(&Call::new(task), &parameters, values, group_of_row, groups)
+            body.fold(&Call::new(task), &parameters, phase, values, group_of_row, groups)
         })
     }
 
@@ -133,6 +135,26 @@ impl Table {
         })
     }
 
+    /// Changes the states of keys by their values, and gives rows.
+    ///
+    /// # Errors
+    /// When the call failed as a whole; single bad values are in the answer.
+    pub fn update(
+        &self,
+        step: Step<'_>,
+        task: Task,
+        input: StatefulInput<'_>,
+    ) -> Result<StatefulAnswer, Failure> {
+        guarded(|| {
+            input.check()?;
+            let body = self.stateful_body(step.operator)?;
+            let parameters = Parameters::parse(step.parameters)?;
+            let call = Call::new(task);
+            let answer = body.update(&call, &parameters, input)?;
+            Ok(StatefulAnswer { rejected: call.into_rejected(), ..answer })
+        })
+    }
+
     fn operator(&self, index: u32) -> Result<&Operator, Failure> {
         self.operators.get(index as usize).ok_or_else(|| {
             let count = self.operators.len();
@@ -142,8 +164,20 @@ impl Table {
 
     fn fold_body(&self, index: u32, call: &str) -> Result<&dyn FoldBody, Failure> {
         match &self.operator(index)?.body {
-            Body::Fold(body) => Ok(&**body),
-            Body::Rows(_) => Err(self.wrong_kind(index, call)),
+            Body::Fold(body) if call == "merge" || !self.takes_out(index) => Ok(&**body),
+            _ => Err(self.wrong_kind(index, call)),
+        }
+    }
+
+    /// An inverse takes values out of results, it does not fold any.
+    fn takes_out(&self, index: u32) -> bool {
+        self.description.operators[index as usize].kind == Kind::Inverse
+    }
+
+    fn stateful_body(&self, index: u32) -> Result<&dyn StatefulBody, Failure> {
+        match &self.operator(index)?.body {
+            Body::Stateful(body) => Ok(&**body),
+            Body::Rows(_) | Body::Fold(_) => Err(self.wrong_kind(index, "update")),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod plugin;
 pub mod run;
 pub mod signals;
 pub mod status_line;
+pub mod test;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
     };
     let done = match &arguments.command {
         Command::Run(run) => run::run(run, &signals),
+        Command::Test(cases) => test::test(cases),
         Command::Explain(job) => explain::explain(job),
         Command::Schema => {
             exit::print(&format!("{:#}\n", tidemill::config::job_file::json_schema()))

@@ -16,5 +16,6 @@ pub mod plugins;
 pub mod publisher;
 pub mod running_batch;
 pub mod sources;
+pub mod states;
 pub mod status_board;
 pub mod ticker;

@@ -8,6 +8,8 @@ pub mod executor;
 pub mod gather;
 pub mod join;
 pub mod refused;
+pub mod running_fold;
 pub mod slide;
 pub mod stage;
+pub mod state;
 pub mod task_error;

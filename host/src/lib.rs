@@ -21,5 +21,6 @@ pub mod plan;
 pub mod sched;
 pub mod shuffle;
 pub mod sink;
+pub mod state;
 pub mod sys;
 pub mod wasm;

@@ -209,6 +209,9 @@ const _: () =
 const _: () =
     assert!(CALL_OUTPUT_ROWS_MAX <= i32::MAX as usize, "rows of an answer have 32-bit offsets");
 
+/// Bytes of a file that a stateful step begins with: it is read at once when the job starts.
+pub const INITIAL_STATE_BYTES_MAX: usize = 256 * MIB;
+
 const _: () = assert!(SLICE_BYTES_MAX <= BLOCK_BYTES_MAX, "a block holds at least one slice");
 const _: () = assert!(LINE_BYTES_DEFAULT <= LINE_BYTES_MAX, "the default line is allowed");
 const _: () = assert!(LINE_BYTES_MAX <= BLOCK_BYTES_MAX, "the longest line fits a block");

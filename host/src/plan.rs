@@ -15,6 +15,7 @@ mod naming;
 mod narrow;
 mod reshape;
 mod stage;
+mod state;
 mod step;
 mod window;
 
@@ -176,6 +177,10 @@ fn check_streams(
         let schema_of = |name: &str| match wiring.origin(name)? {
             Origin::Source(source) => Some(&pipeline.sources[source].schema),
             Origin::Stream(parent) => checked.get(&parent).map(CheckedStream::output),
+            Origin::Snapshots { stream, step } => {
+                let parent = checked.get(&stream)?;
+                parent.steps.get(step)?.work.kept().map(|(kept, _)| kept)
+            }
         };
         // A stream that reads one with a mismatch is left out: its rows are not known.
         let Some(input) = schema_of(&stream.from).cloned() else { continue };
@@ -187,6 +192,10 @@ fn check_streams(
         let slide_of = |name: &str| match wiring.origin(name)? {
             Origin::Source(_) => Some(interval),
             Origin::Stream(parent) => checked.get(&parent).map(|stream| stream.slide),
+            Origin::Snapshots { stream, step } => {
+                let parent = checked.get(&stream)?;
+                parent.steps.get(step)?.work.kept().map(|(_, slide)| slide)
+            }
         };
         let slide = slide_of(&stream.from).unwrap_or(interval);
         let context =
@@ -231,6 +240,7 @@ fn check_stream(
             | StepWork::Group { .. }
             | StepWork::Repartition(_)
             | StepWork::Join { .. }
+            | StepWork::State(_)
             | StepWork::FoldWindow { .. }
             | StepWork::GroupWindow { .. } => 1,
         };

@@ -6,4 +6,5 @@ mod inverse;
 mod joins;
 pub mod rig;
 mod stateless;
+mod states;
 mod windows;

@@ -5,14 +5,19 @@
 
 #![deny(missing_docs, unsafe_code)]
 
+mod arguments;
+mod call;
+mod kind;
 mod operator;
 mod row;
 mod signature;
+mod stateful;
 mod types;
 
 use proc_macro::TokenStream;
 
-use operator::{Kind, expand};
+use kind::Kind;
+use operator::expand;
 
 /// One row in, one row out. `keys = n` makes the first columns of the result the key.
 #[proc_macro_attribute]
@@ -56,6 +61,38 @@ pub fn flat_map_values(arguments: TokenStream, function: TokenStream) -> TokenSt
 #[proc_macro_attribute]
 pub fn reduce(arguments: TokenStream, function: TokenStream) -> TokenStream {
     expand(Kind::Reduce, arguments.into(), function.into()).into()
+}
+
+/// Values into a result of another type: `so_far: Option<R>` and a value in, `R` out.
+/// `merge = function` names the function that makes one result of two.
+#[proc_macro_attribute]
+pub fn combine(arguments: TokenStream, function: TokenStream) -> TokenStream {
+    expand(Kind::Combine, arguments.into(), function.into()).into()
+}
+
+/// A result and a value that was folded into it in, the result without that value out: what a
+/// `#[reduce]` does, backwards.
+#[proc_macro_attribute]
+pub fn inverse(arguments: TokenStream, function: TokenStream) -> TokenStream {
+    expand(Kind::Inverse, arguments.into(), function.into()).into()
+}
+
+/// The values of a key in a batch, as an `impl Iterator<Item = ..>`, and its state, as an
+/// `Option<S>`, in; its new state out, or `None` for none. Arguments with `#[key]` take the key.
+/// `state_version = n` is raised when old states mean something else.
+#[proc_macro_attribute]
+pub fn update_state_by_key(arguments: TokenStream, function: TokenStream) -> TokenStream {
+    expand(Kind::UpdateState, arguments.into(), function.into()).into()
+}
+
+/// A value and its key's state, as a `&mut State<S>`, in; a row, an `Option`, a `Vec` or an
+/// iterator of rows out. Arguments with `#[key]` take the key. A function that takes its values as
+/// one `Option<..>` is also called, with `None`, when a key's time is up. `keys = n` makes the
+/// first columns of the result the key, `state_version = n` is raised when old states mean
+/// something else.
+#[proc_macro_attribute]
+pub fn map_with_state(arguments: TokenStream, function: TokenStream) -> TokenStream {
+    expand(Kind::MapWithState, arguments.into(), function.into()).into()
 }
 
 /// Makes a struct with named fields a row: each field a column, found by its name.

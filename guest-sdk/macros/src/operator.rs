@@ -1,62 +1,22 @@
-//! From a function to an operator: what the seven attributes expand to.
+//! From a function to an operator: what the attributes expand to.
 //!
 //! Takes the kind and the author's function. Gives the function, and beside it an empty type of
 //! the same name that makes the operator. Never changes what the function does when it is called.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, ItemFn, Result, Type};
+use syn::{Error, ItemFn, Result};
 
-use crate::signature::{ColumnArgument, Place, Signature, read, read_keys, strip};
+use crate::arguments::{Arguments, read_arguments};
+use crate::call::{call, returned, row_of, spelled};
+use crate::kind::Kind;
+use crate::signature::{ColumnArgument, Signature, read, strip};
+use crate::stateful;
 use crate::types::{
-    bound_item, is_named, is_owned, referenced_row, result_of, returned_items, returned_row,
+    bound_item, is_named, is_owned, referenced_row, returned_items, returned_row,
     with_inferred_lifetimes,
 };
-
-/// What an operator does with rows or with the values of a group.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Map,
-    FlatMap,
-    Filter,
-    MapPartitions,
-    MapValues,
-    FlatMapValues,
-    Reduce,
-}
-
-impl Kind {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Map => "map",
-            Self::FlatMap => "flat_map",
-            Self::Filter => "filter",
-            Self::MapPartitions => "map_partitions",
-            Self::MapValues => "map_values",
-            Self::FlatMapValues => "flat_map_values",
-            Self::Reduce => "reduce",
-        }
-    }
-
-    fn variant(self) -> TokenStream {
-        let name = match self {
-            Self::Map => "Map",
-            Self::FlatMap => "FlatMap",
-            Self::Filter => "Filter",
-            Self::MapPartitions => "MapPartitions",
-            Self::MapValues => "MapValues",
-            Self::FlatMapValues => "FlatMapValues",
-            Self::Reduce => "Reduce",
-        };
-        let name = format_ident!("{name}");
-        quote!(::tidemill_sdk::description::Kind::#name)
-    }
-
-    fn may_set_keys(self) -> bool {
-        matches!(self, Self::Map | Self::FlatMap | Self::MapPartitions)
-    }
-}
 
 /// What an attribute expands to. After a mistake the function is still there, so that the
 /// compiler names the mistake and not what follows from it.
@@ -70,8 +30,8 @@ pub(crate) fn expand(kind: Kind, arguments: TokenStream, item: TokenStream) -> T
         }
     };
     let made = read(&function).and_then(|signature| {
-        let keys = read_keys(arguments, kind.may_set_keys())?;
-        operator(kind, keys, &function, &signature)
+        let arguments = read_arguments(kind, arguments)?;
+        operator(kind, &arguments, &function, &signature)
     });
     strip(&mut function);
     let (name, visibility) = (&function.sig.ident, &function.vis);
@@ -93,7 +53,7 @@ pub(crate) fn expand(kind: Kind, arguments: TokenStream, item: TokenStream) -> T
 
 fn operator(
     kind: Kind,
-    keys: u32,
+    arguments: &Arguments,
     function: &ItemFn,
     signature: &Signature,
 ) -> Result<TokenStream> {
@@ -101,7 +61,15 @@ fn operator(
         let message = format!("`#[{}]` needs an argument that takes a column", kind.word());
         return Err(Error::new(function.sig.paren_token.span.join(), message));
     }
-    let declaration = declaration(keys, function, signature);
+    if let (Some(key), false) = (signature.keys.first(), kind.is_stateful()) {
+        let message = format!("`#[{}]` takes no `#[key]`: the host keeps the key", kind.word());
+        return Err(Error::new(key.written.span(), message));
+    }
+    if let (Some(state), false) = (&signature.state, kind == Kind::MapWithState) {
+        let message = format!("`#[{}]` has no `State`; `#[map_with_state]` has", kind.word());
+        return Err(Error::new(state.span(), message));
+    }
+    let declaration = declaration(kind, arguments, function, signature);
     let load = load(signature);
     let kept = signature.parameters.iter().map(|parameter| parameter.kept_type());
     let kept = quote!((#(#kept,)*));
@@ -112,14 +80,29 @@ fn operator(
         }
         Kind::Filter => filter(function, signature, declaration, load, kept),
         Kind::MapPartitions => map_partitions(function, signature, declaration, load, kept),
-        Kind::Reduce => reduce(function, signature, declaration, load, kept),
+        Kind::Reduce | Kind::Inverse => reduce(kind, function, signature, declaration, load, kept),
+        Kind::Combine => stateful::combine(arguments, function, signature, declaration, load, kept),
+        Kind::UpdateState => stateful::update(function, signature, declaration, load, kept),
+        Kind::MapWithState => stateful::map(function, signature, declaration, load, kept),
     }
 }
 
-fn declaration(keys: u32, function: &ItemFn, signature: &Signature) -> TokenStream {
+fn declaration(
+    kind: Kind,
+    arguments: &Arguments,
+    function: &ItemFn,
+    signature: &Signature,
+) -> TokenStream {
     let (name, doc) = (crate::types::plain_name(&function.sig.ident), &signature.doc);
-    let names: Option<Vec<_>> = signature.columns.iter().map(|one| one.name.as_ref()).collect();
-    let names = names.unwrap_or_default();
+    let Arguments { keys, state_version, .. } = arguments;
+    // The first column argument of a combine holds what was made so far, and the last of an update
+    // the state.
+    let columns = match (kind, signature.columns.as_slice()) {
+        (Kind::Combine, [_, columns @ ..]) | (Kind::UpdateState, [columns @ .., _]) => columns,
+        (_, columns) => columns,
+    };
+    let names = names_of(columns);
+    let key_names = names_of(&signature.keys);
     let parameters = signature.parameters.iter().map(|parameter| {
         let (name, doc) = (&parameter.name, &parameter.doc);
         let (kept, default) = (parameter.kept_type(), parameter.default_value());
@@ -131,9 +114,17 @@ fn declaration(keys: u32, function: &ItemFn, signature: &Signature) -> TokenStre
             doc: #doc,
             keys: #keys,
             columns: &[#(#names),*],
+            key_columns: &[#(#key_names),*],
+            state_version: #state_version,
             parameters: ::std::vec![#(#parameters),*],
         }
     }
+}
+
+/// The arguments' names; none at all where one has a pattern in its place.
+fn names_of(columns: &[ColumnArgument]) -> Vec<&String> {
+    let names: Option<Vec<_>> = columns.iter().map(|one| one.name.as_ref()).collect();
+    names.unwrap_or_default()
 }
 
 /// Reads the parameters, once per call.
@@ -147,25 +138,6 @@ fn load(signature: &Signature) -> TokenStream {
         quote!(__set.get::<#kept>(#name, #default)?)
     });
     quote!(|__set| ::core::result::Result::Ok((#(#each,)*)))
-}
-
-/// The call of the author's function; `column` gives what stands for each column argument.
-fn call(
-    function: &ItemFn,
-    signature: &Signature,
-    column: impl Fn(usize) -> TokenStream,
-) -> TokenStream {
-    let name = &function.sig.ident;
-    let arguments = signature.places.iter().map(|place| match *place {
-        Place::Column(index) => column(index),
-        Place::Parameter(index) => {
-            let position = syn::Index::from(index);
-            signature.parameters[index].handed(&quote!(__parameters.#position))
-        }
-        Place::Context => quote!(*__context),
-        Place::ContextReference => quote!(__context),
-    });
-    quote!(#name(#(#arguments),*))
 }
 
 /// The row that the column arguments make up, and the call that takes it as `__row`.
@@ -195,21 +167,6 @@ fn row_call(function: &ItemFn, signature: &Signature) -> (TokenStream, TokenStre
         }
     });
     (row, call)
-}
-
-fn returned<'s>(
-    kind: Kind,
-    function: &ItemFn,
-    signature: &'s Signature,
-) -> Result<(&'s Type, bool)> {
-    let Some(written) = &signature.returned else {
-        let message = format!("`#[{}]` needs a function that returns something", kind.word());
-        return Err(Error::new(function.sig.span(), message));
-    };
-    Ok(match result_of(written) {
-        Some(inner) => (inner, true),
-        None => (written, false),
-    })
 }
 
 fn map(
@@ -306,24 +263,27 @@ fn map_partitions(
 }
 
 fn reduce(
+    kind: Kind,
     function: &ItemFn,
     signature: &Signature,
     declaration: TokenStream,
     load: TokenStream,
     kept: TokenStream,
 ) -> Result<TokenStream> {
+    let (word, variant) = (kind.word(), kind.variant());
     let [left, right] = &signature.columns[..] else {
-        let message = "`#[reduce]` takes two values of one type, such as `(a: i64, b: i64)`";
+        let message =
+            format!("`#[{word}]` takes two values of one type, such as `(a: i64, b: i64)`");
         return Err(Error::new(function.sig.inputs.span(), message));
     };
-    let (written, refuses) = returned(Kind::Reduce, function, signature)?;
+    let (written, refuses) = returned(kind, function, signature)?;
     if refuses {
-        let message = "`#[reduce]` cannot refuse rows: it returns a value, no `Result`";
+        let message = format!("`#[{word}]` cannot refuse rows: it returns a value, no `Result`");
         return Err(Error::new(written.span(), message));
     }
     let (left_row, right_row) = (row_of(left), row_of(right));
     if spelled(&left_row) != spelled(&right_row) {
-        let message = "`#[reduce]` takes two values of one type";
+        let message = format!("`#[{word}]` takes two values of one type");
         return Err(Error::new(right.written.span(), message));
     }
     let call = call(function, signature, |index| {
@@ -334,27 +294,17 @@ fn reduce(
     if spelled(written) == spelled(&left_row) {
         return Ok(quote! {
             ::tidemill_sdk::operator::Operator::reduce::<#left_row, #kept, _>(
-                #declaration, #load, |__parameters, __context, _, __left, __right| #call,
+                #variant, #declaration, #load, |__parameters, __context, _, __left, __right| #call,
             )
         });
     }
     if !is_owned(written) {
-        let message = "`#[reduce]` takes two values of one type and returns that type";
+        let message = format!("`#[{word}]` takes two values of one type and returns that type");
         return Err(Error::new(written.span(), message));
     }
     Ok(quote! {
         ::tidemill_sdk::operator::Operator::reduce_made::<#written, #kept, _>(
-            #declaration, #load, |__parameters, __context, __left, __right| #call,
+            #variant, #declaration, #load, |__parameters, __context, __left, __right| #call,
         )
     })
-}
-
-/// The row type of an argument, by value or by reference.
-fn row_of(column: &ColumnArgument) -> Type {
-    with_inferred_lifetimes(referenced_row(&column.written).unwrap_or(&column.written))
-}
-
-/// The type as text, lifetimes aside: equal for equal types unless one is an alias.
-fn spelled(written: &Type) -> String {
-    with_inferred_lifetimes(written).into_token_stream().to_string()
 }

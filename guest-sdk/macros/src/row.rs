@@ -7,7 +7,7 @@ use quote::{format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Fields, GenericParam, Lifetime, Result, Type};
 
-use crate::types::{is_owned, refuse_unsupported, with_static_lifetimes};
+use crate::types::{borrows, is_named, is_owned, refuse_unsupported, with_static_lifetimes};
 
 struct Row {
     name: Ident,
@@ -15,7 +15,16 @@ struct Row {
     fields: Vec<(Ident, Type)>,
 }
 
+/// Columns of a state: as many as a tuple may have.
+const KEPT_COLUMNS_MAX: usize = 12;
+
 impl Row {
+    /// Whether it can be a state: it borrows nothing, and has no more columns than a tuple.
+    fn may_be_kept(&self) -> bool {
+        let borrows = |(_, written): &(Ident, Type)| borrows(written) || is_named(written, "List");
+        !self.borrows && self.fields.len() <= KEPT_COLUMNS_MAX && !self.fields.iter().any(borrows)
+    }
+
     /// The struct's type with that lifetime.
     fn with_lifetime(&self, lifetime: &str) -> TokenStream {
         let name = &self.name;
@@ -42,8 +51,12 @@ impl Row {
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
     let read = syn::parse2(item).and_then(|item| read(&item));
     match read {
-        Ok(row) if row.fields.iter().any(|(_, written)| is_owned(written)) => output(&row),
-        Ok(row) => columns(&row),
+        Ok(row) => {
+            let owns = row.fields.iter().any(|(_, written)| is_owned(written));
+            let row_itself = if owns { output(&row) } else { columns(&row) };
+            let kept = if row.may_be_kept() { kept(&row) } else { TokenStream::new() };
+            quote!(#row_itself #kept)
+        }
         Err(error) => error.to_compile_error(),
     }
 }
@@ -175,6 +188,35 @@ fn output(row: &Row) -> TokenStream {
                 let views: ::std::vec::Vec<_> =
                     held.iter().map(|row| (#(<#types as #value>::view(&row.#names),)*)).collect();
                 ::tidemill_sdk::output::push_views::<#view>(&views, origins, next);
+            }
+        }
+    }
+}
+
+/// A row that may be a state, because it borrows nothing.
+fn kept(row: &Row) -> TokenStream {
+    let (name, value) = (&row.name, quote!(::tidemill_sdk::state::KeptValue));
+    let names: Vec<_> = row.fields.iter().map(|(field, _)| field).collect();
+    let words: Vec<_> = names.iter().map(|field| plain_field(field)).collect();
+    let types: Vec<_> = row.fields.iter().map(|(_, written)| written).collect();
+    let places = (0..names.len()).map(syn::Index::from);
+    quote! {
+        #[automatically_derived]
+        impl ::tidemill_sdk::state::Kept for #name {
+            type View = (#(<#types as #value>::View,)*);
+
+            fn fields() -> ::std::vec::Vec<::tidemill_sdk::description::Field> {
+                ::std::vec![#(::tidemill_sdk::description::Field::of::<
+                    <#types as #value>::View,
+                >(#words)),*]
+            }
+
+            fn keep(row: <Self::View as ::tidemill_sdk::row::Columns>::Of<'_>) -> Self {
+                #name { #(#names: <#types as #value>::keep(row.#places)),* }
+            }
+
+            fn lend(&self) -> <Self::View as ::tidemill_sdk::row::Columns>::Of<'_> {
+                (#(<#types as #value>::lend(&self.#names),)*)
             }
         }
     }

@@ -7,10 +7,10 @@ use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Error, Expr, ExprLit, FnArg, GenericParam, ItemFn, Lit, Meta, Pat, PatType, Result,
-    ReturnType, Token, Type, UnOp,
+    ReturnType, Type, UnOp,
 };
 
-use crate::types::{borrows_unnamed, is_named, plain_name, refuse_unsupported};
+use crate::types::{argument_of, borrows_unnamed, is_named, plain_name, refuse_unsupported};
 
 /// Types of parameters, `&str` less its reference.
 const PARAMETERS: [&str; 6] = ["bool", "i64", "f64", "char", "str", "String"];
@@ -33,6 +33,8 @@ pub(crate) struct ParameterArgument {
 #[derive(Clone, Copy)]
 pub(crate) enum Place {
     Column(usize),
+    Key(usize),
+    State,
     Parameter(usize),
     Context,
     ContextReference,
@@ -41,6 +43,8 @@ pub(crate) enum Place {
 /// A function's parts.
 pub(crate) struct Signature {
     pub(crate) columns: Vec<ColumnArgument>,
+    pub(crate) keys: Vec<ColumnArgument>,
+    pub(crate) state: Option<Type>,
     pub(crate) parameters: Vec<ParameterArgument>,
     pub(crate) places: Vec<Place>,
     pub(crate) returned: Option<Type>,
@@ -65,7 +69,9 @@ pub(crate) fn doc_of(attributes: &[Attribute]) -> String {
 pub(crate) fn strip(function: &mut ItemFn) {
     for argument in &mut function.sig.inputs {
         if let FnArg::Typed(argument) = argument {
-            argument.attrs.retain(|one| !is_parameter(one) && !one.path().is_ident("doc"));
+            argument
+                .attrs
+                .retain(|one| !is_parameter(one) && !is_key(one) && !one.path().is_ident("doc"));
         }
     }
 }
@@ -74,11 +80,17 @@ fn is_parameter(attribute: &Attribute) -> bool {
     attribute.path().is_ident("param")
 }
 
+fn is_key(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("key")
+}
+
 /// Reads a function.
 pub(crate) fn read(function: &ItemFn) -> Result<Signature> {
     refuse_what_cannot_be_called(function)?;
     let mut signature = Signature {
         columns: Vec::new(),
+        keys: Vec::new(),
+        state: None,
         parameters: Vec::new(),
         places: Vec::new(),
         returned: None,
@@ -156,12 +168,26 @@ impl Signature {
             self.parameters.push(parameter);
         } else if let Some(place) = context_place(&argument.ty) {
             self.places.push(place);
+        } else if let Some(kept) = state_of(&argument.ty) {
+            if self.state.is_some() {
+                let message = "an operator has one state, which may be a tuple or a struct";
+                return Err(Error::new(argument.ty.span(), message));
+            }
+            self.state = Some(kept.clone());
+            self.places.push(Place::State);
         } else {
             refuse_mutable(&argument.ty)?;
             refuse_unsupported(&argument.ty)?;
-            self.places.push(Place::Column(self.columns.len()));
             let name = name_of(argument).map(plain_name).filter(|name| !name.is_empty());
-            self.columns.push(ColumnArgument { name, written: (*argument.ty).clone() });
+            let column = ColumnArgument { name, written: (*argument.ty).clone() };
+            let is_key = argument.attrs.iter().any(is_key);
+            let (columns, place) = if is_key {
+                (&mut self.keys, Place::Key as fn(usize) -> Place)
+            } else {
+                (&mut self.columns, Place::Column as fn(usize) -> Place)
+            };
+            self.places.push(place(columns.len()));
+            columns.push(column);
         }
         Ok(())
     }
@@ -175,6 +201,12 @@ fn context_place(written: &Type) -> Option<Place> {
         }
         written => is_named(written, "Context").then_some(Place::Context),
     }
+}
+
+/// The `S` of `&mut State<S>`.
+fn state_of(written: &Type) -> Option<&Type> {
+    let Type::Reference(reference) = written else { return None };
+    reference.mutability.and_then(|_| argument_of(&reference.elem, &["State"]))
 }
 
 fn refuse_mutable(written: &Type) -> Result<()> {
@@ -269,26 +301,4 @@ impl ParameterArgument {
             written => is_named(written, "String"),
         }
     }
-}
-
-/// What stands between the parentheses of an attribute: nothing, or `keys = n` where allowed.
-pub(crate) fn read_keys(arguments: TokenStream, allowed: bool) -> Result<u32> {
-    if arguments.is_empty() {
-        return Ok(0);
-    }
-    let found = arguments.span();
-    let parse = |input: syn::parse::ParseStream<'_>| {
-        let name: Ident = input.parse()?;
-        input.parse::<Token![=]>()?;
-        let number: syn::LitInt = input.parse()?;
-        if name != "keys" {
-            return Err(Error::new(name.span(), "only `keys = n` may stand here"));
-        }
-        number.base10_parse::<u32>()
-    };
-    if !allowed {
-        return Err(Error::new(found, "this attribute takes no arguments: the host keeps the key"));
-    }
-    syn::parse::Parser::parse2(parse, arguments)
-        .map_err(|error| Error::new(error.span(), "expected `keys = n`, such as `keys = 1`"))
 }

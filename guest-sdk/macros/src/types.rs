@@ -84,6 +84,21 @@ pub(crate) fn borrows_unnamed(written: &Type) -> bool {
     unnamed.0
 }
 
+/// Whether the type holds a reference.
+pub(crate) fn borrows(written: &Type) -> bool {
+    let mut found = AnyReference(false);
+    found.visit_type(written);
+    found.0
+}
+
+struct AnyReference(bool);
+
+impl<'ast> Visit<'ast> for AnyReference {
+    fn visit_type_reference(&mut self, _: &'ast TypeReference) {
+        self.0 = true;
+    }
+}
+
 struct Lifetimes(&'static str);
 
 impl VisitMut for Lifetimes {
@@ -161,7 +176,7 @@ fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
 }
 
 /// The `T` of `Name<T, ..>`.
-fn argument_of<'t>(written: &'t Type, names: &[&str]) -> Option<&'t Type> {
+pub(crate) fn argument_of<'t>(written: &'t Type, names: &[&str]) -> Option<&'t Type> {
     let segment = last_segment(written)?;
     let named = names.iter().any(|name| segment.ident == name);
     type_arguments(segment).first().copied().filter(|_| named)

@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-use super::{FoldBody, Lent, Load};
+use super::{FoldBody, Lent, Load, Phase};
 use crate::batch::{Batch, BatchRef, Cursor, Failure};
 use crate::call::Call;
 use crate::context::Context;
@@ -48,6 +48,7 @@ where
         &self,
         call: &Call,
         parameters: &Parameters,
+        _phase: Phase,
         values: BatchRef<'_>,
         group_of_row: &[u32],
         groups: u32,

@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-use super::{FoldBody, Load};
+use super::{FoldBody, Load, Phase};
 use crate::batch::{Batch, BatchRef, Cursor, Failure};
 use crate::call::Call;
 use crate::column::Value;
@@ -61,6 +61,7 @@ where
         &self,
         call: &Call,
         parameters: &Parameters,
+        _phase: Phase,
         values: BatchRef<'_>,
         group_of_row: &[u32],
         groups: u32,

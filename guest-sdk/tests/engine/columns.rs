@@ -6,6 +6,7 @@ use tidemill_sdk::closures::{filter, flat_map, map, reduce};
 use tidemill_sdk::column::{Date, Decimal, List, Timestamp, Value};
 use tidemill_sdk::context::Task;
 use tidemill_sdk::native::{Step, Table};
+use tidemill_sdk::operator::Phase;
 use tidemill_sdk::output::Made;
 use tidemill_sdk::row::{gather, read};
 
@@ -38,7 +39,7 @@ fn passes<V: Value>(word: &str, value_of: impl Fn(usize) -> V::Of<'static> + Cop
         let mut buffers = Vec::new();
         let step = Step { operator: 3, parameters: b"" };
         let lent = values.lend(&mut buffers);
-        let folded = table.fold(step, Task::default(), lent, &groups, rows as u32);
+        let folded = table.fold(step, Task::default(), Phase::Values, lent, &groups, rows as u32);
         assert_eq!(folded.as_ref(), Ok(&values));
         assert_eq!(table.merge(step, Task::default(), lent, lent).as_ref(), Ok(&values));
     }

@@ -8,6 +8,7 @@ use tidemill_sdk::batch::Batch;
 use tidemill_sdk::context::Task;
 use tidemill_sdk::description::{Field, OperatorDescription, Schema};
 use tidemill_sdk::native::{Applied, Step, Table};
+use tidemill_sdk::operator::Phase;
 use tidemill_sdk::row::{Columns, gather};
 
 /// What a chain is expected to give.
@@ -108,7 +109,8 @@ pub fn check_fold<C: Columns>(
     let values = batch_of::<C>(values);
     let mut buffers = Vec::new();
     let step = Step { operator: number_of(table, name), parameters: b"{}" };
-    let folded = table.fold(step, Task::default(), values.lend(&mut buffers), groups.0, groups.1);
+    let (task, values) = (Task::default(), values.lend(&mut buffers));
+    let folded = table.fold(step, task, Phase::Values, values, groups.0, groups.1);
     assert_eq!(
         folded.map_err(|error| error.to_string()),
         expected.map(batch_of::<C>).map_err(str::to_owned)

@@ -273,7 +273,7 @@ impl DStream {
         self.step(StepDeclaration::new(Operation::Apply(kind, operator.into())))
     }
 
-    fn after(&self, node: Node) -> Self {
+    pub(super) fn after(&self, node: Node) -> Self {
         let node = self.lock().add(node);
         Self { graph: Arc::clone(&self.graph), node }
     }

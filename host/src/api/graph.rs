@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::operation::StepDeclaration;
+use crate::model::operation::{Operation, StepDeclaration};
 use crate::model::pipeline::StreamDeclaration;
 use crate::model::sink::{SinkConnector, SinkDeclaration};
 use crate::model::source::SourceDeclaration;
@@ -14,7 +14,15 @@ use crate::model::source::SourceDeclaration;
 #[derive(Debug, Clone)]
 pub(super) enum Node {
     Source(SourceDeclaration),
-    Step { parent: usize, step: Box<StepDeclaration>, others: Vec<usize> },
+    Step {
+        parent: usize,
+        step: Box<StepDeclaration>,
+        others: Vec<usize>,
+    },
+    /// What a stateful step keeps after each batch.
+    Snapshots {
+        of: usize,
+    },
 }
 
 /// What method calls have built so far.
@@ -61,6 +69,9 @@ impl Graph {
                     names.insert(index, source.name.clone());
                     lowered.sources.push(source.clone());
                 }
+                Node::Snapshots { of } => {
+                    names.insert(index, snapshots_of(*of));
+                }
                 Node::Step { .. } if readers[index] == Readers::OneStep => {}
                 Node::Step { .. } => {
                     let stream = self.stream_ending_at(index, &names);
@@ -89,6 +100,11 @@ impl Graph {
                 break;
             }
             let mut step = StepDeclaration::clone(step);
+            if let Operation::MapWithState(state) = &mut step.operation
+                && self.nodes.iter().any(|node| matches!(node, Node::Snapshots { of } if *of == at))
+            {
+                state.snapshots = Some(snapshots_of(at));
+            }
             if !others.is_empty() {
                 let others = others.iter().map(|other| names[other].clone()).collect();
                 step.operation.name_others(others);
@@ -111,6 +127,11 @@ impl Graph {
         self.outputs.iter().for_each(|&(node, _)| readers[node] = Readers::Whole);
         readers
     }
+}
+
+/// The stream of what the step of a node keeps.
+fn snapshots_of(node: usize) -> String {
+    format!("snapshots-{node}")
 }
 
 /// Who reads a node.

@@ -13,7 +13,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tidemill_sdk::native::Table;
 
-pub use closure::{filter, flat_map, flat_map_values, map, map_values, reduce};
+pub use closure::{
+    combine, filter, flat_map, flat_map_values, inverse, map, map_values, map_with_state, reduce,
+    update_state,
+};
 
 use crate::model::column_type::ColumnTypeError;
 use crate::model::description::{OperatorDescription, OperatorKind, PluginDescription};
@@ -194,15 +197,14 @@ fn describe_chain(operators: &[&OperatorDescription]) -> Result<OperatorDescript
         output: if filters { first.input.clone() } else { last.output.clone() },
         // They are set already.
         parameters: Vec::new(),
-        keys: StreamSchema::default(),
-        state: None,
+        keys: first.keys.clone(),
+        state: first.state.clone(),
         name,
     })
 }
 
 fn cannot_follow(from: &OperatorDescription, to: &OperatorDescription) -> Option<String> {
-    use OperatorKind::{MapPartitions, Reduce};
-    if let Some(alone) = [from, to].into_iter().find(|o| matches!(o.kind, MapPartitions | Reduce)) {
+    if let Some(alone) = [from, to].into_iter().find(|one| !one.kind.runs_in_chains()) {
         return Some(format!("`{}` is of kind {}", alone.name, alone.kind));
     }
     if from.kind.sees_values() != to.kind.sees_values() {

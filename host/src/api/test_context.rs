@@ -4,24 +4,22 @@
 //! the clock is moved to the next batch when the one before has ended.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arrow_array::RecordBatch;
+
 use super::context::{ContextError, StreamingContext};
-use super::dstream::DStream;
+use super::dstream::{BoxError, DStream};
 use super::given::{DatasetQueue, Partitions};
+use super::moved_clock::MovedClock;
 use crate::driver::engine::{Engine, EngineConfig};
 use crate::driver::error::DriverError;
-use crate::driver::status_board::Listener;
 use crate::model::policy::OnFailure;
 use crate::model::schema::StreamSchema;
-use crate::model::status::{BatchInfo, JobEvent};
-use crate::model::time::{BatchTime, interval_ms};
-use crate::sys::clock::ManualClock;
-
-/// Where tests begin: a whole day after the epoch, so that windows of any slide begin there too.
-const START_MS: i64 = 86_400_000;
+use crate::model::sink::BatchFunction;
+use crate::model::status::BatchInfo;
+use crate::model::time::BatchTime;
 
 /// A context whose time is moved by [`Self::run`].
 #[derive(Debug)]
@@ -30,10 +28,8 @@ pub struct TestContext {
     pub context: StreamingContext,
     /// The engine, for loading plugins.
     pub engine: Arc<Engine>,
-    clock: ManualClock,
-    interval: Duration,
-    events: Option<Receiver<JobEvent>>,
-    time: BatchTime,
+    clock: MovedClock,
+    started: bool,
 }
 
 /// The datasets that a stream had, by batch. A batch without one is missing.
@@ -47,6 +43,14 @@ impl Collected {
     }
 }
 
+impl BatchFunction for Collected {
+    fn call(&self, time: BatchTime, partitions: &[Vec<RecordBatch>]) -> Result<(), BoxError> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(time, partitions.to_vec());
+        Ok(())
+    }
+}
+
 impl TestContext {
     /// A context with batches of that interval; the engine is set up as `config` says, but for its
     /// clock. A failed batch is given up and the next one runs, so that a test sees both.
@@ -54,13 +58,12 @@ impl TestContext {
     /// # Errors
     /// When the system gives no threads.
     pub fn new(config: EngineConfig, interval: Duration) -> Result<Self, DriverError> {
-        let clock = ManualClock::at_ms(START_MS);
-        let config = EngineConfig { clock: Arc::new(clock.clone()), ..config };
+        let clock = MovedClock::new(interval);
+        let config = EngineConfig { clock: Arc::new(clock.clock.clone()), ..config };
         let engine = Engine::start(config)?;
         let mut context = StreamingContext::new(&engine, interval);
         context.settings().on_failure = OnFailure::Skip;
-        let time = BatchTime::first_after(START_MS - interval_ms(interval), interval);
-        Ok(Self { context, engine, clock, interval, events: None, time })
+        Ok(Self { context, engine, clock, started: false })
     }
 
     /// A stream of these datasets, one for each batch, then empty ones; `None` stands for a batch
@@ -79,12 +82,8 @@ impl TestContext {
     /// Collects the datasets of a stream.
     pub fn collect(&self, stream: &DStream) -> Collected {
         let collected = Collected::default();
-        let kept = Arc::clone(&collected.0);
-        stream.for_each_batch(move |time, partitions| {
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.insert(time, partitions.to_vec());
-            Ok(())
-        });
+        let kept = collected.clone();
+        stream.for_each_batch(move |time, partitions| kept.call(time, partitions));
         collected
     }
 
@@ -93,35 +92,25 @@ impl TestContext {
     /// # Errors
     /// When the job does not start, or ends before that.
     pub fn run(&mut self, batches: usize) -> Result<Vec<BatchInfo>, ContextError> {
-        if self.events.is_none() {
-            let (sender, events) = channel();
-            let listener: Listener = Box::new(move |event| {
-                // A test that is over hears nothing.
-                let _sent = sender.send(event.clone());
-            });
-            self.context.start_with(vec![listener])?;
-            self.events = Some(events);
+        if !self.started {
+            self.context.start_with(vec![self.clock.listener()])?;
+            self.started = true;
         }
         (0..batches).map(|_| self.next_batch()).collect()
     }
 
     /// The time of the last batch that ran.
     pub fn time(&self) -> BatchTime {
-        self.time
+        self.clock.time()
     }
 
     fn next_batch(&mut self) -> Result<BatchInfo, ContextError> {
-        let Some(events) = &self.events else { return Err(ContextError::NotStarted) };
-        self.clock.advance(self.interval);
-        self.time = self.time.next(self.interval);
-        for event in events {
-            match event {
-                JobEvent::BatchEnded(info) if info.time == self.time => return Ok(info),
-                JobEvent::Stopped => break,
-                _ => {}
+        match self.clock.next_batch() {
+            Some(info) => Ok(info),
+            None => {
+                self.context.await_termination()?;
+                Err(ContextError::Ended)
             }
         }
-        self.context.await_termination()?;
-        Err(ContextError::Ended)
     }
 }

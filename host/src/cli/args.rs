@@ -35,6 +35,8 @@ pub enum Command {
     Run(RunArgs),
     /// Show the stages and tasks of a job, and the schema after every step, without running it.
     Explain(JobArgs),
+    /// Run cases of a job, batches of rows in and out, under a clock that is moved by hand.
+    Test(TestArgs),
     /// Count the words of a text that comes over a socket, through a component built from source.
     Demo(DemoArgs),
     /// Print the JSON Schema of job files, for editors.
@@ -85,4 +87,18 @@ pub struct DemoArgs {
     /// Lines a second.
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub rate: u32,
+}
+
+/// Arguments of `test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// The cases, a JSON object a line; blank lines and lines that begin with `//` are passed over.
+    #[arg(long)]
+    pub cases: PathBuf,
+    /// Runs only cases whose name holds this text.
+    #[arg(long)]
+    pub only: Option<String>,
 }

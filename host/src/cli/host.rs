@@ -17,6 +17,17 @@ pub fn start_engine(
     executors: Option<u16>,
     artefacts: Option<PathBuf>,
 ) -> anyhow::Result<Arc<Engine>> {
+    Ok(Engine::start(engine_config(executors, artefacts)?)?)
+}
+
+/// How the engine is set up.
+///
+/// # Errors
+/// When this program cannot find itself.
+pub fn engine_config(
+    executors: Option<u16>,
+    artefacts: Option<PathBuf>,
+) -> anyhow::Result<EngineConfig> {
     let program = std::env::current_exe().context("failed to find this program's own file")?;
     let artefacts =
         artefacts.unwrap_or_else(|| tidemill_guest_build::cache_folder().join("artefacts"));
@@ -25,5 +36,5 @@ pub fn start_engine(
     if let Some(executors) = executors {
         config.executors = usize::from(executors);
     }
-    Ok(Engine::start(config)?)
+    Ok(config)
 }

@@ -143,7 +143,7 @@ pub fn load_plugins(
 }
 
 /// Shows an error with the line of the job file that declares what it is about, if one does.
-fn located(job: &JobFile, error: DriverError) -> anyhow::Error {
+pub fn located(job: &JobFile, error: DriverError) -> anyhow::Error {
     let place = match &error {
         DriverError::Plan(errors) => {
             show(&job.locate(errors.0.iter().map(PlanError::finding)));

@@ -67,7 +67,7 @@ impl BatchData {
         history: &History,
     ) -> TaskInput {
         match &stage.input {
-            StageInput::Source(_) => Vec::new(),
+            StageInput::Source(_) | StageInput::Snapshots(_) => Vec::new(),
             StageInput::Datasets(parents) => {
                 let mut partitions = parents.iter().flat_map(|parent| self.dataset(*parent));
                 vec![partitions.nth(partition).map(|slices| slices.to_vec()).unwrap_or_default()]

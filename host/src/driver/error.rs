@@ -48,6 +48,14 @@ pub enum DriverError {
     /// The file for rows that operators refuse cannot be written.
     #[error("rejected rows cannot be kept: {0}")]
     DeadLetter(#[source] StorageError),
+    /// What a stateful step is to begin with cannot be used.
+    #[error("step `{step}` cannot begin: {message}")]
+    InitialState {
+        /// The step.
+        step: String,
+        /// Why.
+        message: String,
+    },
     /// A batch failed and the job's policy is to stop.
     #[error("batch {} failed: {message}", .time.of_day())]
     Batch {
@@ -74,7 +82,7 @@ impl Classify for DriverError {
         match self {
             Self::System { .. } => Domain::External,
             Self::Plugin { source, .. } => source.domain(),
-            Self::Build { .. } | Self::Plan(_) => Domain::User,
+            Self::Build { .. } | Self::Plan(_) | Self::InitialState { .. } => Domain::User,
             Self::Source(error) => error.domain(),
             Self::Sink(error) => error.domain(),
             Self::DeadLetter(error) => error.domain(),

@@ -22,6 +22,7 @@ use super::running_batch::{QueuedBatch, RunningBatch};
 use crate::block::tracker::Tracker;
 use crate::error::Classify;
 use crate::exec::executor::{Task, TaskKey, TaskResult};
+use crate::exec::state::snapshot;
 use crate::ingest::ReceiverEvent;
 use crate::limits::BATCH_QUEUE_MAX;
 use crate::model::id::SourceId;
@@ -56,7 +57,7 @@ impl EventLoop {
     pub fn new(parts: JobParts) -> Self {
         Self {
             history: History::new(&parts.plan),
-            remembers: History::is_needed(&parts.plan),
+            remembers: History::is_needed(&parts.plan) || parts.states.any(),
             parts,
             tracker: Tracker::new(),
             queue: VecDeque::new(),
@@ -188,6 +189,14 @@ impl EventLoop {
                 let partition = batch.batch.inputs[source][partition].clone();
                 self.parts.sources.reader(&partition)
             }
+            StageInput::Snapshots(from) => {
+                let delta = batch.deltas.get(&(*from, partition)).map(Arc::clone);
+                let schema = planned.input_schema.to_arrow();
+                let Some(store) = self.parts.states.of(*from).map(Arc::clone) else { return };
+                Box::new(move || {
+                    Ok(vec![snapshot(&store, delta.as_deref(), &schema, (partition, time))?])
+                })
+            }
             _ => {
                 let input = batch.data.input(planned, partition, time, &self.history);
                 Box::new(move || Ok(input))
@@ -220,6 +229,9 @@ impl EventLoop {
             Ok(attempted) => {
                 batch.data.store(key.stage, key.partition, attempted.output);
                 batch.refused.absorb(attempted.refused);
+                if let Some(delta) = attempted.state {
+                    batch.deltas.insert((key.stage, key.partition), Arc::new(delta));
+                }
                 if batch.schedule().finished(task) && batch.failure.is_none() {
                     self.submit_ready(key.run);
                 }
@@ -303,11 +315,14 @@ impl EventLoop {
         let Some(mut batch) = self.running.remove(&run) else { return };
         let time = batch.batch.time;
         if self.remembers && batch.failure.is_none() {
+            self.parts.states.commit(time, std::mem::take(&mut batch.deltas));
             self.history.keep(&self.parts.plan, time, |stage| batch.dataset(stage));
         }
         for block in self.tracker.finished(time) {
             self.parts.blocks.remove(block.id);
         }
+        let states = self.parts.states.sizes();
+        self.parts.board.change(|status| status.states = states);
         self.parts.board.tell(&JobEvent::BatchEnded(batch.info(self.parts.clock.now_us())));
         if let Some(message) = batch.failure.take()
             && self.parts.settings.on_failure == OnFailure::Stop

@@ -18,6 +18,7 @@ use super::parts::JobParts;
 use super::plugins::{GuestVoice, JobPlugins};
 use super::publisher::{OpenSink, Publisher};
 use super::sources::JobSources;
+use super::states::JobStates;
 use super::status_board::{Listener, StatusBoard};
 use super::ticker::{SharedSupervisor, Ticker};
 use crate::batch::clock::BatchClock;
@@ -33,7 +34,7 @@ use crate::limits::{
 use crate::model::id::{SinkId, SourceId, StageId};
 use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::policy::OnBadRow;
-use crate::model::stage::JobPlan;
+use crate::model::stage::{JobPlan, Stage};
 use crate::plan::{PlanDefaults, plan};
 use crate::sink::SharedWriter;
 use crate::sys::steady_clock::SteadyClock;
@@ -66,7 +67,8 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
     let board = Arc::new(StatusBoard::new(listeners));
     let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(&board)));
     let keep = matches!(settings.on_rejected, OnBadRow::DeadLetter(_));
-    let stages = bind(&planned.plan, (seed, keep), &plugins, &port)?;
+    let states = JobStates::open(&planned.plan, seed, &*engine.config.storage)?;
+    let stages = bind(&planned.plan, (seed, keep), &states, &plugins, &port)?;
     let sinks = open_sinks(&engine.config, &pipeline, &planned.plan, &output)?;
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
         engine.config.storage.append(path).map_err(DriverError::DeadLetter)?;
@@ -89,6 +91,7 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
         publisher,
         plan: Arc::new(planned.plan),
         stages,
+        states,
         settings,
         seed,
         sources,
@@ -113,10 +116,14 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
 fn bind(
     plan: &JobPlan,
     (seed, keep): (u64, bool),
+    states: &JobStates,
     plugins: &JobPlugins,
     port: &Arc<dyn GuestPort>,
 ) -> Result<Vec<SharedStage>, DriverError> {
-    let bind = |stage| BoundStage::bind(stage, seed, keep, &|call| plugins.bind(call, port));
+    let bind = |stage: &Stage| {
+        let store = states.of(stage.id);
+        BoundStage::bind(stage, seed, keep, store, &|call| plugins.bind(call, port))
+    };
     plan.stages.iter().map(|stage| bind(stage).map(Arc::new)).collect()
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::publisher::Publisher;
 use super::sources::JobSources;
+use super::states::JobStates;
 use super::status_board::StatusBoard;
 use super::ticker::Ticker;
 use crate::block::manager::BlockManager;
@@ -27,6 +28,8 @@ pub struct JobParts {
     pub plan: Arc<JobPlan>,
     /// Its stages, bound.
     pub stages: Vec<SharedStage>,
+    /// What its stateful steps keep.
+    pub states: JobStates,
     /// The job's settings.
     pub settings: JobSettings,
     /// The job's seed.

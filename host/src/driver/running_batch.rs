@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::batch_data::BatchData;
 use super::history::{DatasetPartition, History};
+use super::states::SharedDelta;
 use crate::exec::refused::Refused;
 use crate::model::block::BlockInfo;
 use crate::model::id::{SourceId, StageId};
@@ -66,6 +67,8 @@ pub struct RunningBatch {
     pub data: BatchData,
     /// Rows that operators refused.
     pub refused: Refused,
+    /// What its tasks changed of what is kept for keys.
+    pub deltas: BTreeMap<(StageId, usize), SharedDelta>,
     /// Tasks handed out that have not ended.
     pub in_flight: usize,
     /// Why it failed, if it has.
@@ -90,6 +93,7 @@ impl RunningBatch {
             batch,
             data: BatchData::new(plan),
             refused: Refused::default(),
+            deltas: BTreeMap::new(),
             in_flight: 0,
             failure: None,
             publishing: false,

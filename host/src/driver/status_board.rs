@@ -36,6 +36,7 @@ impl StatusBoard {
             bad_rows: 0,
             held_bytes: (0, 0),
             counters: BTreeMap::new(),
+            states: Vec::new(),
             last_batch: None,
         };
         Self { status: Mutex::new((status, None)), ended: Condvar::new(), listeners }

@@ -17,6 +17,7 @@ use crate::model::stage::Partitioner;
 use crate::operator::partition::{partition_in_turn, partition_of_rows, scatter};
 use crate::operator::step::{BoundStep, run_step};
 use crate::shuffle::map_output::MapOutput;
+use crate::state::delta::StateDelta;
 
 /// What a task made.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub struct Attempted {
     pub refused: Refused,
     /// Rows of the output.
     pub rows_out: u64,
+    /// What became of the state of its partition, where it keeps one.
+    pub state: Option<StateDelta>,
 }
 
 /// Runs the stage over what one partition reads.
@@ -49,7 +52,13 @@ pub fn attempt(
 ) -> Result<Attempted, TaskError> {
     let keep = stage.keep_refused.then_some(scope.facts.batch_time);
     let mut refused = Refused::of_batch(keep);
-    let mut slices = gather(stage, scope, input)?;
+    let (mut slices, state) = match &stage.gather {
+        BoundGather::State(bound) => {
+            let (rows, delta) = bound.run(scope, &input.concat(), &mut refused)?;
+            (rows, Some(delta))
+        }
+        _ => (gather(stage, scope, input)?, None),
+    };
     let mut writer = Writer::new(stage);
     let mut steps = stage.steps.as_slice();
     while let Some(whole_at) = steps.iter().position(|step| step.whole_partition) {
@@ -69,7 +78,7 @@ pub fn attempt(
         writer.write(scope, slice)?;
     }
     let (output, rows_out) = writer.finish(scope)?;
-    Ok(Attempted { output, refused, rows_out })
+    Ok(Attempted { output, refused, rows_out, state })
 }
 
 fn gather(
@@ -86,7 +95,10 @@ fn gather(
     }
     let input = if input.len() == 1 { input.remove(0) } else { input.concat() };
     match &stage.gather {
-        BoundGather::Append | BoundGather::Slide(_) | BoundGather::Join(_) => Ok(input),
+        BoundGather::Append
+        | BoundGather::Slide(_)
+        | BoundGather::Join(_)
+        | BoundGather::State(_) => Ok(input),
         BoundGather::Fold(fold) => Ok(match fold.merge_slices(scope, &input)? {
             Some(folded) => cut(folded),
             None if scope.facts.partition == 0 => {

@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
+use super::running_fold::RunningFold;
 use crate::model::join::JoinKind;
 use crate::model::operator::SharedOperator;
+use crate::model::schema::StreamSchema;
 use crate::model::stage::Attach;
 use crate::model::stage::{
     FoldPlan, Gather, KeyedInput, OperatorCall, Partitioner, PlannedStep, SlidePlan, Stage,
-    StageInput, StageOutput,
+    StageInput, StageOutput, StateMode, StatePlan,
 };
 use crate::operator::step::BoundStep;
+use crate::state::store::StateStore;
 
 /// A stage ready to run.
 #[derive(Debug)]
@@ -51,6 +54,29 @@ pub enum BoundGather {
     Slide(BoundSlide),
     /// Two streams by key.
     Join(BoundJoin),
+    /// What is kept for each key.
+    State(BoundState),
+}
+
+/// A stateful step whose operator is bound and whose state is there.
+#[derive(Debug)]
+pub struct BoundState {
+    /// The operator.
+    pub operator: SharedOperator,
+    /// What it is called for.
+    pub mode: StateMode,
+    /// Key columns, from the first.
+    pub keys: usize,
+    /// Those of them that the operator is shown.
+    pub shown: Vec<usize>,
+    /// The key columns.
+    pub key_schema: SchemaRef,
+    /// The value columns.
+    pub values: SchemaRef,
+    /// Keys and states.
+    pub schema: SchemaRef,
+    /// The state.
+    pub store: Arc<StateStore>,
 }
 
 /// An incremental window whose operators are bound.
@@ -121,6 +147,7 @@ impl BoundStage {
         stage: &Stage,
         hash_seed: u64,
         keep_refused: bool,
+        store: Option<&Arc<StateStore>>,
         bind: &dyn Fn(&OperatorCall) -> Result<SharedOperator, E>,
     ) -> Result<Self, E> {
         let bind_step = |step: &PlannedStep| -> Result<BoundStep, E> {
@@ -166,6 +193,11 @@ impl BoundStage {
                     right: join.right.to_arrow(),
                     schema: join.output.to_arrow(),
                 }),
+                Gather::State(plan) => {
+                    // Invariant: whoever binds has made a store for each such stage.
+                    let store = Arc::clone(store.expect("a stateful stage has a store"));
+                    BoundGather::State(bind_state(plan, store, bind)?)
+                }
             },
             _ => BoundGather::Append,
         };
@@ -187,6 +219,31 @@ impl BoundStage {
             keep_refused,
         })
     }
+}
+
+fn bind_state<E>(
+    plan: &StatePlan,
+    store: Arc<StateStore>,
+    bind: &dyn Fn(&OperatorCall) -> Result<SharedOperator, E>,
+) -> Result<BoundState, E> {
+    let called = bind(&plan.call)?;
+    let kept = StreamSchema::new(plan.output.value_columns().to_vec()).to_arrow();
+    let operator: SharedOperator = if plan.running_fold {
+        Arc::new(RunningFold { fold: called, schema: kept })
+    } else {
+        called
+    };
+    let values = StreamSchema::new(plan.values.clone());
+    Ok(BoundState {
+        operator,
+        mode: plan.mode,
+        keys: plan.output.keys,
+        shown: plan.shown.clone(),
+        key_schema: StreamSchema::new(plan.output.key_columns().to_vec()).to_arrow(),
+        values: values.to_arrow(),
+        schema: plan.output.to_arrow(),
+        store,
+    })
 }
 
 /// Stages are shared by all tasks of a batch.

@@ -26,6 +26,10 @@ pub enum OperatorKind {
     FlatMapValues,
     /// Two values of a key in, one out; associative and commutative.
     Reduce,
+    /// Values of a key in, a result of another type out; results of parts are merged.
+    Combine,
+    /// A result and a value that was folded into it in, the result without that value out.
+    Inverse,
     /// All values of a key in a batch and its state in, the new state out; also for keys that have
     /// a state and no values.
     UpdateState,
@@ -44,7 +48,23 @@ impl OperatorKind {
         matches!(self, Self::MapValues | Self::FlatMapValues)
     }
 
-    /// The step key under which a job file uses it.
+    /// Whether the operator may run with others in one call: it is given rows one by one.
+    pub fn runs_in_chains(self) -> bool {
+        self.sees_values() || (self.sees_whole_rows() && self != Self::MapPartitions)
+    }
+
+    /// Whether the operator makes one result of the values of a key, before a shuffle and after it.
+    pub fn folds(self) -> bool {
+        matches!(self, Self::Reduce | Self::Combine)
+    }
+
+    /// Whether the operator keeps something for each key.
+    pub fn keeps_state(self) -> bool {
+        matches!(self, Self::UpdateState | Self::MapWithState)
+    }
+
+    /// The attribute of the SDK with which it is written, most often also the step key of a job
+    /// file.
     pub fn step_word(self) -> &'static str {
         match self {
             Self::Map => "map",
@@ -54,6 +74,8 @@ impl OperatorKind {
             Self::MapValues => "map_values",
             Self::FlatMapValues => "flat_map_values",
             Self::Reduce => "reduce",
+            Self::Combine => "combine",
+            Self::Inverse => "inverse",
             Self::UpdateState => "update_state_by_key",
             Self::MapWithState => "map_with_state",
         }
@@ -86,10 +108,10 @@ pub struct OperatorDescription {
     pub doc: String,
     /// How `input` is found in the stream.
     pub binding: Binding,
-    /// The columns it is given. Value columns only for value kinds and `reduce`.
+    /// The columns it is given. Value columns only for all but the kinds that see whole rows.
     pub input: StreamSchema,
     /// The columns it gives back. Equal to `input` for `filter`; value columns only for value
-    /// kinds and `reduce`.
+    /// kinds and folds; none for `update_state_by_key`, whose rows are its states.
     pub output: StreamSchema,
     /// Parameters a job may set.
     pub parameters: Vec<Parameter>,

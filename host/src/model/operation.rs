@@ -2,8 +2,10 @@
 //!
 //! Takes what a person wrote. Gives it to planning. Never knows the columns before it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use arrow_array::RecordBatch;
 use serde_json::{Map, Value};
 
 use super::description::{OperatorDescription, OperatorKind};
@@ -79,6 +81,47 @@ pub enum Operation {
     CountByValueAndWindow(WindowSpan),
     /// Gathers the values that each key has in a window into lists, in the order they came.
     GroupByKeyAndWindow(WindowSpan),
+    /// Folds the values of each key to a result of another type.
+    CombineByKey(OperatorRef),
+    /// Keeps something for each key, made anew in every batch of its values.
+    UpdateStateByKey(StateStep),
+    /// Keeps something for each key, looked up and changed value by value.
+    MapWithState(StateStep),
+}
+
+/// A step that keeps something for each key. The step's name owns what is kept.
+#[derive(Debug, Clone)]
+pub struct StateStep {
+    /// The operator. `update_state_by_key` takes a fold, too, which goes on from batch to batch.
+    pub operator: OperatorRef,
+    /// What it begins with.
+    pub initial: InitialState,
+    /// For `map_with_state`: how long nothing may come for a key before it goes.
+    pub timeout: Option<Duration>,
+    /// For `update_state_by_key`: only keys that have values are called for and come out.
+    pub changed_only: bool,
+    /// For `map_with_state`: the name of a stream of all keys with what is kept after each batch.
+    pub snapshots: Option<String>,
+}
+
+impl StateStep {
+    /// A step that begins with nothing and has no time-out.
+    pub fn new(operator: OperatorRef) -> Self {
+        let initial = InitialState::default();
+        Self { operator, initial, timeout: None, changed_only: false, snapshots: None }
+    }
+}
+
+/// What a stateful step begins with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum InitialState {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// Rows of keys and what is kept for each.
+    Rows(Vec<RecordBatch>),
+    /// A file of such rows as JSON lines.
+    File(PathBuf),
 }
 
 /// How far a window reaches back, and how often there is one.
@@ -133,12 +176,30 @@ impl Operation {
         }
     }
 
+    /// What it keeps for each key, if it does.
+    pub fn state(&self) -> Option<&StateStep> {
+        match self {
+            Self::UpdateStateByKey(state) | Self::MapWithState(state) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn state_mut(&mut self) -> Option<&mut StateStep> {
+        match self {
+            Self::UpdateStateByKey(state) | Self::MapWithState(state) => Some(state),
+            _ => None,
+        }
+    }
+
     /// The operators it calls.
     pub fn operators(&self) -> Vec<&OperatorRef> {
         match self {
-            Self::Apply(_, operator) | Self::ReduceByKey(operator) | Self::Reduce(operator) => {
-                vec![operator]
-            }
+            Self::Apply(_, operator)
+            | Self::ReduceByKey(operator)
+            | Self::CombineByKey(operator)
+            | Self::Reduce(operator) => vec![operator],
+            Self::UpdateStateByKey(state) | Self::MapWithState(state) => vec![&state.operator],
             Self::FoldByWindow(FoldByWindow { fold, inverse, filter, .. }) => {
                 [Some(fold), inverse.as_ref(), filter.as_ref()].into_iter().flatten().collect()
             }

@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 use super::id::{BlockId, SinkId, SourceId, StageId};
 use super::join::JoinKind;
-use super::operation::BuiltInFold;
+use super::operation::{BuiltInFold, InitialState};
 use super::operator::SharedOperator;
-use super::schema::StreamSchema;
+use super::schema::{Column, StreamSchema};
 
 /// A planned job. Parents have lower numbers, so running stages in order is always legal.
 #[derive(Debug, Clone)]
@@ -86,6 +86,8 @@ pub enum StageInput {
     },
     /// Each partition reads the partitions of its own number.
     Keyed(KeyedInput),
+    /// What a stateful stage keeps after the batch, by partition.
+    Snapshots(StageId),
 }
 
 impl StageInput {
@@ -94,7 +96,7 @@ impl StageInput {
         match self {
             Self::Source(_) => Vec::new(),
             Self::Datasets(parents) => parents.clone(),
-            Self::Window { from, .. } => vec![*from],
+            Self::Window { from, .. } | Self::Snapshots(from) => vec![*from],
             Self::Keyed(keyed) => keyed.reads.iter().map(|read| read.from).collect(),
         }
     }
@@ -159,6 +161,46 @@ pub enum Gather {
     Slide(SlidePlan),
     /// Brings the rows of two reads together by key.
     Join(JoinPlan),
+    /// Looks up and changes what is kept for each key.
+    State(StatePlan),
+}
+
+/// What a stateful operator is called for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateMode {
+    /// Each value, in the order they came, and each key for which nothing came for so long.
+    Map {
+        /// How long; `None`: for ever.
+        timeout: Option<Duration>,
+    },
+    /// Each key that has values or a state.
+    Update {
+        /// Only keys that have values are called for and come out.
+        changed_only: bool,
+    },
+}
+
+/// A step that keeps something for each key.
+#[derive(Debug, Clone)]
+pub struct StatePlan {
+    /// The step's name, which owns the state.
+    pub name: String,
+    /// The operator, or a fold that goes on from batch to batch.
+    pub call: OperatorCall,
+    /// Whether it is such a fold.
+    pub running_fold: bool,
+    /// What it is called for.
+    pub mode: StateMode,
+    /// The key columns that the operator is shown.
+    pub shown: Vec<usize>,
+    /// The value columns.
+    pub values: Vec<Column>,
+    /// Keys and what is kept for each, which is what an update gives.
+    pub output: StreamSchema,
+    /// The operator's version of what is kept.
+    pub version: u32,
+    /// What the step begins with.
+    pub initial: InitialState,
 }
 
 /// A join of rows whose keys are their first columns.

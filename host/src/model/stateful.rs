@@ -51,8 +51,6 @@ pub enum StateChange {
 pub struct StatefulAnswer {
     /// The rows it gives, in the order of the values they came of.
     pub rows: RecordBatch,
-    /// The key each of those rows came of.
-    pub key_of_row: Vec<u32>,
     /// What becomes of each key's state.
     pub changes: Vec<StateChange>,
     /// The new states, a row for each [`StateChange::Update`], in the keys' order.

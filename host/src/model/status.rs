@@ -106,6 +106,18 @@ pub enum JobState {
     Failed,
 }
 
+/// What a stateful step keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateInfo {
+    /// The step's name.
+    pub name: String,
+    /// Keys that have a state.
+    pub keys: usize,
+    /// Bytes that keys and states take in memory, about. What the last batch changed is counted
+    /// with the next.
+    pub bytes: usize,
+}
+
 /// A job at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobStatus {
@@ -129,6 +141,8 @@ pub struct JobStatus {
     pub held_bytes: (usize, usize),
     /// Counters of plugins, as `plugin.name`.
     pub counters: BTreeMap<String, u64>,
+    /// What stateful steps keep, as of the last batch that ended.
+    pub states: Vec<StateInfo>,
     /// The last batch that ended.
     pub last_batch: Option<BatchInfo>,
 }

@@ -5,7 +5,7 @@
 
 use super::description::OperatorKind;
 use super::finding::Part;
-use super::operation::{FoldByWindow, Operation, OperatorRef, StepDeclaration};
+use super::operation::{FoldByWindow, Operation, OperatorRef, StateStep, StepDeclaration};
 use crate::limits::{COLUMNS_MAX, PARTITIONS_MAX};
 
 /// What a step takes beside its operation.
@@ -38,6 +38,9 @@ impl Operation {
             Self::CountByWindow(_) => "count_by_window",
             Self::CountByValueAndWindow(_) => "count_by_value_and_window",
             Self::GroupByKeyAndWindow(_) => "group_by_key_and_window",
+            Self::CombineByKey(_) => "combine_by_key",
+            Self::UpdateStateByKey(_) => "update_state_by_key",
+            Self::MapWithState(_) => "map_with_state",
         }
     }
 
@@ -61,7 +64,11 @@ impl Operation {
                 Takes { rename: true, ..calls }
             }
             Self::Apply(..) => Takes { rename: true, append: true, ..calls },
-            Self::ReduceByKey(_) | Self::FoldByWindow(FoldByWindow { by_key: true, .. }) => {
+            Self::ReduceByKey(_)
+            | Self::CombineByKey(_)
+            | Self::UpdateStateByKey(_)
+            | Self::MapWithState(_)
+            | Self::FoldByWindow(FoldByWindow { by_key: true, .. }) => {
                 Takes { rename: true, partitions: true, ..calls }
             }
             Self::FoldByWindow(_) => Takes { rename: true, ..calls },
@@ -96,7 +103,11 @@ pub fn check_step(step: &StepDeclaration, mut tell: impl FnMut(Part, String, Opt
     }
     for operator in step.operation.operators() {
         let OperatorRef::BuiltIn(fold) = operator else { continue };
-        if matches!(step.operation, Operation::Apply(..)) {
+        let takes_none = matches!(
+            step.operation,
+            Operation::Apply(..) | Operation::CombineByKey(_) | Operation::MapWithState(_)
+        );
+        if takes_none {
             let message =
                 format!("`{}` is a built-in fold, `{word}` takes an operator", fold.word());
             tell(Part::Operation, message, None);
@@ -112,6 +123,9 @@ pub fn check_step(step: &StepDeclaration, mut tell: impl FnMut(Part, String, Opt
     if let Some(found) = step.partitions.filter(|n| !(1..=PARTITIONS_MAX).contains(n)) {
         tell(Part::Partitions, out_of_range(found), None);
     }
+    if let Some(state) = step.operation.state() {
+        check_state(step, state, &mut tell);
+    }
     match &step.operation {
         Operation::Repartition(found) if !(1..=PARTITIONS_MAX).contains(found) => {
             tell(Part::Operation, out_of_range(*found), None);
@@ -124,6 +138,34 @@ pub fn check_step(step: &StepDeclaration, mut tell: impl FnMut(Part, String, Opt
             tell(Part::Operation, message, None);
         }
         _ => {}
+    }
+}
+
+/// What is wrong with a step that keeps something, beside what is wrong with any.
+fn check_state(
+    step: &StepDeclaration,
+    state: &StateStep,
+    mut tell: impl FnMut(Part, String, Option<String>),
+) {
+    let word = step.operation.step_word();
+    if step.name.is_none() {
+        let help = "beside it stands `name = \"...\"`".to_owned();
+        let message = format!("`{word}` needs a `name`, which owns what is kept");
+        tell(Part::Operation, message, Some(help));
+    }
+    let maps = matches!(step.operation, Operation::MapWithState(_));
+    for (key, written, allowed) in [
+        ("timeout", state.timeout.is_some(), maps),
+        ("snapshots", state.snapshots.is_some(), maps),
+        ("changed_only", state.changed_only, !maps),
+    ] {
+        if written && !allowed {
+            tell(Part::Operation, format!("`{word}` takes no `{key}`"), None);
+        }
+    }
+    if state.timeout.is_some_and(|timeout| timeout.as_millis() == 0) {
+        let message = "a `timeout` of 0 is out of range, allowed is 1ms and more".to_owned();
+        tell(Part::Operation, message, None);
     }
 }
 

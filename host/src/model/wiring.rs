@@ -21,6 +21,23 @@ pub enum Origin {
     Source(usize),
     /// A stream.
     Stream(usize),
+    /// What a stateful step of a stream keeps after each batch.
+    Snapshots {
+        /// The stream.
+        stream: usize,
+        /// The step.
+        step: usize,
+    },
+}
+
+impl Origin {
+    /// The stream whose steps must run for it.
+    fn stream(self) -> Option<usize> {
+        match self {
+            Self::Source(_) => None,
+            Self::Stream(stream) | Self::Snapshots { stream, .. } => Some(stream),
+        }
+    }
 }
 
 /// A pipeline's names, resolved.
@@ -89,16 +106,10 @@ fn names_of(pipeline: &Pipeline, findings: &mut Vec<Finding>) -> HashMap<String,
         }
     }
     for (index, stream) in pipeline.streams.iter().enumerate() {
-        let other = match names.insert(stream.name.clone(), Origin::Stream(index)) {
-            None => continue,
-            Some(Origin::Source(_)) => "source",
-            Some(Origin::Stream(_)) => "stream",
-        };
         let place = Place::whole(Item::Stream(stream.name.clone()));
-        let message = format!("a {other} has this name already");
-        let help = "sources and streams share one set of names: rename one of the two";
-        findings.push(Finding::new(place, message).with_help(help));
+        name_stream(&mut names, (&stream.name, Origin::Stream(index)), place, findings);
     }
+    name_states(pipeline, &mut names, findings);
     let steps = pipeline.streams.iter().flat_map(|stream| &stream.steps);
     let used: BTreeSet<&str> = steps.flat_map(|step| step.operation.plugins()).collect();
     if let Some(last) = used.iter().nth(PLUGINS_MAX) {
@@ -118,6 +129,51 @@ fn names_of(pipeline: &Pipeline, findings: &mut Vec<Finding>) -> HashMap<String,
     check_folders(pipeline, findings);
     check_stdin(pipeline, findings);
     names
+}
+
+fn name_stream(
+    names: &mut HashMap<String, Origin>,
+    (name, origin): (&String, Origin),
+    place: Place,
+    findings: &mut Vec<Finding>,
+) {
+    let other = match names.insert(name.clone(), origin) {
+        None => return,
+        Some(Origin::Source(_)) => "source",
+        Some(Origin::Stream(_) | Origin::Snapshots { .. }) => "stream",
+    };
+    let message = match origin {
+        Origin::Snapshots { .. } => format!("a {other} is called `{name}` already"),
+        _ => format!("a {other} has this name already"),
+    };
+    let help = "sources and streams share one set of names: rename one of the two";
+    findings.push(Finding::new(place, message).with_help(help));
+}
+
+/// States belong to the name of their step, and their snapshots are streams.
+fn name_states(
+    pipeline: &Pipeline,
+    names: &mut HashMap<String, Origin>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut owners = BTreeSet::new();
+    for (stream, declared) in pipeline.streams.iter().enumerate() {
+        for (index, step) in declared.steps.iter().enumerate() {
+            let Some(state) = step.operation.state() else { continue };
+            let place = || Place::step(&declared.name, index, Part::Operation);
+            if let Some(name) = &step.name
+                && !owners.insert(name)
+            {
+                let message = format!("another stateful step is called `{name}`, too");
+                let help = "what a step keeps belongs to its name: rename one of the two";
+                findings.push(Finding::new(place(), message).with_help(help));
+            }
+            if let Some(name) = &state.snapshots {
+                let origin = Origin::Snapshots { stream, step: index };
+                name_stream(names, (name, origin), place(), findings);
+            }
+        }
+    }
 }
 
 /// Sources that would share standard input, of which each would get lines the other one lacks.
@@ -164,7 +220,10 @@ fn check_references(
     let unknown = |name: &str, place: Place| {
         let known = || {
             let sources = pipeline.sources.iter().map(|source| source.name.as_str());
-            sources.chain(pipeline.streams.iter().map(|stream| stream.name.as_str()))
+            let streams = pipeline.streams.iter().map(|stream| stream.name.as_str());
+            let steps = pipeline.streams.iter().flat_map(|stream| &stream.steps);
+            let snapshots = steps.filter_map(|step| step.operation.state()?.snapshots.as_deref());
+            sources.chain(streams).chain(snapshots)
         };
         let message =
             format!("no source or stream is called `{name}`; there are {}", list_words(known()));
@@ -218,9 +277,9 @@ fn order_of(pipeline: &Pipeline, names: &HashMap<String, Origin>) -> Result<Vec<
     let (mut waits_for, mut readers) = (vec![0_usize; count], vec![Vec::new(); count]);
     for (index, stream) in pipeline.streams.iter().enumerate() {
         for name in reads(stream) {
-            if let Some(Origin::Stream(parent)) = names.get(name) {
+            if let Some(parent) = names.get(name).and_then(|origin| origin.stream()) {
                 waits_for[index] += 1;
-                readers[*parent].push(index);
+                readers[parent].push(index);
             }
         }
     }
@@ -244,10 +303,9 @@ fn order_of(pipeline: &Pipeline, names: &HashMap<String, Origin>) -> Result<Vec<
 /// Follows waiting streams upstream until one comes up again: each of them waits for another.
 fn ring_of(pipeline: &Pipeline, names: &HashMap<String, Origin>, waits_for: &[usize]) -> Finding {
     let waiting_parent = |index: usize| {
-        reads(&pipeline.streams[index]).find_map(|name| match names.get(name) {
-            Some(Origin::Stream(parent)) if waits_for[*parent] > 0 => Some(*parent),
-            _ => None,
-        })
+        reads(&pipeline.streams[index])
+            .filter_map(|name| names.get(name)?.stream())
+            .find(|parent| waits_for[*parent] > 0)
     };
     let mut path: Vec<usize> = Vec::new();
     let mut at = waits_for.iter().position(|waits| *waits > 0);
@@ -277,16 +335,21 @@ fn ring_of(pipeline: &Pipeline, names: &HashMap<String, Origin>, waits_for: &[us
 /// Leaves out what no sink needs, as Spark computes only what an output asks for.
 fn needed(pipeline: &Pipeline, names: HashMap<String, Origin>, all: &[usize]) -> Wiring {
     let mut uses: HashMap<Origin, usize> = HashMap::new();
+    let mut streams = BTreeSet::new();
+    let mut used = |origin: Origin, streams: &mut BTreeSet<usize>| {
+        *uses.entry(origin).or_default() += 1;
+        streams.extend(origin.stream());
+    };
     let sinks = pipeline.sinks.iter().map(|sink| sink.from.as_str());
     for origin in sinks.filter_map(|name| names.get(name)) {
-        *uses.entry(*origin).or_default() += 1;
+        used(*origin, &mut streams);
     }
     let mut order = Vec::new();
     for index in all.iter().rev().copied() {
-        if uses.contains_key(&Origin::Stream(index)) {
+        if streams.contains(&index) {
             order.push(index);
             for origin in reads(&pipeline.streams[index]).filter_map(|name| names.get(name)) {
-                *uses.entry(*origin).or_default() += 1;
+                used(*origin, &mut streams);
             }
         }
     }

@@ -11,7 +11,7 @@ use super::fault::PlanFault;
 use crate::model::finding::Part;
 use crate::model::operation::StepDeclaration;
 use crate::model::schema::StreamSchema;
-use crate::model::stage::{Attach, FoldPlan, JoinPlan, OperatorCall};
+use crate::model::stage::{Attach, FoldPlan, JoinPlan, OperatorCall, StatePlan};
 
 /// A mismatch and the part of the step it is about.
 pub(super) type Mismatch = (Part, PlanFault);
@@ -77,6 +77,21 @@ pub(super) enum StepWork {
     Union(Vec<String>),
     /// Shuffles both streams by key and brings them together.
     Join { other: String, plan: JoinPlan, partitions: usize },
+    /// Shuffles by key, then looks up and changes what is kept.
+    State(Box<StateWork>),
+}
+
+/// A step that keeps something for each key.
+#[derive(Debug)]
+pub(super) struct StateWork {
+    /// Columns to keep first, and the rows then, where not all are needed.
+    pub(super) project: Option<(Vec<usize>, StreamSchema)>,
+    /// The fold before the shuffle, of a fold that goes on from batch to batch.
+    pub(super) combine: Option<FoldPlan>,
+    pub(super) plan: StatePlan,
+    pub(super) partitions: usize,
+    /// Time between datasets.
+    pub(super) slide: Duration,
 }
 
 /// A window on the grid of the datasets before it.
@@ -95,6 +110,15 @@ pub(super) struct InversePlan {
 }
 
 impl StepWork {
+    /// Keys and what is kept for each, and the time between snapshots of it, where the step keeps
+    /// anything.
+    pub(super) fn kept(&self) -> Option<(&StreamSchema, Duration)> {
+        match self {
+            Self::State(state) => Some((&state.plan.output, state.slide)),
+            _ => None,
+        }
+    }
+
     /// Time between the datasets after the step, where that is another than before.
     pub(super) fn slide(&self) -> Option<Duration> {
         match self {

@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 use super::PlannedJob;
 use crate::model::id::{SourceId, StageId};
 use crate::model::pipeline::Pipeline;
+use crate::model::schema::StreamSchema;
 use crate::model::sink::SinkConnector;
 use crate::model::source::SourceConnector;
 use crate::model::stage::{
     FoldPlan, Gather, JobPlan, KeyedInput, OperatorCall, Partitioner, Read, Span, Stage,
-    StageInput, StageOutput,
+    StageInput, StageOutput, StatePlan,
 };
 
 /// Tells the schema after every step, then stages and their tasks.
@@ -79,6 +80,9 @@ fn write_stage(text: &mut String, pipeline: &Pipeline, plan: &JobPlan, stage: &S
                 let names = names.collect::<Vec<_>>().join(", ");
                 line(text, &format!("{} by {names}", join.kind.step_word()));
             }
+            Gather::State(state) => {
+                line(text, &format!("state {}: {}", state.name, state_text(state)));
+            }
             Gather::Slide(slide) => {
                 line(text, &format!("fold {}, taking out what left", fold_text(&slide.fold)));
             }
@@ -129,6 +133,11 @@ fn tasks(pipeline: &Pipeline, plan: &JobPlan, stage: &Stage) -> String {
             let reads: Vec<String> = reads.iter().map(read_text).collect();
             format!("{tasks}, from {}{}", reads.join(" and "), every(pipeline, stage))
         }
+        StageInput::Snapshots(from) => {
+            let tasks = fixed_tasks(plan)[stage.id.0].map_or(0, |tasks| tasks);
+            let tasks = if tasks == 1 { "1 task".into() } else { format!("{tasks} tasks") };
+            format!("{tasks}, from the state of stage {}", from.0)
+        }
         StageInput::Window { from, length } => {
             let length = humantime::format_duration(*length);
             let every = every(pipeline, stage);
@@ -171,6 +180,7 @@ fn fixed_tasks(plan: &JobPlan) -> Vec<Option<usize>> {
         fixed.push(match &stage.input {
             StageInput::Source(_) | StageInput::Window { .. } => None,
             StageInput::Keyed(keyed) => Some(keyed.partitions),
+            StageInput::Snapshots(StageId(parent)) => fixed.get(*parent).copied().flatten(),
             // Parents have lower numbers, so they are there.
             StageInput::Datasets(parents) => {
                 parents.iter().try_fold(0_usize, |sum, StageId(parent)| {
@@ -199,6 +209,12 @@ fn fold_text(fold: &FoldPlan) -> String {
     } else {
         format!("by {} {with}", keys.join(", "))
     }
+}
+
+fn state_text(state: &StatePlan) -> String {
+    let kept = StreamSchema::new(state.output.value_columns().to_vec()).to_string();
+    let keys: Vec<&str> = state.output.key_columns().iter().map(|c| c.name.as_str()).collect();
+    format!("{kept} by {}", keys.join(", "))
 }
 
 fn by_text(by: &Partitioner, stage: &Stage) -> String {

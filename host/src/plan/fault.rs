@@ -52,8 +52,16 @@ pub enum PlanFault {
         found: OperatorKind,
         /// The step's word.
         step: &'static str,
-        /// Whether the step folds.
-        folds: bool,
+        /// The kind that the step takes.
+        expected: OperatorKind,
+    },
+    /// Rows that a stateful step is to begin with have other columns than it keeps.
+    #[error("the rows to begin with are ({found}), the step keeps ({expected})")]
+    InitialState {
+        /// Their columns.
+        found: String,
+        /// Keys and what is kept.
+        expected: StreamSchema,
     },
     /// A parameter does not fit its declaration.
     #[error("operator `{operator}`: {error}")]
@@ -289,7 +297,9 @@ impl PlanFault {
                 let word = nearest(found, known.iter().map(String::as_str))?;
                 Some(format!("did you mean `{plugin}.{word}`?"))
             }
-            Self::Kind { operator, found, folds, .. } => Some(kind_help(operator, *found, *folds)),
+            Self::Kind { operator, found, expected, .. } => {
+                Some(kind_help(operator, *found, *expected))
+            }
             Self::Parameter { error: ParameterError::Unknown { found, allowed }, .. } => {
                 let word = nearest(found, allowed.iter().map(String::as_str))?;
                 Some(format!("did you mean `{word}`?"))
@@ -337,12 +347,21 @@ impl PlanFault {
     }
 }
 
-fn kind_help(operator: &str, found: OperatorKind, folds: bool) -> String {
-    match found {
-        OperatorKind::Reduce => {
+fn kind_help(operator: &str, found: OperatorKind, expected: OperatorKind) -> String {
+    match (found, expected) {
+        (OperatorKind::Reduce, _) => {
             format!("write `reduce_by_key = \"{operator}\"` or `reduce = \"{operator}\"`")
         }
-        _ if folds => format!("a fold is written with `#[reduce]`; `{operator}` is none"),
+        (OperatorKind::Combine, _) => format!("write `combine_by_key = \"{operator}\"`"),
+        (_, OperatorKind::Reduce) => {
+            format!("a fold is written with `#[reduce]`; `{operator}` is none")
+        }
+        (_, OperatorKind::Inverse) => {
+            format!("an inverse is written with `#[inverse]`; `{operator}` is none")
+        }
+        (OperatorKind::Inverse, _) => {
+            format!("it stands in windows, as `inverse = \"{operator}\"`")
+        }
         _ => format!("write `{found} = \"{operator}\"`"),
     }
 }

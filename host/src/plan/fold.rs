@@ -6,22 +6,49 @@
 use super::binding::{bind, choose};
 use super::checked::{CheckedStep, Mismatch, StepContext, StepWork, label, need_key};
 use super::fault::PlanFault;
-use super::lookup::{FoundOperator, find};
+use super::lookup::{FoundOperator, find, kind_of};
 use super::naming;
 use crate::model::column_type::ColumnType;
 use crate::model::description::{OperatorDescription, OperatorKind};
 use crate::model::finding::Part;
-use crate::model::operation::{BuiltInFold, OperatorRef, StepDeclaration};
+use crate::model::operation::{BuiltInFold, Operation, OperatorRef, StepDeclaration};
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::stage::{FoldPlan, OperatorCall};
 
 /// Digits of a sum of decimals: the most there are.
 const DECIMAL_DIGITS_MAX: u8 = 38;
 
-/// Checks a fold by key, of value columns, or of whole rows.
+/// Checks a fold by key to a result of another type.
+pub(super) fn combine(
+    step: &StepDeclaration,
+    operator: &OperatorRef,
+    input: &StreamSchema,
+    context: &StepContext<'_>,
+) -> Result<CheckedStep, Mismatch> {
+    fold(step, operator, OperatorKind::Combine, true, input, context)
+}
+
+/// Checks a fold by key, of value columns, or of whole rows; windows and states take a `combine`,
+/// too.
 pub(super) fn reduce(
     step: &StepDeclaration,
     operator: &OperatorRef,
+    by_key: bool,
+    input: &StreamSchema,
+    context: &StepContext<'_>,
+) -> Result<CheckedStep, Mismatch> {
+    let takes_any = !matches!(step.operation, Operation::ReduceByKey(_) | Operation::Reduce(_));
+    let kind = match kind_of(operator, context.plugins) {
+        Some(OperatorKind::Combine) if takes_any => OperatorKind::Combine,
+        _ => OperatorKind::Reduce,
+    };
+    fold(step, operator, kind, by_key, input, context)
+}
+
+fn fold(
+    step: &StepDeclaration,
+    operator: &OperatorRef,
+    kind: OperatorKind,
     by_key: bool,
     input: &StreamSchema,
     context: &StepContext<'_>,
@@ -35,29 +62,36 @@ pub(super) fn reduce(
         let (step, found) = (step.operation.step_word(), input.clone());
         return Err((Part::Operation, PlanFault::NothingToFold { step, found }));
     }
-    let (name, values, folded, call) =
-        match find(step, operator, OperatorKind::Reduce, context.plugins)? {
-            FoundOperator::Described { name, description, call, .. } => {
+    let (name, values, folded, call) = match find(step, operator, kind, context.plugins)? {
+        FoundOperator::Described { name, description, call, .. } => {
+            if kind == OperatorKind::Reduce {
                 check_fold(&name, description)?;
-                let values = bind(step, &name, description, input, visible)?;
-                (name, values, description.output.columns.clone(), call)
             }
-            FoundOperator::BuiltIn(fold) => {
-                let values = match &step.columns {
-                    Some(names) => choose(fold.word(), names, input, visible, Part::Columns)?,
-                    None => visible.collect(),
-                };
-                let folded = values.iter().map(|index| built_in(fold, &input.columns[*index]));
-                let folded = folded.collect::<Result<_, _>>()?;
-                (fold.word().to_owned(), values, folded, OperatorCall::BuiltIn(fold))
-            }
-        };
+            let values = bind(step, &name, description, input, visible)?;
+            (name, values, description.output.columns.clone(), call)
+        }
+        FoundOperator::BuiltIn(fold) => {
+            let values = match &step.columns {
+                Some(names) => choose(fold.word(), names, input, visible, Part::Columns)?,
+                None => visible.collect(),
+            };
+            let folded = values.iter().map(|index| built_in(fold, &input.columns[*index]));
+            let folded = folded.collect::<Result<_, _>>()?;
+            (fold.word().to_owned(), values, folded, OperatorCall::BuiltIn(fold))
+        }
+    };
     let label = label(step, &name);
-    let named = values.iter().zip(folded).map(|(index, column)| {
-        let name = input.columns[*index].name.clone();
-        Column { name, ..column }
-    });
-    let made = naming::rename(step, named.collect())?;
+    let named = if kind == OperatorKind::Combine {
+        // What it makes has names of its own.
+        folded
+    } else {
+        let named = values.iter().zip(folded).map(|(index, column)| {
+            let name = input.columns[*index].name.clone();
+            Column { name, ..column }
+        });
+        named.collect()
+    };
+    let made = naming::rename(step, named)?;
     let columns = input.columns[..keys].iter().cloned().chain(made).collect();
     let output = naming::schema(step, &label, columns, keys)?;
     let fold = FoldPlan { call, keys, zero_when_empty: false, output: output.clone() };

@@ -29,6 +29,21 @@ pub(super) enum FoundOperator<'a> {
     BuiltIn(BuiltInFold),
 }
 
+/// The kind of an operator that describes itself.
+pub(super) fn kind_of(
+    operator: &OperatorRef,
+    plugins: &dyn PluginCatalogue,
+) -> Option<OperatorKind> {
+    match operator {
+        OperatorRef::BuiltIn(_) => None,
+        OperatorRef::Native(native) => Some(native.description.kind),
+        OperatorRef::Guest { plugin, operator } => {
+            let (_, found) = plugins.describe(plugin)?.operator(operator)?;
+            Some(found.kind)
+        }
+    }
+}
+
 /// Finds the operator of a step and completes its parameters.
 pub(super) fn find<'a>(
     step: &StepDeclaration,
@@ -79,7 +94,7 @@ fn check_description(
             operator,
             found: description.kind,
             step: step.operation.step_word(),
-            folds: kind == OperatorKind::Reduce,
+            expected: kind,
         };
         return Err((Part::Operation, fault));
     }

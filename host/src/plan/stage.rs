@@ -14,7 +14,7 @@ use crate::model::id::{SinkId, SourceId, StageId};
 use crate::model::pipeline::Pipeline;
 use crate::model::schema::StreamSchema;
 use crate::model::stage::{
-    JobPlan, OperatorCall, PlannedStep, Span, Stage, StageInput, StageOutput, WithoutParent,
+    Gather, JobPlan, OperatorCall, PlannedStep, Span, Stage, StageInput, StageOutput, WithoutParent,
 };
 use crate::model::wiring::{Origin, Wiring};
 
@@ -61,7 +61,10 @@ impl OpenStage {
             StageInput::Datasets(parents) if parents.len() > 1 => WithoutParent::Fails,
             StageInput::Window { .. } => WithoutParent::Runs,
             StageInput::Keyed(keyed) if keyed.reads.len() > 1 => WithoutParent::Fails,
-            StageInput::Keyed(keyed) if keyed.reads.iter().any(|r| r.span != Span::Batch) => {
+            StageInput::Keyed(keyed)
+                if keyed.reads.iter().any(|r| r.span != Span::Batch)
+                    || matches!(keyed.gather, Gather::State(_)) =>
+            {
                 WithoutParent::Runs
             }
             _ => WithoutParent::HasNone,
@@ -128,10 +131,23 @@ impl Cutter<'_> {
         let declared = &self.pipeline.streams[index];
         let Some(from) = self.wiring.origin(&declared.from) else { return };
         let mut open = self.open(from, &declared.name, checked.input.clone());
-        for step in &checked.steps {
+        for (number, step) in checked.steps.iter().enumerate() {
             open = self.step(open, step);
+            let origin = Origin::Snapshots { stream: index, step: number };
+            if let (Some((kept, _)), 1..) = (step.work.kept(), self.wiring.uses(origin)) {
+                open = self.snapshots(open, origin, kept.clone());
+            }
         }
         self.ends.insert(Origin::Stream(index), End::Open(open));
+    }
+
+    /// What a stateful stage keeps, as a stream beside the one it gives.
+    fn snapshots(&mut self, open: OpenStage, origin: Origin, kept: StreamSchema) -> OpenStage {
+        let (stream, slide, schema) = (open.stream.clone(), open.slide, open.schema().clone());
+        let id = self.close(open, StageOutput::Dataset);
+        let snapshots = OpenStage::new(&stream, slide, StageInput::Snapshots(id), kept);
+        self.ends.insert(origin, End::Open(snapshots));
+        OpenStage::new(&stream, slide, StageInput::Datasets(vec![id]), schema)
     }
 
     /// A stage that continues from a source or stream: its own, when nobody else reads it.

@@ -4,7 +4,7 @@
 //! the first thing that does not fit. Never cuts stages.
 
 use super::checked::{CheckedStep, Mismatch, StepContext};
-use super::{fold, join, narrow, reshape, window};
+use super::{fold, join, narrow, reshape, state, window};
 use crate::model::operation::{Operation, StepDeclaration};
 use crate::model::schema::StreamSchema;
 
@@ -38,6 +38,9 @@ pub(super) fn check(
             window::count_by_value(step, *span, input, context)?
         }
         Operation::GroupByKeyAndWindow(span) => window::group_by_key(step, *span, input, context)?,
+        Operation::CombineByKey(operator) => fold::combine(step, operator, input, context)?,
+        Operation::UpdateStateByKey(declared) => state::update(step, declared, input, context)?,
+        Operation::MapWithState(declared) => state::map(step, declared, input, context)?,
     };
     Ok(Some(checked))
 }

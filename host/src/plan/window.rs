@@ -147,7 +147,7 @@ fn inverse(
         params: step.params.clone(),
         ..StepDeclaration::new(step.operation.clone())
     };
-    match find(&alone, operator, OperatorKind::Reduce, context.plugins)? {
+    match find(&alone, operator, OperatorKind::Inverse, context.plugins)? {
         FoundOperator::Described { name, description, call, .. } => {
             let values = folded.value_columns();
             let fits = description.input.columns.len() == values.len()

@@ -141,6 +141,7 @@ impl BatchRun {
             StageInput::Source(source) => inputs.of_source(*source),
             StageInput::Keyed(keyed) => Some(keyed.partitions),
             StageInput::Datasets(from) => Some(from.iter().map(known).sum()),
+            StageInput::Snapshots(from) => Some(known(from)),
             StageInput::Window { from, length } => {
                 Some(inputs.of_earlier(*from, *length) + known(from))
             }

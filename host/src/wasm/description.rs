@@ -11,6 +11,7 @@ use crate::model::column_type::{self, ColumnType};
 use crate::model::description::{Binding, OperatorDescription, OperatorKind, PluginDescription};
 use crate::model::parameter::{Parameter, ParameterType};
 use crate::model::schema::{Column, StreamSchema};
+use crate::model::stateful::StateDescription;
 use crate::model::text::{escape, escape_paragraph, is_plain};
 
 /// What is wrong with a description.
@@ -106,13 +107,28 @@ pub enum DescriptionError {
         /// The input.
         expected: String,
     },
-    /// A fold in a plugin that cannot fold.
-    #[error("operator `{operator}` is of kind reduce, but the plugin does not export `{missing}`")]
-    NoFolds {
+    /// An operator whose kind needs an interface that the plugin lacks.
+    #[error("operator `{operator}` is of kind {kind}, but the plugin does not export `{missing}`")]
+    NoInterface {
         /// The operator.
         operator: String,
+        /// Its kind.
+        kind: OperatorKind,
         /// The interface.
         missing: String,
+    },
+    /// A stateful operator without a state, or another one with it.
+    #[error(
+        "operator `{operator}` is of kind {kind}, which {}",
+        if *.found { "keeps no state" } else { "says what it keeps" }
+    )]
+    State {
+        /// The operator.
+        operator: String,
+        /// Its kind.
+        kind: OperatorKind,
+        /// Whether it says that it keeps one.
+        found: bool,
     },
     /// A parameter of a type outside the grammar.
     #[error(
@@ -143,17 +159,24 @@ pub enum DescriptionError {
     },
 }
 
-/// Checks a description. `folds` is the name of the interface that the plugin lacks, if it does.
+/// Names of the optional interfaces that a plugin lacks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Missing {
+    pub(super) folds: Option<String>,
+    pub(super) stateful: Option<String>,
+}
+
+/// Checks a description.
 pub(super) fn check(
     found: border::Description,
-    missing_folds: Option<String>,
+    missing: &Missing,
 ) -> Result<PluginDescription, DescriptionError> {
     check_identifier("plugin", &found.name, true)?;
     check_count("", "operator", found.operators.len(), limits::OPERATORS_MAX)?;
     let operators = found
         .operators
         .into_iter()
-        .map(|operator| check_operator(operator, missing_folds.as_ref()))
+        .map(|operator| check_operator(operator, missing))
         .collect::<Result<Vec<_>, _>>()?;
     check_unique("", "operator", operators.iter().map(|o| o.name.as_str()))?;
     Ok(PluginDescription {
@@ -167,26 +190,45 @@ pub(super) fn check(
 
 fn check_operator(
     found: border::Operator,
-    missing_folds: Option<&String>,
+    missing: &Missing,
 ) -> Result<OperatorDescription, DescriptionError> {
     check_identifier("operator", &found.name, false)?;
     let parameters = check_parameters(&found.name, found.parameters)?;
+    let kind = kind(found.kind);
+    let rows_of_its_own = kind != OperatorKind::UpdateState;
+    let (keys, state) = check_state(&found.name, found.state)?;
     let operator = OperatorDescription {
-        kind: kind(found.kind),
+        kind,
         doc: escape_paragraph(&found.doc, limits::GUEST_TEXT_BYTES_MAX),
         binding: match found.binding {
             border::Binding::Position => Binding::Position,
             border::Binding::Name => Binding::Name,
         },
-        input: check_schema(&found.name, "input", found.input)?,
-        output: check_schema(&found.name, "output", found.output)?,
+        input: check_schema(&found.name, "input", found.input, true)?,
+        output: check_schema(&found.name, "output", found.output, rows_of_its_own)?,
         parameters,
-        keys: StreamSchema::default(),
-        state: None,
+        keys,
+        state,
         name: found.name,
     };
-    check_kind(&operator, missing_folds)?;
+    check_kind(&operator, missing)?;
     Ok(operator)
+}
+
+/// The key columns that a stateful operator is shown, and what it keeps.
+fn check_state(
+    operator: &str,
+    found: Option<border::State>,
+) -> Result<(StreamSchema, Option<StateDescription>), DescriptionError> {
+    let Some(border::State { keys, fields, version }) = found else {
+        return Ok((StreamSchema::default(), None));
+    };
+    let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+    let keys = border::Schema { fields: keys, keys: count };
+    let keys = check_schema(operator, "key", keys, false)?;
+    let schema = border::Schema { fields, keys: 0 };
+    let schema = check_schema(operator, "state", schema, true)?;
+    Ok((keys, Some(StateDescription { schema, version })))
 }
 
 fn kind(kind: border::Kind) -> OperatorKind {
@@ -198,23 +240,29 @@ fn kind(kind: border::Kind) -> OperatorKind {
         border::Kind::MapValues => OperatorKind::MapValues,
         border::Kind::FlatMapValues => OperatorKind::FlatMapValues,
         border::Kind::Reduce => OperatorKind::Reduce,
+        border::Kind::Combine => OperatorKind::Combine,
+        border::Kind::Inverse => OperatorKind::Inverse,
+        border::Kind::UpdateState => OperatorKind::UpdateState,
+        border::Kind::MapWithState => OperatorKind::MapWithState,
     }
 }
 
 /// What a kind promises of its schemas.
-fn check_kind(
-    operator: &OperatorDescription,
-    missing_folds: Option<&String>,
-) -> Result<(), DescriptionError> {
+fn check_kind(operator: &OperatorDescription, missing: &Missing) -> Result<(), DescriptionError> {
     let OperatorDescription { name, kind, input, output, .. } = operator;
     let (name, kind) = (name.clone(), *kind);
-    if !kind.sees_whole_rows() && (input.keys > 0 || output.keys > 0) {
+    if operator.state.is_some() != kind.keeps_state() {
+        let found = operator.state.is_some();
+        return Err(DescriptionError::State { operator: name, kind, found });
+    }
+    let makes_rows = kind.sees_whole_rows() || kind == OperatorKind::MapWithState;
+    if (!kind.sees_whole_rows() && input.keys > 0) || (!makes_rows && output.keys > 0) {
         return Err(DescriptionError::KeysOfValues { operator: name, kind });
     }
     let as_input = match kind {
         OperatorKind::Filter => output == input,
         // What was folded is folded again, so it must do as input; names are the host's.
-        OperatorKind::Reduce => {
+        OperatorKind::Reduce | OperatorKind::Inverse => {
             output.columns.len() == input.columns.len()
                 && output.columns.iter().zip(&input.columns).all(|(o, i)| o.satisfies(i))
         }
@@ -224,11 +272,16 @@ fn check_kind(
         let (found, expected) = (output.to_string(), input.to_string());
         return Err(DescriptionError::Output { operator: name, kind, found, expected });
     }
-    match missing_folds {
-        Some(missing) if kind == OperatorKind::Reduce => {
-            Err(DescriptionError::NoFolds { operator: name, missing: missing.clone() })
-        }
-        _ => Ok(()),
+    let missing = if kind.folds() || kind == OperatorKind::Inverse {
+        &missing.folds
+    } else if kind.keeps_state() {
+        &missing.stateful
+    } else {
+        &None
+    };
+    match missing.clone() {
+        Some(missing) => Err(DescriptionError::NoInterface { operator: name, kind, missing }),
+        None => Ok(()),
     }
 }
 
@@ -236,9 +289,12 @@ fn check_schema(
     operator: &str,
     side: &'static str,
     found: border::Schema,
+    needs_columns: bool,
 ) -> Result<StreamSchema, DescriptionError> {
     let place = format!("operator `{operator}`: in its {side} ");
-    check_count(&place, "column", found.fields.len(), limits::COLUMNS_MAX)?;
+    if needs_columns || !found.fields.is_empty() {
+        check_count(&place, "column", found.fields.len(), limits::COLUMNS_MAX)?;
+    }
     let columns = found
         .fields
         .into_iter()

@@ -12,8 +12,10 @@ mod lift;
 mod lower;
 mod output;
 mod shape;
+mod stateful;
 
 pub use error::ExchangeError;
 pub use lower::LoweredBatch;
 pub use output::{ChainRules, RawOutput, RawRejection, RowRule, check_row_count};
 pub use shape::{AnswerLimits, BatchShape, RawBatch, RawNode};
+pub use stateful::{RawAnswer, StatefulShapes};

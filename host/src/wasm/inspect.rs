@@ -372,10 +372,10 @@ fn check_exports(exports: &[String]) -> Result<(), ComponentError> {
     for name in exports {
         match interface(name)? {
             Some("operators") => has_operators = true,
-            Some("folds" | "types") => {}
+            Some("folds" | "stateful" | "types") => {}
             _ => {
-                let allowed =
-                    ["operators", "folds"].map(|i| format!("`{}`", bindings::interface(i)));
+                let allowed = ["operators", "folds", "stateful"]
+                    .map(|i| format!("`{}`", bindings::interface(i)));
                 let (name, allowed) = (shown(name), allowed.join(", "));
                 return Err(ComponentError::ForeignExport { name, allowed });
             }

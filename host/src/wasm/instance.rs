@@ -5,7 +5,7 @@
 
 use wasmtime::{Store, UpdateDeadline};
 
-use super::bindings::latest::exports::tidemill::plugin::{folds, operators};
+use super::bindings::latest::exports::tidemill::plugin::{folds, operators, stateful};
 use super::cpu_time;
 use super::host_state::{Caller, HostState};
 use super::plugin_code::PluginCode;
@@ -20,6 +20,7 @@ pub(super) struct LiveInstance {
     store: Store<HostState>,
     operators: operators::Guest,
     folds: Option<folds::Guest>,
+    stateful: Option<stateful::Guest>,
 }
 
 impl LiveInstance {
@@ -67,7 +68,13 @@ impl LiveInstance {
             }
             None => None,
         };
-        Ok(Self { store, operators, folds })
+        let stateful = match &code.stateful {
+            Some(stateful) => {
+                Some(stateful.load(&mut store, &instance).map_err(|e| Fault::interface(&e))?)
+            }
+            None => None,
+        };
+        Ok(Self { store, operators, folds, stateful })
     }
 
     /// Who is named in logs from now on: two operators of one plugin may have other names for it.
@@ -94,6 +101,19 @@ impl LiveInstance {
         let result = match &self.folds {
             Some(folds) => call(folds, &mut self.store),
             None => Err(wasmtime::Error::msg("the plugin has no folds")),
+        };
+        self.end(result)
+    }
+
+    /// Calls the function of `stateful`. A plugin without it has no operator that would ask for it.
+    pub(super) fn call_stateful<T>(
+        &mut self,
+        call: impl FnOnce(&stateful::Guest, &mut Store<HostState>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        self.begin();
+        let result = match &self.stateful {
+            Some(stateful) => call(stateful, &mut self.store),
+            None => Err(wasmtime::Error::msg("the plugin keeps no states")),
         };
         self.end(result)
     }

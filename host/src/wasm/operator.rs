@@ -10,9 +10,10 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 use super::WasmError;
+use super::bindings::latest::exports::tidemill::plugin::stateful;
 use super::bindings::latest::tidemill::plugin::types as border;
 use super::exchange::{
-    BatchShape, ExchangeError, LoweredBatch, RawBatch, RawNode, RawOutput, RawRejection,
+    BatchShape, ExchangeError, LoweredBatch, RawAnswer, RawBatch, RawNode, RawOutput, RawRejection,
     check_row_count,
 };
 use super::host_state::{Caller, GuestPort};
@@ -22,6 +23,7 @@ use super::trap::Fault;
 use crate::error::Domain;
 use crate::model::operator::{Applied, Operator, OperatorError, Phase, TaskFacts, TaskScope};
 use crate::model::stage::ChainStep;
+use crate::model::stateful::{StateChange, StatefulAnswer, StatefulCall};
 use chain::{Role, Step};
 
 /// A chain of operators of one plugin, or one of its folds.
@@ -210,6 +212,52 @@ impl Operator for GuestOperator {
             self.lift(answer, rows)
         })
     }
+
+    fn update(
+        &self,
+        scope: &mut TaskScope,
+        call: StatefulCall<'_>,
+    ) -> Result<StatefulAnswer, OperatorError> {
+        let (Role::Stateful(shapes), [step]) = (&self.role, self.steps.as_slice()) else {
+            return Err(self.wrong_kind("update"));
+        };
+        let (step, task) = (step.as_param(), task(&scope.facts));
+        let keys = self.lower(&shapes.keys, call.keys)?;
+        let values = self.lower(&shapes.values, call.values)?;
+        let states = self.lower(&shapes.states, call.states)?;
+        self.check_pairing(call.key_of_row.len(), call.values.num_rows())?;
+        let limits = &self.plugin.limits().answer;
+        self.on_instance(scope, |instance| {
+            let (key_slices, value_slices, state_slices) =
+                (keys.slices(), values.slices(), states.slices());
+            let input = stateful::Input {
+                keys: keys.as_param(&key_slices),
+                values: values.as_param(&value_slices),
+                key_of_row: call.key_of_row,
+                has_state: call.has_state,
+                states: states.as_param(&state_slices),
+                timing_out: call.timing_out,
+            };
+            let answer = instance
+                .call_stateful(|guest, store| guest.call_update(store, step, task, input))?
+                .map_err(|failure| Fault::failure(&failure.message, failure.row))?;
+            let answer = RawAnswer {
+                rows: raw_batch(answer.rows),
+                changes: answer.changes.into_iter().map(change).collect(),
+                states: raw_batch(answer.states),
+                rejected: answer.rejected.into_iter().map(raw_rejection).collect(),
+            };
+            shapes.check(&call, answer, limits).map_err(|error| Fault::answer(&error))
+        })
+    }
+}
+
+fn change(change: stateful::Change) -> StateChange {
+    match change {
+        stateful::Change::Keep => StateChange::Keep,
+        stateful::Change::Update => StateChange::Update,
+        stateful::Change::Remove => StateChange::Remove,
+    }
 }
 
 impl GuestOperator {
@@ -257,15 +305,16 @@ fn raw_batch(batch: border::BatchResult) -> RawBatch {
 }
 
 fn raw_output(output: border::Output) -> RawOutput {
-    let rejected = output
-        .rejected
-        .into_iter()
-        .map(|r| RawRejection { row: r.row, step: r.step, code: r.code, message: r.message })
-        .collect();
+    let rejected = output.rejected.into_iter().map(raw_rejection).collect();
     RawOutput {
         batch: raw_batch(output.batch),
         selection: output.selection,
         origin: output.origin,
         rejected,
     }
+}
+
+fn raw_rejection(rejection: border::Rejection) -> RawRejection {
+    let border::Rejection { row, step, code, message } = rejection;
+    RawRejection { row, step, code, message }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bindings;
+use super::description::Missing;
 use super::engine::EpochTicker;
 use super::host_state::{Caller, SilentPort};
 use super::inspect::ComponentFacts;
@@ -58,14 +59,17 @@ impl Plugin {
                 trap::INTERFACE => WasmError::Interface { reason: message },
                 _ => WasmError::Describe { code, message },
             })?;
-        let missing_folds = code.folds.is_none().then(|| bindings::interface("folds"));
+        let missing = Missing {
+            folds: code.folds.is_none().then(|| bindings::interface("folds")),
+            stateful: code.stateful.is_none().then(|| bindings::interface("stateful")),
+        };
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             digest: origin.digest,
             bytes: origin.bytes,
             imports: origin.facts.imports,
-            description: description::check(described, missing_folds)?,
+            description: description::check(described, &missing)?,
             limits,
             code,
             _ticker: ticker,
@@ -95,6 +99,11 @@ impl Plugin {
     /// Whether it can fold.
     pub fn has_folds(&self) -> bool {
         self.code.folds.is_some()
+    }
+
+    /// Whether it can keep states.
+    pub fn has_stateful(&self) -> bool {
+        self.code.stateful.is_some()
     }
 
     /// What its instances may use.

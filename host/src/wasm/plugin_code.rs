@@ -5,7 +5,7 @@
 
 use wasmtime::component::InstancePre;
 
-use super::bindings::latest::exports::tidemill::plugin::{folds, operators};
+use super::bindings::latest::exports::tidemill::plugin::{folds, operators, stateful};
 use super::host_state::HostState;
 use super::inspect::ComponentFacts;
 
@@ -14,6 +14,7 @@ pub(super) struct PluginCode {
     pub(super) pre: InstancePre<HostState>,
     pub(super) operators: operators::GuestIndices,
     pub(super) folds: Option<folds::GuestIndices>,
+    pub(super) stateful: Option<stateful::GuestIndices>,
 }
 
 impl PluginCode {
@@ -27,6 +28,11 @@ impl PluginCode {
         } else {
             None
         };
-        Ok(Self { pre, operators, folds })
+        let stateful = if facts.exports_interface("stateful") {
+            Some(stateful::GuestIndices::new(&pre)?)
+        } else {
+            None
+        };
+        Ok(Self { pre, operators, folds, stateful })
     }
 }

@@ -106,7 +106,8 @@ fn other_imports_and_exports_are_refused_by_name() {
     check(
         &component,
         "the component exports `run`; allowed are `tidemill:plugin/operators@0.1.0`, \
-         `tidemill:plugin/folds@0.1.0`",
+         `tidemill:plugin/folds@0.1.0`, \
+         `tidemill:plugin/stateful@0.1.0`",
     );
 }
 

@@ -23,8 +23,12 @@ fn batches() -> impl Strategy<Value = Batches> {
     prop::collection::vec(batch, 1..14)
 }
 
-fn named(name: &'static str, run: fn(i64, i64) -> i64) -> NativeOperator {
-    native::reduce::<i64, _>(name, move |left, right, _| run(left, right)).expect("whole numbers")
+fn add() -> NativeOperator {
+    native::reduce::<i64, _>("add", |left, right, _| left + right).expect("whole numbers")
+}
+
+fn subtract() -> NativeOperator {
+    native::inverse::<i64, _>("subtract", |sum, left, _| sum - left).expect("whole numbers")
 }
 
 proptest! {
@@ -47,10 +51,6 @@ proptest! {
             let some = native::filter::<(&'static str, i64), _>("some", |(_, value)| value != 0);
             some.expect("a pair")
         };
-        let (add, subtract) = (
-            || named("add", |left, right| left + right),
-            || named("subtract", |left, right| left - right),
-        );
         let plain = input.reduce_by_key_and_window(add(), length, slide);
         let exact = input.reduce_by_key_and_window(BuiltInFold::Sum, length, slide);
         let filtered = input.reduce_by_key_and_window_with_inverse(

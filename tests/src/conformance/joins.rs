@@ -4,20 +4,12 @@
 
 use serde_json::{Value, json};
 use tidemill::api::dstream::DStream;
-use tidemill::api::native;
 
-use super::rig::Case;
+use super::rig::{Case, Functions};
 
 /// Words with a one, and words with an `x`.
-fn sides(inputs: &[DStream]) -> (DStream, DStream) {
-    let one = native::map::<&'static str, (&'static str, i64), _>("one", |word, _| (word, 1));
-    let x =
-        native::map::<&'static str, (&'static str, &'static str), _>("x", |word, _| (word, "x"));
-    let keyed = |operator: Result<_, native::NativeError>| {
-        let operator: tidemill::model::operation::NativeOperator = operator.expect("a pair");
-        operator.with_keys(1)
-    };
-    (inputs[0].map(keyed(one)), inputs[1].map(keyed(x)))
+fn sides(inputs: &[DStream], of: &Functions) -> (DStream, DStream) {
+    (inputs[0].map(of.get("one_each")), inputs[1].map(of.get("x_each")))
 }
 
 /// A key with the values of both sides, whatever says which of them is there.
@@ -28,8 +20,8 @@ fn pair(row: Value) -> Value {
 #[test]
 fn rows_meet_by_key_within_a_batch() {
     for id in ["B21", "B23"] {
-        Case::named(id).holds_as(pair, |inputs| {
-            let (left, right) = sides(inputs);
+        Case::named(id).holds_as(pair, |inputs, of| {
+            let (left, right) = sides(inputs, of);
             left.join(&right)
         });
     }
@@ -37,12 +29,12 @@ fn rows_meet_by_key_within_a_batch() {
 
 #[test]
 fn rows_without_a_partner_stay_in_outer_joins() {
-    Case::named("B24").holds_as(pair, |inputs| {
-        let (left, right) = sides(inputs);
+    Case::named("B24").holds_as(pair, |inputs, of| {
+        let (left, right) = sides(inputs, of);
         left.left_outer_join(&right)
     });
-    Case::named("B26").holds_as(pair, |inputs| {
-        let (left, right) = sides(inputs);
+    Case::named("B26").holds_as(pair, |inputs, of| {
+        let (left, right) = sides(inputs, of);
         left.full_outer_join(&right)
     });
 }
@@ -51,8 +43,8 @@ fn rows_without_a_partner_stay_in_outer_joins() {
 fn a_right_outer_join_is_a_left_one_from_the_other_side() {
     Case::named("B24").holds_as(
         |row| json!([row[0], [row[2], row[1]]]),
-        |inputs| {
-            let (left, right) = sides(inputs);
+        |inputs, of| {
+            let (left, right) = sides(inputs, of);
             right.right_outer_join(&left)
         },
     );

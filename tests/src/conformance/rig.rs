@@ -1,7 +1,7 @@
 //! Rig: cases as JSON, through a stream under a clock that is moved by hand.
 //!
-//! Takes a case and what builds its stream. Gives the datasets that came out, as JSON. Never
-//! looks at how a stream is built.
+//! Takes a case and what builds its stream. Gives the datasets that came out, as JSON. Runs each
+//! case twice: with the guest `spark_cases` in the sandbox, and with the same functions natively.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +10,46 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use serde_json::Value;
 use tidemill::api::dstream::DStream;
 use tidemill::api::given::Partitions;
+use tidemill::api::native::NativePlugin;
+use tidemill::api::plugin::LoadedPlugin;
 use tidemill::api::test_context::TestContext;
 use tidemill::driver::engine::EngineConfig;
 use tidemill::model::column_type::ColumnType;
+use tidemill::model::operation::OperatorRef;
 use tidemill::model::schema::{Column, StreamSchema};
 use tidemill::model::status::BatchOutcome;
 use tidemill::sink::json_lines::json_lines;
 use tidemill::wasm::compile::Compiler;
 
-use crate::job_rig::scratch;
+use crate::job_rig::{component, scratch};
 
 /// No case needs as many batches; one that does not end fails instead of hanging.
 const BATCHES_MAX: usize = 64;
+
+/// The functions of the cases, sandboxed or not.
+pub enum Functions {
+    Sandboxed(LoadedPlugin),
+    Native(NativePlugin),
+}
+
+impl Functions {
+    fn sandboxed(test: &TestContext) -> Self {
+        let plugin = test.engine.load_plugin(component("spark_cases"));
+        Self::Sandboxed(plugin.expect("the guest loads"))
+    }
+
+    fn native(_: &TestContext) -> Self {
+        Self::Native(NativePlugin::new(spark_cases::operators()).expect("types of streams"))
+    }
+
+    /// One of them.
+    pub fn get(&self, name: &str) -> OperatorRef {
+        match self {
+            Self::Sandboxed(plugin) => plugin.operator(name).expect("the guest has it"),
+            Self::Native(plugin) => plugin.operator(name).expect("the crate has it").into(),
+        }
+    }
+}
 
 /// One case.
 pub struct Case {
@@ -55,7 +83,7 @@ impl Case {
     }
 
     /// Runs the stream on the case's inputs and compares what comes out.
-    pub fn holds(&self, build: impl FnOnce(&[DStream]) -> DStream) {
+    pub fn holds(&self, build: impl Fn(&[DStream], &Functions) -> DStream) {
         self.holds_as(|row| row, build);
     }
 
@@ -63,10 +91,32 @@ impl Case {
     pub fn holds_as(
         &self,
         shape: impl Fn(Value) -> Value,
-        build: impl FnOnce(&[DStream]) -> DStream,
+        build: impl Fn(&[DStream], &Functions) -> DStream,
     ) {
-        let expected = self.facts["out"].as_array().expect("lists of rows").clone();
-        let (context, _) = self.run(expected.len(), build);
+        self.compares("out", shape, build);
+    }
+
+    /// Compares what comes out with what the case has under that key.
+    pub fn compares(
+        &self,
+        key: &str,
+        shape: impl Fn(Value) -> Value,
+        build: impl Fn(&[DStream], &Functions) -> DStream,
+    ) {
+        for functions in [Functions::sandboxed, Functions::native] {
+            self.compare(key, &shape, &build, functions);
+        }
+    }
+
+    fn compare(
+        &self,
+        key: &str,
+        shape: impl Fn(Value) -> Value,
+        build: impl Fn(&[DStream], &Functions) -> DStream,
+        functions: fn(&TestContext) -> Functions,
+    ) {
+        let expected = self.facts[key].as_array().expect("lists of rows").clone();
+        let (context, _) = self.run(expected.len(), build, functions);
         let shaped = |rows: &Vec<Value>| rows.iter().cloned().map(&shape).collect::<Vec<_>>();
         let found: Vec<Vec<Value>> = context.iter().map(shaped).collect();
         let in_order = self.facts["cmp"] == "list";
@@ -84,15 +134,25 @@ impl Case {
     }
 
     /// Runs as many batches as the inputs have, and gives the first failure with its batch.
-    pub fn failure(&self, build: impl FnOnce(&[DStream]) -> DStream) -> Option<(usize, String)> {
-        self.run(usize::MAX, build).1
+    pub fn failure(
+        &self,
+        build: impl Fn(&[DStream], &Functions) -> DStream,
+    ) -> Option<(usize, String)> {
+        self.run(usize::MAX, build, Functions::sandboxed).1
+    }
+
+    /// What the case begins with: rows of a text and a number.
+    pub fn initial(&self) -> Vec<RecordBatch> {
+        let rows = self.facts["initial"].as_array().expect("a list of pairs");
+        vec![batch(&schema_of(&[self.facts["initial"].clone()]), rows)]
     }
 
     /// Batches until so many datasets have come, or as many as the inputs have.
     fn run(
         &self,
         datasets: usize,
-        build: impl FnOnce(&[DStream]) -> DStream,
+        build: impl Fn(&[DStream], &Functions) -> DStream,
+        functions: fn(&TestContext) -> Functions,
     ) -> (Vec<Vec<Value>>, Option<(usize, String)>) {
         let mut test = TestContext::new(config(), self.interval()).expect("an engine starts");
         let inputs = self.inputs();
@@ -106,7 +166,8 @@ impl Case {
                 test.input(schema.clone(), batches.iter().map(partitions).collect())
             })
             .collect();
-        let collected = test.collect(&build(&streams));
+        let functions = functions(&test);
+        let collected = test.collect(&build(&streams, &functions));
         let least = inputs.iter().map(Vec::len).max().unwrap_or(0);
         let (mut ran, mut failure) = (0, None);
         while ran < BATCHES_MAX && (ran < least || collected.by_time().len() < datasets) {

@@ -3,61 +3,46 @@
 //! Takes the cases `B..`. Gives nothing but passed or failed. Never runs one in real time.
 
 use tidemill::api::dstream::DStream;
-use tidemill::api::native;
-use tidemill::model::operation::{BuiltInFold, NativeOperator};
+use tidemill::model::operation::BuiltInFold;
 
-use super::rig::Case;
-
-fn one_each() -> NativeOperator {
-    let pair = native::map::<&'static str, (&'static str, i64), _>("pair", |word, _| (word, 1));
-    pair.expect("types of streams").with_keys(1)
-}
-
-fn plus(more: i64) -> NativeOperator {
-    native::map::<i64, i64, _>("plus", move |value, _| value + more).expect("types of streams")
-}
-
-fn value_plus(more: i64) -> NativeOperator {
-    native::map_values::<i64, i64, _>("plus", move |value, _| value + more)
-        .expect("types of streams")
-}
+use super::rig::{Case, Functions};
 
 #[test]
 fn rows_are_mapped_and_kept_row_by_row() {
-    let text = native::map::<i64, String, _>("text", |value, _| value.to_string());
-    let text = text.expect("types of streams");
-    Case::named("B01").holds(|input| input[0].map(text));
-    let twice = native::flat_map::<i64, i64, _>("twice", |value, emit| {
-        emit.push(value);
-        emit.push(2 * value);
-    });
-    let twice = twice.expect("types of streams");
-    Case::named("B02").holds(|input| input[0].flat_map(twice));
-    let even = native::filter::<i64, _>("even", |value| value % 2 == 0).expect("types of streams");
-    Case::named("B03").holds(|input| input[0].filter(even));
+    Case::named("B01").holds(|input, of| input[0].map(of.get("text")));
+    Case::named("B02").holds(|input, of| input[0].flat_map(of.get("with_double")));
+    Case::named("B03").holds(|input, of| input[0].filter(of.get("even")));
+}
+
+#[test]
+fn partitions_are_mapped_whole() {
+    Case::named("B05").holds(|input, of| input[0].map_partitions(of.get("sum_of_partition")));
 }
 
 #[test]
 fn keys_are_grouped_and_folded() {
-    Case::named("B08").holds(|input| input[0].map(one_each()).group_by_key());
-    let counted = |input: &[DStream]| input[0].map(one_each()).reduce_by_key(BuiltInFold::Sum);
+    Case::named("B08").holds(|input, of| input[0].map(of.get("one_each")).group_by_key());
+    let pairs = |input: &[DStream], of: &Functions| input[0].map(of.get("one_each"));
+    let counted = |input: &[DStream], of: &Functions| pairs(input, of).reduce_by_key(of.get("add"));
     Case::named("B09").holds(counted);
-    Case::named("B13").holds(|input| counted(input).map_values(value_plus(10)));
-    Case::named("B10").holds(|input| input[0].reduce(BuiltInFold::Sum));
+    Case::named("B09").holds(|input, of| pairs(input, of).reduce_by_key(BuiltInFold::Sum));
+    Case::named("B13").holds(|input, of| counted(input, of).map_values(of.get("plus_ten")));
+    Case::named("B10").holds(|input, of| input[0].reduce(of.get("add")));
 }
 
 #[test]
 fn an_empty_batch_counts_nought() {
-    Case::named("B11").holds(|input| input[0].count());
+    Case::named("B11").holds(|input, _| input[0].count());
 }
 
 #[test]
 fn unions_keep_the_order_of_their_parents_and_need_each_of_them() {
-    Case::named("B15").holds(|input| input[0].union(&input[0].map(plus(4))));
-    Case::named("B29").holds(|input| input[0].union(&input[1]));
-    let (batch, message) = Case::named("B16")
-        .failure(|input| input[0].union(&input[0].map(plus(4))))
-        .expect("the last batch has no dataset");
+    let with_more =
+        |input: &[DStream], of: &Functions| input[0].union(&input[0].map(of.get("plus_four")));
+    Case::named("B15").holds(with_more);
+    Case::named("B29").holds(|input, _| input[0].union(&input[1]));
+    let (batch, message) =
+        Case::named("B16").failure(with_more).expect("the last batch has no dataset");
     assert_eq!(batch, 4);
     assert!(message.contains("has none in this batch"), "{message}");
 }

@@ -5,10 +5,9 @@
 use std::time::Duration;
 
 use tidemill::api::dstream::DStream;
-use tidemill::api::native;
-use tidemill::model::operation::{BuiltInFold, NativeOperator, OperatorRef};
+use tidemill::model::operation::BuiltInFold;
 
-use super::rig::Case;
+use super::rig::{Case, Functions};
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -18,38 +17,32 @@ fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn add() -> NativeOperator {
-    native::reduce::<i64, _>("add", |left, right, _| left + right).expect("types of streams")
-}
-
-fn subtract() -> NativeOperator {
-    native::reduce::<i64, _>("subtract", |left, right, _| left - right).expect("types of streams")
-}
-
 #[test]
 fn windows_hold_the_rows_of_their_batches() {
-    Case::named("W01").holds(|input| input[0].window(s(2), s(1)));
-    Case::named("W03").holds(|input| input[0].window(s(4), s(2)));
-    Case::named("W04").holds(|input| input[0].window(s(2), s(3)));
+    Case::named("W01").holds(|input, _| input[0].window(s(2), s(1)));
+    Case::named("W03").holds(|input, _| input[0].window(s(4), s(2)));
+    Case::named("W04").holds(|input, _| input[0].window(s(2), s(3)));
 }
 
 /// Folds with an operator, with the built-in sum (whose inverse is known), and with an inverse of
 /// the author's.
 fn all_ways(id: &str, length: Duration, slide: Duration) {
     let case = Case::named(id);
-    case.holds(|input| input[0].reduce_by_key_and_window(add(), length, slide));
-    case.holds(|input| input[0].reduce_by_key_and_window(BuiltInFold::Sum, length, slide));
-    case.holds(|input| with_inverse(&input[0], subtract(), None, length, slide));
+    case.holds(|input, of| input[0].reduce_by_key_and_window(of.get("add"), length, slide));
+    case.holds(|input, _| input[0].reduce_by_key_and_window(BuiltInFold::Sum, length, slide));
+    case.holds(|input, of| with_inverse(&input[0], of, false, length, slide));
 }
 
 fn with_inverse(
     input: &DStream,
-    inverse: impl Into<OperatorRef>,
-    filter: Option<OperatorRef>,
+    of: &Functions,
+    filtered: bool,
     length: Duration,
     slide: Duration,
 ) -> DStream {
-    input.reduce_by_key_and_window_with_inverse(add(), inverse, filter, length, slide)
+    let filter = filtered.then(|| of.get("any_left"));
+    let (add, subtract) = (of.get("add"), of.get("subtract"));
+    input.reduce_by_key_and_window_with_inverse(add, subtract, filter, length, slide)
 }
 
 #[test]
@@ -62,27 +55,24 @@ fn folds_by_key_and_window_are_the_same_with_an_inverse() {
 #[test]
 fn a_key_that_has_left_goes_unless_an_inverse_without_a_filter_keeps_it() {
     let case = Case::named("W08");
-    case.holds(|input| input[0].reduce_by_key_and_window(add(), s(2), s(1)));
-    case.holds(|input| input[0].reduce_by_key_and_window(BuiltInFold::Sum, s(2), s(1)));
-    Case::named("W09").holds(|input| with_inverse(&input[0], subtract(), None, s(2), s(1)));
+    case.holds(|input, of| input[0].reduce_by_key_and_window(of.get("add"), s(2), s(1)));
+    case.holds(|input, _| input[0].reduce_by_key_and_window(BuiltInFold::Sum, s(2), s(1)));
+    Case::named("W09").holds(|input, of| with_inverse(&input[0], of, false, s(2), s(1)));
 }
 
 #[test]
 fn a_filter_hides_results_and_lets_keys_go() {
-    let some = native::filter::<(&'static str, i64), _>("some", |(_, v)| v != 0);
-    let some = some.expect("types of streams");
-    Case::named("W14")
-        .holds(|input| with_inverse(&input[0], subtract(), Some(some.into()), s(2), s(1)));
+    Case::named("W14").holds(|input, of| with_inverse(&input[0], of, true, s(2), s(1)));
 }
 
 #[test]
 fn windows_are_counted() {
-    Case::named("W16").holds(|input| input[0].count_by_window(s(2), s(1)));
-    Case::named("W17").holds(|input| input[0].count_by_value_and_window(s(2), s(1)));
-    Case::named("W19").holds(|input| input[0].count_by_window(ms(2500), ms(500)));
+    Case::named("W16").holds(|input, _| input[0].count_by_window(s(2), s(1)));
+    Case::named("W17").holds(|input, _| input[0].count_by_value_and_window(s(2), s(1)));
+    Case::named("W19").holds(|input, _| input[0].count_by_window(ms(2500), ms(500)));
 }
 
 #[test]
 fn values_are_gathered_in_the_order_they_came() {
-    Case::named("W21").holds(|input| input[0].group_by_key_and_window(ms(1500), ms(500)));
+    Case::named("W21").holds(|input, _| input[0].group_by_key_and_window(ms(1500), ms(500)));
 }

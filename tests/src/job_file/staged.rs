@@ -202,6 +202,12 @@ fn check_plan(plan: &JobPlan) {
                 assert!(matches!(parent.output, StageOutput::Dataset));
                 assert_eq!(parent.output_schema(), &stage.input_schema);
             }
+            StageInput::Snapshots(from) => {
+                let StageInput::Keyed(parent) = &plan.stages[from.0].input else {
+                    panic!("stage {index} shows a state that is not kept by key")
+                };
+                assert!(from.0 < index && matches!(parent.gather, Gather::State(_)));
+            }
             StageInput::Datasets(parents) => {
                 assert!(!parents.is_empty());
                 for parent in parents {

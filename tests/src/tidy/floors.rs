@@ -36,16 +36,17 @@ const ROOMS: &[Room] = &[
     room(6, "block", &["limits", "error", "model", "sys"]),
     room(6, "shuffle", &["limits", "error", "model", "sys"]),
     room(6, "sink", &["limits", "error", "model", "sys"]),
+    room(6, "state", &["limits", "error", "model", "sys"]),
     // Neither blocks nor the sandbox: the driver hands it readers of slices and bound calls.
-    room(7, "exec", &["limits", "error", "model", "sys", "operator", "shuffle", "sink"]),
+    room(7, "exec", &["limits", "error", "model", "sys", "operator", "shuffle", "sink", "state"]),
     room(8, "driver", &DRIVER_IMPORTS),
     room(9, "api", &["limits", "error", "model", "sys", "driver", "wasm"]),
 ];
 
 /// All below, but for what a person writes: jobs come to it declared.
-const DRIVER_IMPORTS: [&str; 14] = [
+const DRIVER_IMPORTS: [&str; 15] = [
     "limits", "error", "model", "sys", "plan", "operator", "batch", "sched", "wasm", "ingest",
-    "block", "shuffle", "sink", "exec",
+    "block", "shuffle", "sink", "state", "exec",
 ];
 
 /// What the binary may name of the library: doors for asking. Of the data plane only how rows are

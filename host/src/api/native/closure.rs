@@ -7,11 +7,13 @@
 
 use std::sync::Arc;
 
+use tidemill_sdk::context::Context;
 use tidemill_sdk::description::Kind;
 use tidemill_sdk::native::Table;
-use tidemill_sdk::operator::{Declaration, Emit, Lent, Operator};
+use tidemill_sdk::operator::{Declaration, Emit, Lent, Operator, Values};
 use tidemill_sdk::output::Output;
 use tidemill_sdk::row::Columns;
+use tidemill_sdk::state::{Kept, State};
 
 use super::{NativeError, NativePlugin, TableRef};
 use crate::model::operation::NativeOperator;
@@ -96,10 +98,114 @@ where
     In: Columns,
     F: for<'a> Fn(In::Of<'a>, In::Of<'a>, Lent<'a>) -> In::Of<'a> + Send + Sync + 'static,
 {
+    fold_of::<In, F>(Kind::Reduce, name, run)
+}
+
+/// Takes a value out of what it was folded into.
+///
+/// # Errors
+/// When a column is of a type that streams do not have.
+pub fn inverse<In, F>(name: &'static str, run: F) -> Result<NativeOperator, NativeError>
+where
+    In: Columns,
+    F: for<'a> Fn(In::Of<'a>, In::Of<'a>, Lent<'a>) -> In::Of<'a> + Send + Sync + 'static,
+{
+    fold_of::<In, F>(Kind::Inverse, name, run)
+}
+
+fn fold_of<In, F>(kind: Kind, name: &'static str, run: F) -> Result<NativeOperator, NativeError>
+where
+    In: Columns,
+    F: for<'a> Fn(In::Of<'a>, In::Of<'a>, Lent<'a>) -> In::Of<'a> + Send + Sync + 'static,
+{
     only(Operator::reduce::<In, (), _>(
+        kind,
         Declaration::named(name),
         |_| Ok(()),
         move |(), _, lent, left, right| run(left, right, lent),
+    ))
+}
+
+/// Values of a key into a result of another type: `add` takes a value into what was made so far,
+/// `merge` makes one result of two.
+///
+/// # Errors
+/// When a column is of a type that streams do not have.
+pub fn combine<In, C, F, M>(
+    name: &'static str,
+    add: F,
+    merge: M,
+) -> Result<NativeOperator, NativeError>
+where
+    In: Columns,
+    C: Kept,
+    F: for<'a> Fn(Option<C>, In::Of<'a>) -> C + Send + Sync + 'static,
+    M: Fn(C, C) -> C + Send + Sync + 'static,
+{
+    only(Operator::combine::<In, C, (), _, _>(
+        Declaration::named(name),
+        |_| Ok(()),
+        move |(), _, so_far, value| add(so_far, value),
+        merge,
+    ))
+}
+
+/// The values of a key and its state in, its new state out: called in every batch for every key
+/// that has values or a state. The first type is that of the key, `NoKey` where it is not needed.
+///
+/// # Errors
+/// When a column is of a type that streams do not have.
+pub fn update_state<Key, In, S, F>(
+    name: &'static str,
+    run: F,
+) -> Result<NativeOperator, NativeError>
+where
+    Key: Columns,
+    In: Columns,
+    S: Kept,
+    F: for<'b, 'a> Fn(&'b Key::Of<'a>, Values<'a, In>, Option<S>) -> Option<S>
+        + Send
+        + Sync
+        + 'static,
+{
+    only(Operator::update_state::<Key, In, S, (), _>(
+        Declaration::named(name),
+        |_| Ok(()),
+        move |(), _, key, values, state| run(key, values, state),
+    ))
+}
+
+/// A value and its key's state in, any number of rows out: the closure pushes them. It is called
+/// once more, without a value, when a key's time is up.
+///
+/// # Errors
+/// When a column is of a type that streams do not have.
+pub fn map_with_state<Key, In, S, Out, F>(
+    name: &'static str,
+    run: F,
+) -> Result<NativeOperator, NativeError>
+where
+    Key: Columns,
+    In: Columns,
+    S: Kept,
+    Out: Output,
+    F: for<'b, 'a, 's, 'e> Fn(
+            &Context,
+            &'b Key::Of<'a>,
+            Option<In::Of<'a>>,
+            &'s mut State<S>,
+            &mut Emit<'e, 'a, Out>,
+        ) + Send
+        + Sync
+        + 'static,
+{
+    only(Operator::map_with_state::<Key, In, S, Out, (), _>(
+        Declaration::named(name),
+        |_| Ok(()),
+        move |(), context, key, value, state, emit| {
+            run(context, key, value.map(In::again), state, emit);
+            Ok(())
+        },
     ))
 }
 

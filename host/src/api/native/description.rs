@@ -9,6 +9,7 @@ use super::NativeError;
 use crate::model::description::{Binding, OperatorDescription, OperatorKind, PluginDescription};
 use crate::model::parameter::{Parameter, ParameterType};
 use crate::model::schema::{Column, StreamSchema};
+use crate::model::stateful::StateDescription;
 
 pub(super) fn of_plugin(found: &sdk::Description) -> Result<PluginDescription, NativeError> {
     Ok(PluginDescription {
@@ -32,8 +33,17 @@ fn of_operator(found: &sdk::OperatorDescription) -> Result<OperatorDescription, 
         input: schema(&found.name, &found.input)?,
         output: schema(&found.name, &found.output)?,
         parameters: found.parameters.iter().map(parameter).collect(),
-        keys: StreamSchema::default(),
-        state: None,
+        keys: match &found.state {
+            Some(state) => columns(&found.name, &state.keys)?.with_keys(state.keys.len()),
+            None => StreamSchema::default(),
+        },
+        state: match &found.state {
+            Some(state) => {
+                let schema = columns(&found.name, &state.fields)?;
+                Some(StateDescription { schema, version: state.version })
+            }
+            None => None,
+        },
     })
 }
 
@@ -46,10 +56,20 @@ fn kind(found: sdk::Kind) -> OperatorKind {
         sdk::Kind::MapValues => OperatorKind::MapValues,
         sdk::Kind::FlatMapValues => OperatorKind::FlatMapValues,
         sdk::Kind::Reduce => OperatorKind::Reduce,
+        sdk::Kind::Combine => OperatorKind::Combine,
+        sdk::Kind::Inverse => OperatorKind::Inverse,
+        sdk::Kind::UpdateState => OperatorKind::UpdateState,
+        sdk::Kind::MapWithState => OperatorKind::MapWithState,
     }
 }
 
 fn schema(operator: &str, found: &sdk::Schema) -> Result<StreamSchema, NativeError> {
+    let columns = columns(operator, &found.fields)?.columns;
+    // Not `with_keys`: planning refuses too many keys with a message of its own.
+    Ok(StreamSchema { columns, keys: found.keys as usize })
+}
+
+fn columns(operator: &str, fields: &[sdk::Field]) -> Result<StreamSchema, NativeError> {
     let column = |field: &sdk::Field| {
         let data_type = field.data_type.parse().map_err(|source| NativeError::ColumnType {
             operator: operator.to_owned(),
@@ -58,9 +78,7 @@ fn schema(operator: &str, found: &sdk::Schema) -> Result<StreamSchema, NativeErr
         })?;
         Ok(Column { name: field.name.clone(), data_type, nullable: field.nullable })
     };
-    let columns = found.fields.iter().map(column).collect::<Result<_, _>>()?;
-    // Not `with_keys`: planning refuses too many keys with a message of its own.
-    Ok(StreamSchema { columns, keys: found.keys as usize })
+    Ok(StreamSchema::new(fields.iter().map(column).collect::<Result<_, _>>()?))
 }
 
 fn parameter(found: &sdk::Parameter) -> Parameter {

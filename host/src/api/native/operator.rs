@@ -6,17 +6,20 @@
 use tidemill_sdk::batch::{Batch, BatchRef, Failure, Node};
 use tidemill_sdk::context::Task;
 use tidemill_sdk::native::Step;
+use tidemill_sdk::operator;
 use tidemill_sdk::reject;
+use tidemill_sdk::stateful::{Change, StatefulInput};
 
 use super::TableRef;
 use crate::error::Domain;
 use crate::limits::GUEST_TEXT_BYTES_MAX;
 use crate::model::description::{OperatorDescription, OperatorKind};
 use crate::model::operator::{Applied, Operator, OperatorError, Phase, TaskFacts, TaskScope};
+use crate::model::stateful::{StateChange, StatefulAnswer, StatefulCall};
 use crate::model::text::escape;
 use crate::wasm::exchange::{
-    AnswerLimits, BatchShape, ChainRules, ExchangeError, LoweredBatch, RawBatch, RawNode,
-    RawOutput, RawRejection, check_row_count,
+    AnswerLimits, BatchShape, ChainRules, ExchangeError, LoweredBatch, RawAnswer, RawBatch,
+    RawNode, RawOutput, RawRejection, StatefulShapes, check_row_count,
 };
 
 /// An operator by its number, with its parameters as JSON.
@@ -34,6 +37,7 @@ pub(super) struct TableOperator {
     rules: ChainRules,
     input: BatchShape,
     output: BatchShape,
+    stateful: Option<StatefulShapes>,
     limits: AnswerLimits,
 }
 
@@ -59,6 +63,10 @@ impl TableOperator {
             rules: ChainRules::of(names, kinds),
             input: BatchShape::new(&description.input.columns),
             output: BatchShape::new(&description.output.columns),
+            stateful: description
+                .kind
+                .keeps_state()
+                .then(|| StatefulShapes::of(&description.name, description)),
             limits: AnswerLimits::default(),
         }
     }
@@ -91,8 +99,9 @@ impl TableOperator {
 
     /// The one step of a fold.
     fn fold_step(&self, call: &str) -> Result<Step<'_>, OperatorError> {
-        match (self.kind, self.steps.as_slice()) {
-            (OperatorKind::Reduce, [step]) => Ok(step.as_step()),
+        let folds = self.kind.folds() || self.kind == OperatorKind::Inverse;
+        match self.steps.as_slice() {
+            [step] if folds => Ok(step.as_step()),
             _ => Err(self.wrong_kind(call)),
         }
     }
@@ -125,7 +134,7 @@ impl Operator for TableOperator {
         want_origin: bool,
         input: &arrow_array::RecordBatch,
     ) -> Result<Applied, OperatorError> {
-        if self.kind == OperatorKind::Reduce {
+        if !(self.kind.sees_values() || self.kind.sees_whole_rows()) {
             return Err(self.wrong_kind("apply"));
         }
         let lowered = self.lower(&self.input, input)?;
@@ -156,14 +165,14 @@ impl Operator for TableOperator {
         groups: u32,
     ) -> Result<arrow_array::RecordBatch, OperatorError> {
         let step = self.fold_step("fold")?;
-        let shape = match phase {
-            Phase::Values => &self.input,
-            Phase::Partials => &self.output,
+        let (shape, phase) = match phase {
+            Phase::Values => (&self.input, operator::Phase::Values),
+            Phase::Partials => (&self.output, operator::Phase::Partials),
         };
         let lowered = self.lower(shape, values)?;
         let slices = lowered.slices();
         let (task, values) = (task(&scope.facts), lowered.lend(&slices));
-        self.lift(self.table.fold(step, task, values, group_of_row, groups), groups)
+        self.lift(self.table.fold(step, task, phase, values, group_of_row, groups), groups)
     }
 
     fn merge(
@@ -178,6 +187,48 @@ impl Operator for TableOperator {
         let (rows, task) = (left.batch.rows, task(&scope.facts));
         let (left, right) = (left.lend(&left_slices), right.lend(&right_slices));
         self.lift(self.table.merge(step, task, left, right), rows)
+    }
+
+    fn update(
+        &self,
+        scope: &mut TaskScope,
+        call: StatefulCall<'_>,
+    ) -> Result<StatefulAnswer, OperatorError> {
+        let (Some(shapes), [step]) = (&self.stateful, self.steps.as_slice()) else {
+            return Err(self.wrong_kind("update"));
+        };
+        let keys = self.lower(&shapes.keys, call.keys)?;
+        let values = self.lower(&shapes.values, call.values)?;
+        let states = self.lower(&shapes.states, call.states)?;
+        let (key_slices, value_slices, state_slices) =
+            (keys.slices(), values.slices(), states.slices());
+        let input = StatefulInput {
+            keys: keys.lend(&key_slices),
+            values: values.lend(&value_slices),
+            key_of_row: call.key_of_row,
+            has_state: call.has_state,
+            states: states.lend(&state_slices),
+            timing_out: call.timing_out,
+        };
+        let answer = self
+            .table
+            .update(step.as_step(), task(&scope.facts), input)
+            .map_err(|failure| self.failure(&failure))?;
+        let answer = RawAnswer {
+            rows: raw(answer.rows),
+            changes: answer.changes.into_iter().map(change).collect(),
+            states: raw(answer.states),
+            rejected: answer.rejected.into_iter().map(rejection).collect(),
+        };
+        shapes.check(&call, answer, &self.limits).map_err(|error| self.answer(&error))
+    }
+}
+
+fn change(change: Change) -> StateChange {
+    match change {
+        Change::Keep => StateChange::Keep,
+        Change::Update => StateChange::Update,
+        Change::Remove => StateChange::Remove,
     }
 }
 

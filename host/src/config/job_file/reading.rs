@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn every_operation_is_a_key_of_a_step() {
         let keys = TableKeys::of::<StepText>();
-        assert_eq!(keys.known[..OPERATIONS.len()], OPERATIONS);
+        assert_eq!(&keys.known[..OPERATIONS.len()], OPERATIONS);
         assert_eq!(keys.required, Vec::<String>::new());
     }
 }

@@ -214,6 +214,47 @@ impl<T: JsonSchema> JsonSchema for OrWith<T> {
     }
 }
 
+/// A table, or in short form the one text that it needs.
+#[derive(Debug, Clone)]
+pub(super) struct OrTable<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de> + From<String>> Deserialize<'de> for OrTable<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OrTableVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de> + From<String>> Visitor<'de> for OrTableVisitor<T> {
+            type Value = OrTable<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a table with `with`")
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<OrTable<T>, E> {
+                Ok(OrTable(T::from(value.to_owned())))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OrTable<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(OrTable)
+            }
+        }
+        deserializer.deserialize_any(OrTableVisitor(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OrTable<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}OrText", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let table = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [{ "type": "string" }, table] })
+    }
+}
+
 /// A table of names a person chose, in the order in which they stand.
 #[derive(Debug, Clone)]
 pub(super) struct Named<T>(pub(super) Vec<(At<String>, T)>);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::bad_row::OnBadRowText;
 use super::quantity::{HumanBytes, HumanDuration};
-use super::value::{At, Named, OrWith, ParameterValue, Vocabulary, Whole, Word};
+use super::value::{At, Named, OrTable, OrWith, ParameterValue, Vocabulary, Whole, Word};
 use crate::model::policy::OnFailure;
 use crate::model::source::Format;
 
@@ -207,7 +207,14 @@ pub(super) struct StepText {
     pub(super) reduce_by_key_and_window: Option<At<FoldWindowText>>,
     /// Gathers the values that each key has in a window into lists.
     pub(super) group_by_key_and_window: Option<At<WindowText>>,
-    /// A name of the step's own, for messages.
+    /// Folds the values of each key to a result of another type, by a `combine` operator.
+    pub(super) combine_by_key: Option<At<OrWith<String>>>,
+    /// Keeps something for each key, made anew in every batch: by an operator, or by a fold such as
+    /// "sum" that goes on from batch to batch.
+    pub(super) update_state_by_key: Option<At<OrTable<StateText>>>,
+    /// Keeps something for each key, looked up and changed value by value.
+    pub(super) map_with_state: Option<At<OrTable<StateText>>>,
+    /// A name of the step's own, for messages. What a stateful step keeps belongs to it.
     pub(super) name: Option<At<String>>,
     /// Parameters of the operator.
     pub(super) params: Option<At<Named<ParameterValue>>>,
@@ -244,6 +251,30 @@ pub(super) struct WindowText {
     pub(super) slide: Option<At<HumanDuration>>,
 }
 
+/// A stateful step: the operator, or a table.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StateText {
+    /// The operator; `update_state_by_key` takes a fold, too.
+    pub(super) with: String,
+    /// A file of JSON lines with the keys and what is kept for each at the beginning.
+    pub(super) initial: Option<At<String>>,
+    /// For `map_with_state`: how long nothing may come for a key before it goes. Default: for ever.
+    pub(super) timeout: Option<At<HumanDuration>>,
+    /// For `update_state_by_key`: only keys that have values are called for and come out. Default:
+    /// false.
+    #[serde(default)]
+    pub(super) changed_only: bool,
+    /// For `map_with_state`: the name of a stream of all keys with what is kept after each batch.
+    pub(super) snapshots: Option<At<String>>,
+}
+
+impl From<String> for StateText {
+    fn from(with: String) -> Self {
+        Self { with, initial: None, timeout: None, changed_only: false, snapshots: None }
+    }
+}
+
 /// A fold over a window.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -264,7 +295,7 @@ pub(super) struct FoldWindowText {
 }
 
 /// The operation keys of a step, in the order of the reference.
-pub(super) const OPERATIONS: [&str; 27] = [
+pub(super) const OPERATIONS: &[&str] = &[
     "map",
     "flat_map",
     "filter",
@@ -292,15 +323,18 @@ pub(super) const OPERATIONS: [&str; 27] = [
     "count_by_value_and_window",
     "reduce_by_key_and_window",
     "group_by_key_and_window",
+    "combine_by_key",
+    "update_state_by_key",
+    "map_with_state",
 ];
 
 impl StepText {
     /// Where each operation key's value is written, in the order of [`OPERATIONS`].
-    pub(super) fn operation_spans(&self) -> [Option<Range<usize>>; 27] {
+    pub(super) fn operation_spans(&self) -> Vec<Option<Range<usize>>> {
         fn span<T>(at: &Option<At<T>>) -> Option<Range<usize>> {
             at.as_ref().map(|at| at.span.clone())
         }
-        [
+        vec![
             span(&self.map),
             span(&self.flat_map),
             span(&self.filter),
@@ -328,6 +362,9 @@ impl StepText {
             span(&self.count_by_value_and_window),
             span(&self.reduce_by_key_and_window),
             span(&self.group_by_key_and_window),
+            span(&self.combine_by_key),
+            span(&self.update_state_by_key),
+            span(&self.map_with_state),
         ]
     }
 }

@@ -14,6 +14,7 @@ use crate::block::manager::BlockManager;
 use crate::driver::engine::EngineConfig;
 use crate::driver::publisher::Publisher;
 use crate::driver::sources::JobSources;
+use crate::driver::states::JobStates;
 use crate::driver::status_board::StatusBoard;
 use crate::driver::ticker::Ticker;
 use crate::exec::executor::Executors;
@@ -66,6 +67,7 @@ fn watching(storage: &MemoryStorage) -> EventLoop {
     // Past all ticks of a test: files have the system's time.
     manual.advance(Duration::from_secs(1_000_000));
     EventLoop::new(JobParts {
+        states: JobStates::default(),
         ticker: ticker.expect("there are threads"),
         publisher: publisher.expect("there are threads"),
         plan: Arc::new(JobPlan { stages: Vec::new(), sinks: Vec::new() }),

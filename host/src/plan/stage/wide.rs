@@ -13,7 +13,7 @@ use crate::model::stage::{
     FoldPlan, Gather, JoinPlan, KeyedInput, Partitioner, PlannedStep, Read, SlidePlan, Span,
     StageInput, StageOutput, WithoutParent,
 };
-use crate::plan::checked::{CheckedStep, InversePlan, StepWork, Window};
+use crate::plan::checked::{CheckedStep, InversePlan, StateWork, StepWork, Window};
 
 impl Cutter<'_> {
     pub(super) fn step(&mut self, mut open: OpenStage, step: &CheckedStep) -> OpenStage {
@@ -51,6 +51,7 @@ impl Cutter<'_> {
             }
             StepWork::Union(names) => self.union(open, names),
             StepWork::Join { other, plan, partitions } => self.join(open, other, plan, *partitions),
+            StepWork::State(state) => self.state(open, state, step),
             StepWork::Window(window) => self.window(open, *window),
             StepWork::FoldWindow { project, fold, partitions, window, inverse, filter } => {
                 let partials = FoldPlan { zero_when_empty: false, ..fold.clone() };
@@ -97,12 +98,28 @@ impl Cutter<'_> {
         let (stream, slide) = (open.stream.clone(), open.slide);
         let combine = match &gather {
             Gather::Fold(fold) => Some(fold.clone()),
-            Gather::Append | Gather::Group { .. } | Gather::Slide(_) | Gather::Join(_) => None,
+            _ => None,
         };
         let from = self.close(open, StageOutput::Shuffle { by, partitions, combine });
         let reads = vec![Read { from, span: Span::Batch }];
         let input = StageInput::Keyed(KeyedInput { reads, partitions, gather });
         OpenStage::new(&stream, slide, input, schema)
+    }
+
+    /// Rows are shuffled by key to where what is kept for their key is.
+    fn state(&mut self, mut open: OpenStage, work: &StateWork, step: &CheckedStep) -> OpenStage {
+        let StateWork { project, combine, plan, partitions, .. } = work;
+        if let Some((project, schema)) = project {
+            open.keep_columns(project.clone(), schema.clone());
+        }
+        let (stream, slide) = (open.stream.clone(), open.slide);
+        let by = Partitioner::Hash { keys: plan.output.keys };
+        let partitions = *partitions;
+        let written = StageOutput::Shuffle { by, partitions, combine: combine.clone() };
+        let reads = vec![Read { from: self.close(open, written), span: Span::Batch }];
+        let gather = Gather::State(plan.clone());
+        let input = StageInput::Keyed(KeyedInput { reads, partitions, gather });
+        OpenStage::new(&stream, slide, input, step.output.clone())
     }
 
     /// All batches of a window, whose datasets are kept so long.

@@ -22,6 +22,7 @@ fn operator(name: &str, kind: border::Kind, fields: &[(&str, &str)]) -> border::
         input: schema(fields, 0),
         output: schema(fields, 0),
         parameters: Vec::new(),
+        state: None,
     }
 }
 
@@ -54,12 +55,12 @@ type Change = fn(&mut border::Description);
 fn check_refused(change: Change, expected: &str) {
     let mut description = good();
     change(&mut description);
-    assert_eq!(check(description, None).expect_err(expected).to_string(), expected);
+    assert_eq!(check(description, &Missing::default()).expect_err(expected).to_string(), expected);
 }
 
 #[test]
 fn right_description_is_taken_and_its_texts_are_escaped() {
-    let found = check(good(), None).expect("it is right");
+    let found = check(good(), &Missing::default()).expect("it is right");
     assert_eq!(found.version, "1.0\\u{1b}");
     assert_eq!(found.operators[0].doc, "Does\nsomething.\\u{7}");
     assert_eq!(found.operators[0].input.to_string(), "_1: utf8, _2: list<int64?>");
@@ -176,7 +177,8 @@ fn parameters_that_contradict_themselves_are_refused() {
 
 #[test]
 fn reduce_without_folds_is_refused() {
-    let error = check(good(), Some("tidemill:plugin/folds@0.1.0".to_owned()));
+    let folds = Some("tidemill:plugin/folds@0.1.0".to_owned());
+    let error = check(good(), &Missing { folds, ..Missing::default() });
     assert_eq!(
         error.expect_err("it cannot fold").to_string(),
         "operator `add` is of kind reduce, but the plugin does not export \

@@ -256,6 +256,20 @@ pub enum ExchangeError {
         /// The row.
         row: u32,
     },
+    /// Not one change a key.
+    #[error("the answer has {found} changes of state, expected one for each of {expected} keys")]
+    ChangeCount {
+        /// How many.
+        found: usize,
+        /// The keys.
+        expected: usize,
+    },
+    /// A state whose time is up is changed.
+    #[error("the state of key {key} is changed, but its time is up and it goes")]
+    ChangeOfTimedOut {
+        /// The key's row in the call.
+        key: usize,
+    },
     /// A row is rejected and given back.
     #[error("row {row} is both rejected and in `{list}`")]
     RejectedAndKept {

@@ -12,7 +12,8 @@ use arrow_array::types::{
     TimestampMicrosecondType, UInt64Type,
 };
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, ListArray, PrimitiveArray, RecordBatch, StringArray,
+    ArrayRef, BinaryArray, BooleanArray, ListArray, PrimitiveArray, RecordBatch,
+    RecordBatchOptions, StringArray,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType};
@@ -42,7 +43,8 @@ impl BatchShape {
             arrays.push(lift_array(&mut parts, place, value, column.nullable, rows)?);
         }
         // Lengths and nulls were checked, so only a bug of ours could fail here.
-        RecordBatch::try_new(Arc::clone(self.schema()), arrays)
+        let options = RecordBatchOptions::new().with_row_count(Some(rows as usize));
+        RecordBatch::try_new_with_options(Arc::clone(self.schema()), arrays, &options)
             .map_err(|error| arrow_error(Place { column: "", depth: 0 }, &error))
     }
 }

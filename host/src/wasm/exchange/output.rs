@@ -135,7 +135,8 @@ impl ChainRules {
         }
     }
 
-    fn check_rejected(
+    /// Checks the rows that were refused of so many.
+    pub(super) fn check_rejected(
         &self,
         mut rejected: Vec<RawRejection>,
         input_rows: u32,

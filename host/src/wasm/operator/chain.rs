@@ -10,7 +10,7 @@ use crate::model::parameter::complete_parameters;
 use crate::model::stage::ChainStep;
 use crate::wasm::WasmError;
 use crate::wasm::bindings::latest::tidemill::plugin::types as border;
-use crate::wasm::exchange::{BatchShape, ChainRules};
+use crate::wasm::exchange::{BatchShape, ChainRules, StatefulShapes};
 
 /// One operator of a chain, ready to be called.
 pub(super) struct Step {
@@ -30,6 +30,7 @@ impl Step {
 pub(super) enum Role {
     Rows(ChainRules),
     Fold,
+    Stateful(Box<StatefulShapes>),
 }
 
 /// A chain that can be called.
@@ -69,7 +70,8 @@ pub(super) fn check(
     let input = BatchShape::new(&first.input.columns);
     let output = BatchShape::new(&last.output.columns);
     let role = match first.kind {
-        OperatorKind::Reduce => Role::Fold,
+        kind if kind.folds() || kind == OperatorKind::Inverse => Role::Fold,
+        kind if kind.keeps_state() => Role::Stateful(Box::new(StatefulShapes::of(&label, first))),
         _ => {
             let kinds: Vec<OperatorKind> = operators.iter().map(|o| o.kind).collect();
             Role::Rows(ChainRules::of(words, &kinds))
@@ -103,7 +105,7 @@ fn check_links(
         return Err("the plugin takes one operator a call".to_owned());
     }
     for operator in operators {
-        if matches!(operator.kind, OperatorKind::Reduce | OperatorKind::MapPartitions) {
+        if !operator.kind.runs_in_chains() {
             return Err(format!("`{}` is of kind {}", operator.name, operator.kind));
         }
     }

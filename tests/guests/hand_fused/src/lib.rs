@@ -3,7 +3,7 @@
 //! Takes a column of text. Gives its words, each with a one, as `split` and `pair` of the plugin
 //! `word_count` do in a chain. Never uses the SDK's engine, only its bindings.
 
-use tidemill_sdk::bindings::exports::tidemill::plugin::{folds, operators};
+use tidemill_sdk::bindings::exports::tidemill::plugin::{folds, operators, stateful};
 use tidemill_sdk::bindings::tidemill::plugin::types::{
     Batch, Binding, Description, Failure, Field, Kind, Node, Operator, Output, Phase, Schema, Step,
     Task,
@@ -62,6 +62,7 @@ impl operators::Guest for HandFused {
                 input: Schema { fields: vec![field("line", "utf8")], keys: 0 },
                 output: Schema { fields: vec![field("_1", "utf8"), field("_2", "int64")], keys: 1 },
                 parameters: Vec::new(),
+                state: None,
             }],
         }
     }
@@ -91,6 +92,16 @@ impl folds::Guest for HandFused {
 
     fn merge(_step: Step, _task: Task, _left: Batch, _right: Batch) -> Result<Batch, Failure> {
         Err(failure("this plugin merges nothing"))
+    }
+}
+
+impl stateful::Guest for HandFused {
+    fn update(
+        _step: Step,
+        _task: Task,
+        _input: stateful::Input,
+    ) -> Result<stateful::Answer, Failure> {
+        Err(failure("this plugin keeps nothing"))
     }
 }
 

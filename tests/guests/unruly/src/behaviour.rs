@@ -141,9 +141,14 @@ fn without_odd(output: Output, step: u32) -> Output {
 }
 
 /// The one number of the step's parameters, or zero.
-fn parameter(step: &Step) -> u64 {
+pub fn parameter(step: &Step) -> u64 {
     let parameters = serde_json::from_slice(&step.parameters);
     let parameters: serde_json::Value = parameters.unwrap_or_default();
     let first = parameters.as_object().and_then(|object| object.values().next());
     first.and_then(serde_json::Value::as_u64).unwrap_or(0)
+}
+
+/// Refuses the row of that number.
+pub fn refusal(row: u32) -> Rejection {
+    Rejection { row, step: 0, code: "odd".to_owned(), message: String::new() }
 }

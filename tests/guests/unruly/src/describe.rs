@@ -1,11 +1,11 @@
 //! What the unruly guest says of itself.
 
 use tidemill_sdk::bindings::tidemill::plugin::types::{
-    Binding, Description, Field, Kind, Operator, Parameter, Schema,
+    Binding, Description, Field, Kind, Operator, Parameter, Schema, State,
 };
 
 /// The operators, each with its kind, its columns and its parameter. Calls number them by place.
-pub const OPERATORS: [(&str, Kind, &str, &str, &str); 15] = [
+pub const OPERATORS: [(&str, Kind, &str, &str, &str); 16] = [
     ("echo", Kind::Map, "utf8", "utf8", ""),
     ("trap_at", Kind::Map, "utf8", "utf8", "row"),
     ("panic_at", Kind::Map, "utf8", "utf8", "row"),
@@ -21,6 +21,7 @@ pub const OPERATORS: [(&str, Kind, &str, &str, &str); 15] = [
     ("keep_even", Kind::Filter, "utf8", "utf8", ""),
     ("reject_odd", Kind::Map, "utf8", "utf8", ""),
     ("sum", Kind::Reduce, "int64", "int64", ""),
+    ("state_answer", Kind::MapWithState, "int64", "int64", "wrong"),
 ];
 
 pub fn description() -> Description {
@@ -48,6 +49,11 @@ fn operator(&(name, kind, from, to, parameter): &(&str, Kind, &str, &str, &str))
         input: schema(from),
         output: schema(to),
         parameters: parameter.into_iter().collect(),
+        state: (kind == Kind::MapWithState).then(|| State {
+            keys: Vec::new(),
+            fields: schema("int64").fields,
+            version: 1,
+        }),
     }
 }
 

@@ -9,7 +9,7 @@ mod behaviour;
 mod describe;
 
 use tidemill_sdk::bindings::export_plugin;
-use tidemill_sdk::bindings::exports::tidemill::plugin::{folds, operators};
+use tidemill_sdk::bindings::exports::tidemill::plugin::{folds, operators, stateful};
 use tidemill_sdk::bindings::tidemill::plugin::types::{
     Batch, Description, Failure, Node, Output, Phase, Step, Task,
 };
@@ -50,6 +50,37 @@ impl folds::Guest for Unruly {
     fn merge(_step: Step, _task: Task, left: Batch, right: Batch) -> Result<Batch, Failure> {
         let sums: Vec<i64> = int64s(&left).zip(int64s(&right)).map(|(l, r)| l + r).collect();
         Ok(int64_batch(&sums))
+    }
+}
+
+impl stateful::Guest for Unruly {
+    /// The values as rows and, of each key, the last as its state; wrong in the way that the
+    /// parameter counts.
+    fn update(
+        step: Step,
+        _task: Task,
+        input: stateful::Input,
+    ) -> Result<stateful::Answer, Failure> {
+        let wrong = behaviour::parameter(&step);
+        let keys = input.has_state.len();
+        let mut last = vec![0_i64; keys];
+        let values: Vec<i64> = int64s(&input.values).collect();
+        for (value, key) in values.iter().zip(&input.key_of_row) {
+            last[*key as usize] = *value;
+        }
+        let mut changes = vec![stateful::Change::Update; keys];
+        let mut rejected = Vec::new();
+        match wrong {
+            1 => drop(changes.pop()),
+            2 => changes[0] = stateful::Change::Keep,
+            3 => changes[0] = stateful::Change::Remove,
+            4 => drop(last.pop()),
+            5 => rejected.push(behaviour::refusal(values.len() as u32)),
+            6 => changes.push(stateful::Change::Keep),
+            _ => {}
+        }
+        let rows = int64_batch(&values);
+        Ok(stateful::Answer { rows, changes, states: int64_batch(&last), rejected })
     }
 }
 

@@ -5,14 +5,15 @@
 
 use super::Meaning;
 use crate::config::job_file::quantity::HumanDuration;
-use crate::config::job_file::value::{At, OrWith, Whole};
-use crate::config::job_file::written::{OPERATIONS, StepText};
+use crate::config::job_file::value::{At, OrTable, OrWith, Whole};
+use crate::config::job_file::written::{OPERATIONS, StateText, StepText};
 use crate::limits::PARTITIONS_MAX;
 use crate::model::description::OperatorKind;
 use crate::model::finding::{Item, Part, list_words, nearest};
 use crate::model::join::{Join, JoinKind};
 use crate::model::operation::{
-    BuiltInFold, FoldByWindow, Operation, OperatorRef, StepDeclaration, WindowSpan,
+    BuiltInFold, FoldByWindow, InitialState, Operation, OperatorRef, StateStep, StepDeclaration,
+    WindowSpan,
 };
 
 impl Meaning<'_> {
@@ -30,7 +31,7 @@ impl Meaning<'_> {
         operations.sort_by_key(|(_, span)| span.start);
         let mut operations = operations.into_iter();
         let Some((first, _)) = operations.next() else {
-            let allowed = list_words(OPERATIONS);
+            let allowed = list_words(OPERATIONS.iter().copied());
             let place = format!("stream `{stream}`, step {} has no operation", index + 1);
             self.complain(&step.span, format!("{place}, allowed are {allowed}"));
             return None;
@@ -103,6 +104,10 @@ impl Meaning<'_> {
                 true,
             )?));
         }
+        if let Some(at) = &step.combine_by_key {
+            let operator = self.operator(&plain(at), "combine_by_key", false)?;
+            return Some(Operation::CombineByKey(operator));
+        }
         if let Some(at) = &step.reduce {
             return Some(Operation::Reduce(self.operator(&plain(at), "reduce", true)?));
         }
@@ -132,7 +137,32 @@ impl Meaning<'_> {
         if let Some(join) = joined(step) {
             return Some(Operation::Join(join));
         }
+        if let Some(at) = &step.update_state_by_key {
+            let state = self.state(at, "update_state_by_key", true)?;
+            return Some(Operation::UpdateStateByKey(state));
+        }
+        if let Some(at) = &step.map_with_state {
+            return Some(Operation::MapWithState(self.state(at, "map_with_state", false)?));
+        }
         self.windowed(step)
+    }
+
+    fn state(&mut self, at: &At<OrTable<StateText>>, word: &str, folds: bool) -> Option<StateStep> {
+        let written = &at.value.0;
+        let with = At { value: written.with.clone(), span: at.span.clone() };
+        if let Some(name) = &written.snapshots {
+            self.check_name(name);
+        }
+        Some(StateStep {
+            operator: self.operator(&with, word, folds)?,
+            initial: match &written.initial {
+                Some(path) => InitialState::File(self.path(path)?),
+                None => InitialState::Empty,
+            },
+            timeout: written.timeout.as_ref().map(|timeout| timeout.value.0),
+            changed_only: written.changed_only,
+            snapshots: written.snapshots.as_ref().map(|name| name.value.clone()),
+        })
     }
 
     fn windowed(&mut self, step: &StepText) -> Option<Operation> {

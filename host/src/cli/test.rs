@@ -1,0 +1,119 @@
+//! Cli: `test`: cases of a job, each batches of rows in and batches of rows out.
+//!
+//! Takes a job file and a file of cases. Gives each case's name with what differs. Never sleeps and
+//! never opens a source or a sink of the job: the clock is moved from batch to batch.
+
+mod case;
+mod diff;
+
+use std::io::BufRead;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use tidemill::api::test_job::{TestInput, TestJob};
+use tidemill::config::job_file::JobFile;
+use tidemill::driver::error::DriverError;
+use tidemill::driver::plugins::JobPlugins;
+use tidemill::limits::LINE_BYTES_MAX;
+use tidemill::model::status::{BatchInfo, BatchOutcome};
+use tidemill::plan::{PlanDefaults, plan};
+
+use super::args::TestArgs;
+use super::exit::{ENDED, FAILED, Shown, print, tell};
+use super::host;
+use super::run::{load_plugins, located, read_job};
+use case::{Case, Expected};
+
+/// Runs the cases.
+///
+/// # Errors
+/// When job file, plugins or cases are wrong, or a case does not hold.
+pub fn test(args: &TestArgs) -> anyhow::Result<u8> {
+    let job = read_job(&args.job.job)?;
+    let config = host::engine_config(args.job.executors, args.job.artefacts.clone())?;
+    let engine = tidemill::driver::engine::Engine::start(config.clone())?;
+    let plugins = load_plugins(&engine, &job, &tell)?;
+    let defaults = PlanDefaults { partitions: engine.config.executors };
+    let planned = plan(&job.pipeline, &plugins, defaults)
+        .map_err(|errors| located(&job, DriverError::Plan(errors)))?;
+    let (mut held, mut failed) = (0, 0);
+    for (number, text) in lines(&args.cases)? {
+        let place = format!("`{}`, line {number}", args.cases.display());
+        let case = Case::read(&text, number, &job.pipeline, &planned).context(place)?;
+        if args.only.as_ref().is_some_and(|only| !case.name.contains(only.as_str())) {
+            continue;
+        }
+        match run(&case, &job, &config, &plugins)? {
+            None => {
+                held += 1;
+                print(&format!("{} ... ok\n", case.name))?;
+            }
+            Some(difference) => {
+                failed += 1;
+                print(&format!("{} ... FAILED\n{difference}", case.name))?;
+            }
+        }
+    }
+    ensure!(held + failed > 0, "`{}` has no case to run", args.cases.display());
+    print(&format!("{held} passed, {failed} failed\n"))?;
+    if failed > 0 { Err(Shown(FAILED).into()) } else { Ok(ENDED) }
+}
+
+/// The lines that hold cases, with their numbers.
+fn lines(path: &Path) -> anyhow::Result<Vec<(usize, String)>> {
+    let name = path.display();
+    let file = std::fs::File::open(path).with_context(|| format!("failed to read `{name}`"))?;
+    let mut cases = Vec::new();
+    for (number, line) in (1..).zip(std::io::BufReader::new(file).lines()) {
+        let line = line.with_context(|| format!("failed to read `{name}`, line {number}"))?;
+        if line.len() > LINE_BYTES_MAX {
+            bail!("`{name}`, line {number} is longer than {LINE_BYTES_MAX} bytes");
+        }
+        if !(line.trim().is_empty() || line.trim_start().starts_with("//")) {
+            cases.push((number, line));
+        }
+    }
+    Ok(cases)
+}
+
+/// Runs a case on an engine of its own, as its clock is. Gives what differs.
+fn run(
+    case: &Case,
+    job: &JobFile,
+    config: &tidemill::driver::engine::EngineConfig,
+    plugins: &JobPlugins,
+) -> anyhow::Result<Option<String>> {
+    let input = TestInput {
+        datasets: case.datasets.clone(),
+        states: case.states.clone(),
+        streams: case.expected.keys().cloned().collect(),
+    };
+    let load = |_: &_| Ok(plugins.clone());
+    let mut running = TestJob::start(config.clone(), job.pipeline.clone(), input, load)
+        .map_err(|error| located(job, error))?;
+    let mut differences = String::new();
+    for batch in 0..case.batches {
+        let info = running.next_batch()?;
+        for (stream, expected) in &case.expected {
+            let Some(expected) = expected.get(batch) else { continue };
+            let found = running.dataset(stream);
+            if let Some(difference) = diff::compare(&info.outcome, found, expected, case.in_order) {
+                let number = batch + 1;
+                differences.push_str(&format!("  batch {number}, `{stream}`:\n{difference}"));
+            }
+        }
+        if let Some(message) = unexpected_failure(&info, case, batch) {
+            differences.push_str(&format!("  batch {}: {message}\n", batch + 1));
+            break;
+        }
+    }
+    Ok(Some(differences).filter(|text| !text.is_empty()))
+}
+
+/// Why a batch failed of which no stream expects that.
+fn unexpected_failure(info: &BatchInfo, case: &Case, batch: usize) -> Option<String> {
+    let BatchOutcome::Failed { message } = &info.outcome else { return None };
+    let mut expected = case.expected.values().filter_map(|batches| batches.get(batch));
+    let foreseen = expected.any(|expected| matches!(expected, Expected::Failure(_)));
+    (!foreseen).then(|| format!("it failed: {message}"))
+}

@@ -1,0 +1,170 @@
+//! Driver: what the stateful steps of a job keep.
+//!
+//! Takes a plan, and what tasks of batches that have succeeded changed. Gives each stateful stage
+//! its store. Never looks at a state: tasks do.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, UInt32Array};
+use arrow_schema::ArrowError;
+use arrow_select::take::take_record_batch;
+
+use super::error::DriverError;
+use crate::ingest::decoder::{Decoded, Decoder};
+use crate::ingest::json_columns::JsonColumns;
+use crate::limits::{INITIAL_STATE_BYTES_MAX, LINE_BYTES_MAX};
+use crate::model::id::StageId;
+use crate::model::operation::InitialState;
+use crate::model::policy::OnBadRow;
+use crate::model::schema::StreamSchema;
+use crate::model::stage::{Gather, JobPlan, StageInput, StateMode, StatePlan};
+use crate::model::status::StateInfo;
+use crate::model::time::BatchTime;
+use crate::operator::canonical::canonical_keys;
+use crate::operator::partition::partition_of_rows;
+use crate::state::delta::{Changed, StateDelta};
+use crate::state::store::StateStore;
+use crate::sys::storage::Storage;
+
+/// What the task of a partition changed.
+pub type SharedDelta = Arc<StateDelta>;
+
+/// The stores of a job, by stage.
+#[derive(Debug, Default)]
+pub struct JobStates {
+    stores: BTreeMap<StageId, (String, Arc<StateStore>)>,
+}
+
+impl JobStates {
+    /// Makes a store for each stateful stage, with what it begins with.
+    ///
+    /// # Errors
+    /// When what a step is to begin with cannot be read or does not fit.
+    pub fn open(plan: &JobPlan, seed: u64, storage: &dyn Storage) -> Result<Self, DriverError> {
+        let mut stores = BTreeMap::new();
+        for stage in &plan.stages {
+            let StageInput::Keyed(keyed) = &stage.input else { continue };
+            let Gather::State(state) = &keyed.gather else { continue };
+            let keys = StreamSchema::new(state.output.key_columns().to_vec()).to_arrow();
+            let kept = StreamSchema::new(state.output.value_columns().to_vec()).to_arrow();
+            let times_out = matches!(state.mode, StateMode::Map { timeout: Some(_) });
+            let store = StateStore::new(keys, kept, keyed.partitions, times_out);
+            begin(&store, state, seed, storage)?;
+            stores.insert(stage.id, (state.name.clone(), Arc::new(store)));
+        }
+        Ok(Self { stores })
+    }
+
+    /// The store of a stage, if it keeps anything.
+    pub fn of(&self, stage: StageId) -> Option<&Arc<StateStore>> {
+        self.stores.get(&stage).map(|(_, store)| store)
+    }
+
+    /// Whether anything is kept: the batches of such a job run one after the other.
+    pub fn any(&self) -> bool {
+        !self.stores.is_empty()
+    }
+
+    /// A batch has succeeded: what its tasks changed counts from now on.
+    pub fn commit(&self, time: BatchTime, deltas: BTreeMap<(StageId, usize), SharedDelta>) {
+        for ((stage, partition), delta) in deltas {
+            if let Some(store) = self.of(stage) {
+                store.commit(partition, time, delta);
+            }
+        }
+    }
+
+    /// How much each step keeps.
+    pub fn sizes(&self) -> Vec<StateInfo> {
+        let size = |(name, store): &(String, Arc<StateStore>)| {
+            let (keys, bytes) = store.size();
+            StateInfo { name: name.clone(), keys, bytes }
+        };
+        self.stores.values().map(size).collect()
+    }
+}
+
+/// Puts what a step begins with where its keys belong.
+fn begin(
+    store: &StateStore,
+    state: &StatePlan,
+    seed: u64,
+    storage: &dyn Storage,
+) -> Result<(), DriverError> {
+    let wrong = |message: String| DriverError::InitialState { step: state.name.clone(), message };
+    let read;
+    let batches = match &state.initial {
+        InitialState::Empty => return Ok(()),
+        InitialState::Rows(batches) => batches,
+        InitialState::File(path) => {
+            read = read_rows(storage, path, &state.output).map_err(wrong)?;
+            &read
+        }
+    };
+    let columns = |error: ArrowError| wrong(error.to_string());
+    let mut deltas: Vec<StateDelta> =
+        (0..store.partitions()).map(|_| StateDelta::default()).collect();
+    for batch in batches {
+        put(store, state, (batch, seed), &mut deltas).map_err(columns)?;
+    }
+    for (partition, delta) in deltas.into_iter().enumerate() {
+        store.begin_with(partition, delta);
+    }
+    Ok(())
+}
+
+fn put(
+    store: &StateStore,
+    state: &StatePlan,
+    (batch, seed): (&RecordBatch, u64),
+    deltas: &mut [StateDelta],
+) -> Result<(), ArrowError> {
+    let keys = state.output.keys;
+    let rows = batch.num_rows();
+    let partitions = partition_of_rows(&batch.columns()[..keys], rows, deltas.len(), seed)?;
+    for (partition, delta) in (0..).zip(deltas) {
+        let own = (0..).zip(&partitions).filter(|(_, of_row)| **of_row == partition);
+        let own = take_record_batch(batch, &own.map(|(row, _)| row).collect::<UInt32Array>())?;
+        let encoded = store.key_codec()?.encode(&canonical_keys(&own.columns()[..keys]))?;
+        let kept = store.state_codec()?.encode(&own.columns()[keys..])?;
+        for row in 0..own.num_rows() {
+            delta.set(encoded.row(row), Changed::Put(kept.row(row).into()));
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a file of JSON lines.
+fn read_rows(
+    storage: &dyn Storage,
+    path: &Path,
+    schema: &StreamSchema,
+) -> Result<Vec<RecordBatch>, String> {
+    let mut text = Vec::new();
+    loop {
+        let mut part = vec![0; 1 << 16];
+        let at = text.len() as u64;
+        let read = storage.read_at(path, at, &mut part).map_err(|error| error.to_string())?;
+        if read == 0 {
+            break;
+        }
+        text.extend_from_slice(&part[..read]);
+        if text.len() > INITIAL_STATE_BYTES_MAX {
+            let (path, allowed) = (path.display(), INITIAL_STATE_BYTES_MAX);
+            return Err(format!("`{path}` has more than {allowed} bytes, which is the limit"));
+        }
+    }
+    if text.last().is_some_and(|last| *last != b'\n') {
+        text.push(b'\n');
+    }
+    let mut decoded = Decoded::new(&OnBadRow::Fail);
+    let mut columns = JsonColumns::new(schema.clone(), LINE_BYTES_MAX);
+    columns.decode(&text, &mut decoded);
+    columns.finish(&mut decoded);
+    match decoded.bad.first {
+        Some(first) => Err(format!("`{}`: {first}", path.display())),
+        None => Ok(decoded.slices),
+    }
+}
