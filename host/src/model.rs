@@ -4,7 +4,9 @@
 
 pub mod block;
 pub mod block_store;
+pub mod calendar;
 pub mod column_type;
+pub mod constant;
 pub mod description;
 pub mod finding;
 pub mod id;
