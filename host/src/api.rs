@@ -10,3 +10,4 @@ pub mod graph;
 pub mod native;
 pub mod plugin;
 pub mod test_context;
+pub mod verbs;

@@ -26,4 +26,5 @@ pub mod status;
 pub mod step_rules;
 pub mod text;
 pub mod time;
+pub mod verb_call;
 pub mod wiring;

@@ -2,6 +2,10 @@
 //!
 //! Takes what a person wrote. Gives it to planning. Never knows the columns before it.
 
+pub mod aggregate;
+pub mod condition;
+pub mod verb;
+
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -9,6 +13,7 @@ use serde_json::{Map, Value};
 use super::description::{OperatorDescription, OperatorKind};
 use super::join::Join;
 use super::operator::SharedOperator;
+use verb::Verb;
 
 /// One step of a stream.
 #[derive(Debug, Clone)]
@@ -79,6 +84,8 @@ pub enum Operation {
     CountByValueAndWindow(WindowSpan),
     /// Gathers the values that each key has in a window into lists, in the order they came.
     GroupByKeyAndWindow(WindowSpan),
+    /// A verb of the host's own.
+    Verb(Verb),
 }
 
 /// How far a window reaches back, and how often there is one.

@@ -13,6 +13,7 @@ use super::join::JoinKind;
 use super::operation::BuiltInFold;
 use super::operator::SharedOperator;
 use super::schema::StreamSchema;
+use super::verb_call::VerbCall;
 
 /// A planned job. Parents have lower numbers, so running stages in order is always legal.
 #[derive(Debug, Clone)]
@@ -275,6 +276,8 @@ pub enum OperatorCall {
     CountRows,
     /// Takes sums and counts out of others.
     Subtract,
+    /// A verb of the host's own.
+    Verb(VerbCall),
     /// A closure of an embedding program.
     Native(SharedOperator),
 }

@@ -5,6 +5,7 @@
 
 use super::description::OperatorKind;
 use super::finding::Part;
+use super::operation::verb::Verb;
 use super::operation::{FoldByWindow, Operation, OperatorRef, StepDeclaration};
 use crate::limits::{COLUMNS_MAX, PARTITIONS_MAX};
 
@@ -38,6 +39,7 @@ impl Operation {
             Self::CountByWindow(_) => "count_by_window",
             Self::CountByValueAndWindow(_) => "count_by_value_and_window",
             Self::GroupByKeyAndWindow(_) => "group_by_key_and_window",
+            Self::Verb(verb) => verb.step_word(),
         }
     }
 
@@ -74,6 +76,8 @@ impl Operation {
                 Takes { rename: true, ..none }
             }
             Self::Union(_) | Self::Repartition(_) | Self::KeyBy(_) | Self::Window(_) => none,
+            Self::Verb(Verb::Glom) => Takes { rename: true, ..none },
+            Self::Verb(verb) => Takes { partitions: verb.takes_partitions(), ..none },
         }
     }
 }
@@ -123,6 +127,11 @@ pub fn check_step(step: &StepDeclaration, mut tell: impl FnMut(Part, String, Opt
             let message = format!("`{word}` has {found} names, allowed are 1 to {COLUMNS_MAX}");
             tell(Part::Operation, message, None);
         }
+        Operation::Verb(verb) => {
+            if let Some(message) = verb.fault() {
+                tell(Part::Operation, message, None);
+            }
+        }
         _ => {}
     }
 }
@@ -146,6 +155,7 @@ fn why_not(operation: &Operation, part: Part) -> Option<String> {
         (Operation::Apply(..), Part::Partitions) => {
             "it keeps the partitions as they are; put `{ repartition = n }` before it"
         }
+        (Operation::Verb(verb), Part::Partitions) => verb.why_no_partitions(),
         (Operation::GroupByKey, Part::Columns) => "put `{ select = [...] }` before it",
         _ => return None,
     };

@@ -13,6 +13,7 @@ use crate::model::stage::{
     FoldPlan, Gather, JobPlan, KeyedInput, OperatorCall, Partitioner, Read, Span, Stage,
     StageInput, StageOutput,
 };
+use crate::model::verb_call::VerbCall;
 
 /// Tells the schema after every step, then stages and their tasks.
 pub fn explain(pipeline: &Pipeline, planned: &PlannedJob) -> String {
@@ -191,6 +192,7 @@ fn fold_text(fold: &FoldPlan) -> String {
         OperatorCall::BuiltIn(fold) => format!("with {}", fold.word()),
         OperatorCall::CountRows => "counting rows".to_owned(),
         OperatorCall::Subtract => "taking out".to_owned(),
+        OperatorCall::Verb(call) => verb_text(call),
         OperatorCall::Native(operator) => format!("with {}", operator.label()),
     };
     let keys: Vec<&str> = fold.output.columns[..fold.keys].iter().map(|c| &*c.name).collect();
@@ -198,6 +200,18 @@ fn fold_text(fold: &FoldPlan) -> String {
         format!("all rows {with}")
     } else {
         format!("by {} {with}", keys.join(", "))
+    }
+}
+
+fn verb_text(call: &VerbCall) -> String {
+    match call {
+        VerbCall::Aggregate(folds) if folds.is_empty() => "keeping one of each".to_owned(),
+        VerbCall::Aggregate(folds) => {
+            let folds: Vec<&str> = folds.iter().map(|fold| fold.label.as_str()).collect();
+            format!("with {}", folds.join(", "))
+        }
+        // Only an aggregate folds.
+        _ => String::new(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! the first thing that does not fit. Never cuts stages.
 
 use super::checked::{CheckedStep, Mismatch, StepContext};
-use super::{fold, join, narrow, reshape, window};
+use super::{fold, join, narrow, reshape, verb, window};
 use crate::model::operation::{Operation, StepDeclaration};
 use crate::model::schema::StreamSchema;
 
@@ -38,6 +38,7 @@ pub(super) fn check(
             window::count_by_value(step, *span, input, context)?
         }
         Operation::GroupByKeyAndWindow(span) => window::group_by_key(step, *span, input, context)?,
+        Operation::Verb(verb) => verb::check(step, verb, input, context)?,
     };
     Ok(Some(checked))
 }

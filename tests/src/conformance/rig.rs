@@ -11,7 +11,7 @@ use serde_json::Value;
 use tidemill::api::dstream::DStream;
 use tidemill::api::given::Partitions;
 use tidemill::api::test_context::TestContext;
-use tidemill::driver::engine::EngineConfig;
+use tidemill::driver::engine::{Engine, EngineConfig};
 use tidemill::model::column_type::ColumnType;
 use tidemill::model::schema::{Column, StreamSchema};
 use tidemill::model::status::BatchOutcome;
@@ -41,9 +41,21 @@ impl Case {
         Duration::from_millis(self.facts["batch_ms"].as_u64().unwrap_or(1000))
     }
 
+    /// Some batches of the case, as a case of their own: some mix types, which streams do not.
+    pub fn batches(&self, range: std::ops::Range<usize>) -> Self {
+        let mut facts = self.facts.clone();
+        for key in ["in", "out"] {
+            let lists = self.facts[key].as_array().expect("a list of batches");
+            facts[key] = Value::Array(lists[range.clone()].to_vec());
+        }
+        Self { facts }
+    }
+
     /// The batches of each input.
-    fn inputs(&self) -> Vec<Vec<Value>> {
-        let lists = |value: &Value| value.as_array().expect("a list").clone();
+    pub fn inputs(&self) -> Vec<Vec<Value>> {
+        let lists = |value: &Value| -> Vec<Value> {
+            value.as_array().expect("a list").iter().map(in_full).collect()
+        };
         match self.facts["inputs"].as_u64() {
             None => vec![lists(&self.facts["in"])],
             Some(_) => lists(&self.facts["in"]).iter().map(lists).collect(),
@@ -65,6 +77,16 @@ impl Case {
         shape: impl Fn(Value) -> Value,
         build: impl FnOnce(&[DStream]) -> DStream,
     ) {
+        self.holds_in(shape, |_, inputs| build(inputs));
+    }
+
+    /// As [`Self::holds_as`]; the stream is built with the engine that runs it, which loads
+    /// plugins.
+    pub fn holds_in(
+        &self,
+        shape: impl Fn(Value) -> Value,
+        build: impl FnOnce(&Engine, &[DStream]) -> DStream,
+    ) {
         let expected = self.facts["out"].as_array().expect("lists of rows").clone();
         let (context, _) = self.run(expected.len(), build);
         let shaped = |rows: &Vec<Value>| rows.iter().cloned().map(&shape).collect::<Vec<_>>();
@@ -85,14 +107,14 @@ impl Case {
 
     /// Runs as many batches as the inputs have, and gives the first failure with its batch.
     pub fn failure(&self, build: impl FnOnce(&[DStream]) -> DStream) -> Option<(usize, String)> {
-        self.run(usize::MAX, build).1
+        self.run(usize::MAX, |_, inputs| build(inputs)).1
     }
 
     /// Batches until so many datasets have come, or as many as the inputs have.
     fn run(
         &self,
         datasets: usize,
-        build: impl FnOnce(&[DStream]) -> DStream,
+        build: impl FnOnce(&Engine, &[DStream]) -> DStream,
     ) -> (Vec<Vec<Value>>, Option<(usize, String)>) {
         let mut test = TestContext::new(config(), self.interval()).expect("an engine starts");
         let inputs = self.inputs();
@@ -106,7 +128,7 @@ impl Case {
                 test.input(schema.clone(), batches.iter().map(partitions).collect())
             })
             .collect();
-        let collected = test.collect(&build(&streams));
+        let collected = test.collect(&build(&test.engine, &streams));
         let least = inputs.iter().map(Vec::len).max().unwrap_or(0);
         let (mut ran, mut failure) = (0, None);
         while ran < BATCHES_MAX && (ran < least || collected.by_time().len() < datasets) {
@@ -120,6 +142,16 @@ impl Case {
             }
         }
         (collected.by_time().values().map(rows_of).collect(), failure)
+    }
+}
+
+/// A batch as it is, or the numbers of one that is written as `1..100`.
+fn in_full(batch: &Value) -> Value {
+    let ends = batch.as_str().and_then(|text| text.split_once(".."));
+    let ends = ends.map(|(first, last)| (first.parse::<i64>(), last.parse::<i64>()));
+    match ends {
+        Some((Ok(first), Ok(last))) => (first..=last).map(Value::from).collect(),
+        _ => batch.clone(),
     }
 }
 
