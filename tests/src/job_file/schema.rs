@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use tidemill::config::json_schema;
 
-const EXAMPLES: [&str; 4] = [
+const EXAMPLES: [&str; 5] = [
     include_str!("../../job_files/word_count.toml"),
     include_str!("../../job_files/everything.toml"),
     include_str!("../../job_files/windows.toml"),
     include_str!("../../job_files/joins.toml"),
+    include_str!("../../job_files/verbs.toml"),
 ];
 
 /// Says what of a value the schema does not allow, by the rules that the schema uses.
