@@ -84,7 +84,7 @@ fn all<'v, T>(
     values.iter().map(|value| read(value).ok_or(Some(value))).collect()
 }
 
-fn wholes<'v, T: TryFrom<i128>>(values: &'v [Value]) -> Result<Vec<T>, Option<&'v Value>> {
+fn wholes<T: TryFrom<i128>>(values: &[Value]) -> Result<Vec<T>, Option<&Value>> {
     all(values, |value| T::try_from(whole(value)?).ok())
 }
 

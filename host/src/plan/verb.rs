@@ -9,6 +9,7 @@ use super::binding::choose;
 use super::checked::{CheckedStep, Mismatch, StepContext, StepWork, label, need_key};
 use super::fault::PlanFault;
 use super::{aggregate, join, naming};
+use crate::limits::NAME_BYTES_MAX;
 use crate::model::column_type::ColumnType;
 use crate::model::constant::{allowed, constants};
 use crate::model::finding::Part;
@@ -17,6 +18,7 @@ use crate::model::operation::condition::Condition;
 use crate::model::operation::verb::{RowOrder, Verb};
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::stage::{Attach, OperatorCall};
+use crate::model::text::escape;
 use crate::model::verb_call::{OrderColumn, Test, VerbCall};
 
 /// Checks a verb.
@@ -105,6 +107,7 @@ fn keep_where(
 
 fn unfit_constant(column: &Column, unfit: Option<&Value>) -> PlanFault {
     let found = unfit.map(Value::to_string).unwrap_or_default();
+    let found = escape(&found, NAME_BYTES_MAX);
     PlanFault::Constant { column: column.clone(), found, allowed: allowed(&column.data_type) }
 }
 

@@ -5,6 +5,11 @@
 
 use serde_json::Value;
 
+use crate::model::text::escape;
+
+/// Bytes of a condition that are shown of it: a line's worth.
+const SHOWN_BYTES: usize = 80;
+
 /// How a value stands to a constant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Comparison {
@@ -51,9 +56,9 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// The condition in words, as `explain` shows it.
+    /// The condition in words, as `explain` shows it; of a long one the beginning.
     pub fn text(&self) -> String {
-        match self {
+        let whole = match self {
             Self::Is(comparison, constant) => format!("{} {constant}", comparison.word()),
             Self::In(constants) => {
                 let constants: Vec<String> = constants.iter().map(Value::to_string).collect();
@@ -61,6 +66,21 @@ impl Condition {
             }
             Self::IsNull => "is_null".to_owned(),
             Self::IsNotNull => "is_not_null".to_owned(),
-        }
+        };
+        escape(&whole, SHOWN_BYTES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_condition_is_shown_by_its_beginning() {
+        let of = |count| Condition::In((0..count).map(Value::from).collect()).text();
+        assert_eq!(of(3), "in 0, 1, 2");
+        assert!(of(1024).starts_with("in 0, 1, 2") && of(1024).len() <= SHOWN_BYTES + 3);
+        let text = Condition::Is(Comparison::Equal, Value::from("\u{202e}x")).text();
+        assert_eq!(text, "= \"\\u{202e}x\"");
     }
 }
