@@ -13,10 +13,11 @@ mod parts {
     pub mod shuffle;
     pub mod task;
     pub mod timings;
+    pub mod wide;
 }
 
 use criterion::Criterion;
-use parts::{border, grouping, instance, line_column, shuffle, task};
+use parts::{border, grouping, instance, line_column, shuffle, task, wide};
 
 /// The program's allocator, as the program `tidemill` has it.
 #[global_allocator]
@@ -30,5 +31,6 @@ fn main() {
     grouping::measure(&mut criterion);
     shuffle::measure(&mut criterion);
     task::measure(&mut criterion);
+    wide::measure(&mut criterion);
     criterion.final_summary();
 }

@@ -13,3 +13,4 @@ pub mod plugin;
 pub mod stateful;
 pub mod test_context;
 pub mod test_job;
+pub mod verbs;

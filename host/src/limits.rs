@@ -133,6 +133,10 @@ pub const JOIN_ROWS_MAX: u64 = 1 << 24;
 /// How often a union may bring partitions together, unions of unions counted through: each more
 /// is a task per partition and batch.
 pub const UNION_WIDTH_MAX: usize = 1024;
+/// Constants that a step compares a column with: all are held beside each slice.
+pub const CONSTANTS_MAX: usize = 1024;
+/// Rows that a `top` keeps: each partition keeps as many, and all of them meet in one.
+pub const TOP_ROWS_MAX: usize = 1 << 20;
 /// Words that a message lists of those that would be allowed.
 pub const LISTED_WORDS_MAX: usize = 24;
 /// What is wrong with a job, told at once; people mend a few and try again.

@@ -4,7 +4,9 @@
 
 pub mod block;
 pub mod block_store;
+pub mod calendar;
 pub mod column_type;
+pub mod constant;
 pub mod description;
 pub mod finding;
 pub mod id;
@@ -24,4 +26,5 @@ pub mod status;
 pub mod step_rules;
 pub mod text;
 pub mod time;
+pub mod verb_call;
 pub mod wiring;

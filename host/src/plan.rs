@@ -3,6 +3,7 @@
 //! Takes a pipeline as declared and what its plugins say of themselves. Gives the stages that
 //! tasks run, or every mismatch with its place in the job. Never loads a plugin or reads a file.
 
+mod aggregate;
 mod binding;
 mod chain;
 mod checked;
@@ -17,6 +18,7 @@ mod reshape;
 mod stage;
 mod state;
 mod step;
+mod verb;
 mod window;
 
 use std::collections::HashMap;
@@ -229,21 +231,7 @@ fn check_stream(
             |(part, fault)| PlanError { place: Place::step(&stream.name, index, part), fault };
         let step = step::check(declared, checked.output(), &context).map_err(fail)?;
         let Some(step) = step else { return Ok(None) };
-        checked.width = match &step.work {
-            StepWork::Narrow { .. } => checked.width,
-            StepWork::Union(names) => {
-                names.iter().fold(checked.width, |sum, name| sum.saturating_add(width_of(name)))
-            }
-            // A window of many batches holds the sets of each; their number is bounded by time.
-            StepWork::Window(_) => checked.width,
-            StepWork::Fold { .. }
-            | StepWork::Group { .. }
-            | StepWork::Repartition(_)
-            | StepWork::Join { .. }
-            | StepWork::State(_)
-            | StepWork::FoldWindow { .. }
-            | StepWork::GroupWindow { .. } => 1,
-        };
+        checked.width = width_after(&step.work, checked.width, &width_of);
         if let Some(slide) = step.work.slide() {
             (context.slide, checked.slide) = (slide, slide);
         }
@@ -253,4 +241,27 @@ fn check_stream(
         checked.steps.push(step);
     }
     Ok(Some(checked))
+}
+
+/// How often partitions of sources or shuffles stand in a stream after a step.
+fn width_after(work: &StepWork, before: usize, width_of: &dyn Fn(&str) -> usize) -> usize {
+    match work {
+        StepWork::Narrow { .. } => before,
+        StepWork::Union(names) => {
+            names.iter().fold(before, |sum, name| sum.saturating_add(width_of(name)))
+        }
+        // A window of many batches holds the sets of each; their number is bounded by time.
+        StepWork::Window(_) => before,
+        StepWork::Then(steps) => {
+            steps.iter().fold(before, |width, step| width_after(&step.work, width, width_of))
+        }
+        StepWork::Fold { .. }
+        | StepWork::Group { .. }
+        | StepWork::Repartition(_)
+        | StepWork::Partition { .. }
+        | StepWork::Join { .. }
+        | StepWork::State(_)
+        | StepWork::FoldWindow { .. }
+        | StepWork::GroupWindow { .. } => 1,
+    }
 }

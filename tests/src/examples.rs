@@ -3,6 +3,8 @@
 //! Takes the folders of `examples/`. Gives what `tidemill test` says of them. Never opens what
 //! their jobs would.
 
+mod trades;
+
 use std::path::Path;
 
 use crate::set_up::program::tidemill;

@@ -9,3 +9,4 @@ mod explained_time;
 mod mismatched;
 mod schema;
 mod staged;
+mod verbs;

@@ -56,3 +56,5 @@ mod socket_word_count;
 mod steps;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod verbs;

@@ -85,7 +85,7 @@ fn fold(operator: SharedOperator) -> BoundFold {
 }
 
 /// The counts of all words of the text: what one map task writes.
-fn counts() -> anyhow::Result<RecordBatch> {
+pub fn counts() -> anyhow::Result<RecordBatch> {
     let (words, fold) = (rig::words()?, fold(Arc::new(BuiltInFold::Sum)));
     let mut scope = rig::task(&words);
     let combined = words.iter().map(|slice| fold.run(&mut scope, Phase::Values, slice));

@@ -4,6 +4,7 @@
 //! with it later, the way back to line and column. Never stops at the first mistake.
 
 mod bad_row;
+mod constant;
 mod error;
 mod meaning;
 mod quantity;

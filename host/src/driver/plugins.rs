@@ -19,6 +19,7 @@ use crate::model::stage::OperatorCall;
 use crate::model::status::JobEvent;
 use crate::operator::fold::CountRows;
 use crate::operator::subtract::Subtract;
+use crate::operator::verb;
 use crate::plan::PluginCatalogue;
 use crate::wasm::WasmError;
 use crate::wasm::host_state::{GuestLogLevel, GuestPort};
@@ -85,6 +86,7 @@ impl JobPlugins {
             OperatorCall::BuiltIn(fold) => Arc::new(*fold),
             OperatorCall::CountRows => Arc::new(CountRows),
             OperatorCall::Subtract => Arc::new(Subtract),
+            OperatorCall::Verb(call) => verb::bind(call),
             OperatorCall::Native(operator) => Arc::clone(operator),
             OperatorCall::Guest { plugin, chain } => {
                 let Some(loaded) = self.by_name.get(plugin) else {

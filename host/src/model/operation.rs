@@ -2,6 +2,10 @@
 //!
 //! Takes what a person wrote. Gives it to planning. Never knows the columns before it.
 
+pub mod aggregate;
+pub mod condition;
+pub mod verb;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +15,7 @@ use serde_json::{Map, Value};
 use super::description::{OperatorDescription, OperatorKind};
 use super::join::Join;
 use super::operator::SharedOperator;
+use verb::Verb;
 
 /// One step of a stream.
 #[derive(Debug, Clone)]
@@ -87,6 +92,8 @@ pub enum Operation {
     UpdateStateByKey(StateStep),
     /// Keeps something for each key, looked up and changed value by value.
     MapWithState(StateStep),
+    /// A verb of the host's own.
+    Verb(Verb),
 }
 
 /// A step that keeps something for each key. The step's name owns what is kept.

@@ -13,6 +13,7 @@ use super::join::JoinKind;
 use super::operation::{BuiltInFold, InitialState};
 use super::operator::SharedOperator;
 use super::schema::{Column, StreamSchema};
+use super::verb_call::VerbCall;
 
 /// A planned job. Parents have lower numbers, so running stages in order is always legal.
 #[derive(Debug, Clone)]
@@ -317,6 +318,8 @@ pub enum OperatorCall {
     CountRows,
     /// Takes sums and counts out of others.
     Subtract,
+    /// A verb of the host's own.
+    Verb(VerbCall),
     /// A closure of an embedding program.
     Native(SharedOperator),
 }

@@ -5,6 +5,7 @@
 
 use super::description::OperatorKind;
 use super::finding::Part;
+use super::operation::verb::Verb;
 use super::operation::{FoldByWindow, Operation, OperatorRef, StateStep, StepDeclaration};
 use crate::limits::{COLUMNS_MAX, PARTITIONS_MAX};
 
@@ -41,6 +42,7 @@ impl Operation {
             Self::CombineByKey(_) => "combine_by_key",
             Self::UpdateStateByKey(_) => "update_state_by_key",
             Self::MapWithState(_) => "map_with_state",
+            Self::Verb(verb) => verb.step_word(),
         }
     }
 
@@ -81,6 +83,8 @@ impl Operation {
                 Takes { rename: true, ..none }
             }
             Self::Union(_) | Self::Repartition(_) | Self::KeyBy(_) | Self::Window(_) => none,
+            Self::Verb(Verb::Glom) => Takes { rename: true, ..none },
+            Self::Verb(verb) => Takes { partitions: verb.takes_partitions(), ..none },
         }
     }
 }
@@ -137,6 +141,11 @@ pub fn check_step(step: &StepDeclaration, mut tell: impl FnMut(Part, String, Opt
             let message = format!("`{word}` has {found} names, allowed are 1 to {COLUMNS_MAX}");
             tell(Part::Operation, message, None);
         }
+        Operation::Verb(verb) => {
+            if let Some(message) = verb.fault() {
+                tell(Part::Operation, message, None);
+            }
+        }
         _ => {}
     }
 }
@@ -188,6 +197,7 @@ fn why_not(operation: &Operation, part: Part) -> Option<String> {
         (Operation::Apply(..), Part::Partitions) => {
             "it keeps the partitions as they are; put `{ repartition = n }` before it"
         }
+        (Operation::Verb(verb), Part::Partitions) => verb.why_no_partitions(),
         (Operation::GroupByKey, Part::Columns) => "put `{ select = [...] }` before it",
         _ => return None,
     };

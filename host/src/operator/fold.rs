@@ -59,7 +59,7 @@ impl Operator for BuiltInFold {
 }
 
 impl BuiltInFold {
-    fn fold_column(
+    pub(super) fn fold_column(
         self,
         phase: Phase,
         column: &ArrayRef,
@@ -127,7 +127,12 @@ fn batch_of(
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
 }
 
-fn fold_error(word: &str, name: &str, column: &ArrayRef, why: &FoldFailure) -> OperatorError {
+pub(super) fn fold_error(
+    word: &str,
+    name: &str,
+    column: &ArrayRef,
+    why: &FoldFailure,
+) -> OperatorError {
     let data_type = column.data_type();
     let (code, domain, message) = match why {
         FoldFailure::Overflow => (
@@ -144,7 +149,7 @@ fn fold_error(word: &str, name: &str, column: &ArrayRef, why: &FoldFailure) -> O
     OperatorError { operator: word.to_owned(), code, message, row: None, domain }
 }
 
-fn internal(word: &str, error: &arrow_schema::ArrowError) -> OperatorError {
+pub(super) fn internal(word: &str, error: &arrow_schema::ArrowError) -> OperatorError {
     OperatorError {
         operator: word.to_owned(),
         code: "kind",

@@ -73,6 +73,10 @@ pub(super) enum StepWork {
     GroupWindow { keys: usize, partitions: usize, window: Window },
     /// Spreads rows.
     Repartition(usize),
+    /// Brings the rows of so many key columns together; with none, all rows.
+    Partition { keys: usize, partitions: usize },
+    /// Several steps that were written as one.
+    Then(Vec<CheckedStep>),
     /// Appends other streams.
     Union(Vec<String>),
     /// Shuffles both streams by key and brings them together.
@@ -125,6 +129,7 @@ impl StepWork {
             Self::Window(window)
             | Self::FoldWindow { window, .. }
             | Self::GroupWindow { window, .. } => Some(window.slide),
+            Self::Then(steps) => steps.iter().rev().find_map(|step| step.work.slide()),
             _ => None,
         }
     }

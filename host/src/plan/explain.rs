@@ -14,6 +14,7 @@ use crate::model::stage::{
     FoldPlan, Gather, JobPlan, KeyedInput, OperatorCall, Partitioner, Read, Span, Stage,
     StageInput, StageOutput, StatePlan,
 };
+use crate::model::verb_call::VerbCall;
 
 /// Tells the schema after every step, then stages and their tasks.
 pub fn explain(pipeline: &Pipeline, planned: &PlannedJob) -> String {
@@ -201,6 +202,7 @@ fn fold_text(fold: &FoldPlan) -> String {
         OperatorCall::BuiltIn(fold) => format!("with {}", fold.word()),
         OperatorCall::CountRows => "counting rows".to_owned(),
         OperatorCall::Subtract => "taking out".to_owned(),
+        OperatorCall::Verb(call) => verb_text(call),
         OperatorCall::Native(operator) => format!("with {}", operator.label()),
     };
     let keys: Vec<&str> = fold.output.columns[..fold.keys].iter().map(|c| &*c.name).collect();
@@ -215,6 +217,18 @@ fn state_text(state: &StatePlan) -> String {
     let kept = StreamSchema::new(state.output.value_columns().to_vec()).to_string();
     let keys: Vec<&str> = state.output.key_columns().iter().map(|c| c.name.as_str()).collect();
     format!("{kept} by {}", keys.join(", "))
+}
+
+fn verb_text(call: &VerbCall) -> String {
+    match call {
+        VerbCall::Aggregate(folds) if folds.is_empty() => "keeping one of each".to_owned(),
+        VerbCall::Aggregate(folds) => {
+            let folds: Vec<&str> = folds.iter().map(|fold| fold.label.as_str()).collect();
+            format!("with {}", folds.join(", "))
+        }
+        // Only an aggregate folds.
+        _ => String::new(),
+    }
 }
 
 fn by_text(by: &Partitioner, stage: &Stage) -> String {

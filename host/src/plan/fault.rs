@@ -128,6 +128,16 @@ pub enum PlanFault {
         /// The operator's column.
         expected: Column,
     },
+    /// A constant is no value of the column it is compared with.
+    #[error("column `{}` is compared with `{found}`, expected {allowed}", .column.name)]
+    Constant {
+        /// The column.
+        column: Column,
+        /// The constant as it was written.
+        found: String,
+        /// What the column holds.
+        allowed: String,
+    },
     /// The step works by key and the stream has none.
     #[error("`{step}` works by key, and the stream has none ({found})")]
     NoKey {
@@ -160,8 +170,8 @@ pub enum PlanFault {
         name: String,
         /// The step's label.
         step: String,
-        /// Whether `as` may stand beside the step.
-        renames: bool,
+        /// What stands beside the step against that, if anything may.
+        mends: Option<&'static str>,
     },
     /// A column name is empty or holds what no name should.
     #[error("{name:?} is no column name")]
@@ -330,9 +340,7 @@ impl PlanFault {
                  many of its columns are key, such as `#[map(keys = 1)]`"
                     .to_owned(),
             ),
-            Self::DuplicateColumn { renames: true, .. } => {
-                Some("give the new columns other names: `as = [...]`".to_owned())
-            }
+            Self::DuplicateColumn { mends, .. } => mends.map(str::to_owned),
             Self::JoinKeys { .. } => {
                 Some("put `{ key_by = [...] }` before the join, or where the other ends".to_owned())
             }

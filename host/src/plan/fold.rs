@@ -131,7 +131,7 @@ pub(super) fn count_by_value(
 }
 
 /// The columns to keep before folding; `None` when they are all there in order.
-fn keep(
+pub(super) fn keep(
     project: Vec<usize>,
     keys: usize,
     input: &StreamSchema,
@@ -161,7 +161,7 @@ fn check_fold(name: &str, description: &OperatorDescription) -> Result<(), Misma
 
 /// The column a built-in fold makes of a column. Nulls are ignored, so only a group of nothing but
 /// nulls gives null.
-fn built_in(fold: BuiltInFold, found: &Column) -> Result<Column, Mismatch> {
+pub(super) fn built_in(fold: BuiltInFold, found: &Column) -> Result<Column, Mismatch> {
     use ColumnType::{Decimal128, Float64, Int32, Int64, List, UInt64};
     let folded = match (fold, &found.data_type) {
         (BuiltInFold::Count, _) => return Ok(Column::new(found.name.clone(), Int64)),

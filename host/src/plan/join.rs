@@ -101,7 +101,8 @@ fn values(
     Ok(columns)
 }
 
-fn list_of(column: Column) -> Result<Column, Mismatch> {
+/// A column that holds the values of many rows in one.
+pub(super) fn list_of(column: Column) -> Result<Column, Mismatch> {
     if column.data_type.list_depth() >= LIST_DEPTH_MAX {
         return Err((Part::Operation, PlanFault::ListTooDeep { found: column }));
     }

@@ -9,7 +9,7 @@ use super::checked::Mismatch;
 use super::fault::PlanFault;
 use crate::limits::{COLUMNS_MAX, NAME_BYTES_MAX};
 use crate::model::finding::Part;
-use crate::model::operation::StepDeclaration;
+use crate::model::operation::{Operation, StepDeclaration};
 use crate::model::schema::{Column, StreamSchema};
 
 /// The columns a step makes under the names `as` gives them.
@@ -48,8 +48,8 @@ pub(super) fn schema(
             return Err((part, PlanFault::ColumnName { name }));
         }
         if !taken.insert(name.as_str().to_owned()) {
-            let renames = step.operation.takes_rename();
-            let fault = PlanFault::DuplicateColumn { name, step: label.to_owned(), renames };
+            let (step, mends) = (label.to_owned(), mends(&step.operation));
+            let fault = PlanFault::DuplicateColumn { name, step, mends };
             return Err((part, fault));
         }
     }
@@ -57,4 +57,15 @@ pub(super) fn schema(
         return Err((Part::Operation, PlanFault::ListAsKey { column: column.clone() }));
     }
     Ok(StreamSchema { columns, keys })
+}
+
+/// What gives the columns of a step other names.
+fn mends(operation: &Operation) -> Option<&'static str> {
+    match operation {
+        Operation::Join(_) => Some(
+            "let the names of the other begin in a way of their own: `as = { right = \"other_\" }`",
+        ),
+        other if other.takes_rename() => Some("give the new columns other names: `as = [...]`"),
+        _ => None,
+    }
 }

@@ -4,7 +4,7 @@
 //! the first thing that does not fit. Never cuts stages.
 
 use super::checked::{CheckedStep, Mismatch, StepContext};
-use super::{fold, join, narrow, reshape, state, window};
+use super::{fold, join, narrow, reshape, state, verb, window};
 use crate::model::operation::{Operation, StepDeclaration};
 use crate::model::schema::StreamSchema;
 
@@ -41,6 +41,7 @@ pub(super) fn check(
         Operation::CombineByKey(operator) => fold::combine(step, operator, input, context)?,
         Operation::UpdateStateByKey(declared) => state::update(step, declared, input, context)?,
         Operation::MapWithState(declared) => state::map(step, declared, input, context)?,
+        Operation::Verb(verb) => verb::check(step, verb, input, context)?,
     };
     Ok(Some(checked))
 }

@@ -123,7 +123,7 @@ fn over(
     })
 }
 
-fn on_grid(span: WindowSpan, context: &StepContext<'_>) -> Result<Window, Mismatch> {
+pub(super) fn on_grid(span: WindowSpan, context: &StepContext<'_>) -> Result<Window, Mismatch> {
     let grid = context.slide;
     let slide = span.slide.unwrap_or(grid);
     for (what, found) in [("length", span.length), ("slide", slide)] {

@@ -69,9 +69,21 @@ impl Case {
         Duration::from_millis(self.facts["batch_ms"].as_u64().unwrap_or(1000))
     }
 
+    /// Some batches of the case, as a case of their own: some mix types, which streams do not.
+    pub fn batches(&self, range: std::ops::Range<usize>) -> Self {
+        let mut facts = self.facts.clone();
+        for key in ["in", "out"] {
+            let lists = self.facts[key].as_array().expect("a list of batches");
+            facts[key] = Value::Array(lists[range.clone()].to_vec());
+        }
+        Self { facts }
+    }
+
     /// The batches of each input.
-    fn inputs(&self) -> Vec<Vec<Value>> {
-        let lists = |value: &Value| value.as_array().expect("a list").clone();
+    pub fn inputs(&self) -> Vec<Vec<Value>> {
+        let lists = |value: &Value| -> Vec<Value> {
+            value.as_array().expect("a list").iter().map(in_full).collect()
+        };
         match self.facts["inputs"].as_u64() {
             None => vec![lists(&self.facts["in"])],
             Some(_) => lists(&self.facts["in"]).iter().map(lists).collect(),
@@ -181,6 +193,16 @@ impl Case {
             }
         }
         (collected.by_time().values().map(rows_of).collect(), failure)
+    }
+}
+
+/// A batch as it is, or the numbers of one that is written as `1..100`.
+fn in_full(batch: &Value) -> Value {
+    let ends = batch.as_str().and_then(|text| text.split_once(".."));
+    let ends = ends.map(|(first, last)| (first.parse::<i64>(), last.parse::<i64>()));
+    match ends {
+        Some((Ok(first), Ok(last))) => (first..=last).map(Value::from).collect(),
+        _ => batch.clone(),
     }
 }
 

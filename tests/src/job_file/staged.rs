@@ -235,7 +235,7 @@ fn check_plan(plan: &JobPlan) {
     }
 }
 
-const STEPS: [&str; 14] = [
+const STEPS: [&str; 23] = [
     "{ filter = \"words.long\" }",
     "{ map = \"words.pair\" }",
     "{ map = \"words.length\", append = true }",
@@ -250,6 +250,15 @@ const STEPS: [&str; 14] = [
     "{ count_by_value = true }",
     "{ repartition = 2 }",
     "{ reduce = \"max\" }",
+    "{ distinct = true }",
+    "{ sort_by = [\"-value\"] }",
+    "{ top = { n = 3, by = \"value\" } }",
+    "{ glom = true }",
+    "{ partition_by = 2 }",
+    "{ rename = { value = \"word\" } }",
+    "{ where = { column = \"value\", is = \"is_not_null\" } }",
+    "{ aggregate = { value = \"max\", n = \"count\" } }",
+    "{ aggregate_by_key_and_window = { aggregate = { value = \"count\" }, length = \"2s\" } }",
 ];
 
 proptest! {

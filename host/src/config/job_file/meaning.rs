@@ -8,6 +8,7 @@ mod plugin;
 mod sink;
 mod source;
 mod step;
+mod verb;
 
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};

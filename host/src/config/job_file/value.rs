@@ -92,6 +92,33 @@ impl JsonSchema for Whole {
     }
 }
 
+/// Any finite number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Real(pub(super) f64);
+
+impl<'de> Deserialize<'de> for Real {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match ParameterValue::deserialize(deserializer)?.0 {
+            Value::Number(number) => Ok(Self(number.as_f64().unwrap_or(f64::NAN))),
+            other => Err(D::Error::custom(format!("found `{other}`, expected a number"))),
+        }
+    }
+}
+
+impl JsonSchema for Real {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Real".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number" })
+    }
+}
+
 /// One of a few words.
 pub(super) trait Vocabulary: Copy + 'static {
     /// What the words are, for messages.
@@ -214,44 +241,65 @@ impl<T: JsonSchema> JsonSchema for OrWith<T> {
     }
 }
 
-/// A table, or in short form the one text that it needs.
+/// A value in a short form of its own, or as a table.
 #[derive(Debug, Clone)]
-pub(super) struct OrTable<T>(pub(super) T);
+pub(super) enum ShortOr<S, T> {
+    Short(S),
+    Table(T),
+}
 
-impl<'de, T: Deserialize<'de> + From<String>> Deserialize<'de> for OrTable<T> {
+impl<'de, S: Deserialize<'de>, T: Deserialize<'de>> Deserialize<'de> for ShortOr<S, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OrTableVisitor<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de> + From<String>> Visitor<'de> for OrTableVisitor<T> {
-            type Value = OrTable<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a table with `with`")
-            }
-
-            fn visit_str<E: Error>(self, value: &str) -> Result<OrTable<T>, E> {
-                Ok(OrTable(T::from(value.to_owned())))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OrTable<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(OrTable)
-            }
-        }
-        deserializer.deserialize_any(OrTableVisitor(PhantomData))
+        deserializer.deserialize_any(ShortOrVisitor(PhantomData))
     }
 }
 
-impl<T: JsonSchema> JsonSchema for OrTable<T> {
+struct ShortOrVisitor<S, T>(PhantomData<(S, T)>);
+
+impl<'de, S: Deserialize<'de>, T: Deserialize<'de>> Visitor<'de> for ShortOrVisitor<S, T> {
+    type Value = ShortOr<S, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value or a table")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+        S::deserialize(value.into_deserializer()).map(ShortOr::Short)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        S::deserialize(value.into_deserializer()).map(ShortOr::Short)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        S::deserialize(value.into_deserializer()).map(ShortOr::Short)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+        S::deserialize(value.into_deserializer()).map(ShortOr::Short)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        S::deserialize(SeqAccessDeserializer::new(seq)).map(ShortOr::Short)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(ShortOr::Table)
+    }
+}
+
+impl<S: JsonSchema, T: JsonSchema> JsonSchema for ShortOr<S, T> {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        format!("{}OrText", T::schema_name()).into()
+        format!("{}Or{}", S::schema_name(), T::schema_name()).into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let table = generator.subschema_for::<T>();
-        json_schema!({ "anyOf": [{ "type": "string" }, table] })
+        let (short, table) = (generator.subschema_for::<S>(), generator.subschema_for::<T>());
+        json_schema!({ "anyOf": [short, table] })
     }
 }
 

@@ -4,6 +4,8 @@
 //! the reference of the job file: the JSON Schema is made of them. Never decides what keys mean
 //! together.
 
+mod verb;
+
 use std::ops::Range;
 
 use schemars::{JsonSchema, Schema};
@@ -11,9 +13,12 @@ use serde::Deserialize;
 
 use super::bad_row::OnBadRowText;
 use super::quantity::{HumanBytes, HumanDuration};
-use super::value::{At, Named, OrTable, OrWith, ParameterValue, Vocabulary, Whole, Word};
+use super::value::{At, Named, OrWith, ParameterValue, Real, ShortOr, Vocabulary, Whole, Word};
 use crate::model::policy::OnFailure;
 use crate::model::source::Format;
+pub(super) use verb::{
+    AggregateWindowText, FoldsText, Is, SampleText, SortText, TopText, WhereText,
+};
 
 /// A job: where records come from, what is done to them batch by batch, and where they go.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -177,18 +182,19 @@ pub(super) struct StepText {
     pub(super) count_by_value: Option<At<bool>>,
     /// Appends other streams of equal columns.
     pub(super) union: Option<At<OrWith<Vec<String>>>>,
-    /// Each row with each of the other stream that has an equal key, in the same batch.
-    pub(super) join: Option<At<JoinText>>,
+    /// Each row with each of the other stream that has an equal key, in the same batch. `as = {
+    /// right = "pay_" }` beside it stands before the names of the other's value columns.
+    pub(super) join: Option<At<ShortOr<String, JoinText>>>,
     /// So, and rows of this stream without a partner.
-    pub(super) left_outer_join: Option<At<JoinText>>,
+    pub(super) left_outer_join: Option<At<ShortOr<String, JoinText>>>,
     /// So, and rows of the other stream without a partner.
-    pub(super) right_outer_join: Option<At<JoinText>>,
+    pub(super) right_outer_join: Option<At<ShortOr<String, JoinText>>>,
     /// So, and rows of either without a partner.
-    pub(super) full_outer_join: Option<At<JoinText>>,
+    pub(super) full_outer_join: Option<At<ShortOr<String, JoinText>>>,
     /// The rows whose key the other stream lacks.
-    pub(super) anti_join: Option<At<JoinText>>,
+    pub(super) anti_join: Option<At<ShortOr<String, JoinText>>>,
     /// A row for each key of either stream, the values of each in lists.
-    pub(super) cogroup: Option<At<JoinText>>,
+    pub(super) cogroup: Option<At<ShortOr<String, JoinText>>>,
     /// Spreads rows over so many partitions.
     pub(super) repartition: Option<At<OrWith<Whole>>>,
     /// Makes these columns the key, moving them to the front.
@@ -211,16 +217,41 @@ pub(super) struct StepText {
     pub(super) combine_by_key: Option<At<OrWith<String>>>,
     /// Keeps something for each key, made anew in every batch: by an operator, or by a fold such as
     /// "sum" that goes on from batch to batch.
-    pub(super) update_state_by_key: Option<At<OrTable<StateText>>>,
+    pub(super) update_state_by_key: Option<At<ShortOr<String, StateText>>>,
     /// Keeps something for each key, looked up and changed value by value.
-    pub(super) map_with_state: Option<At<OrTable<StateText>>>,
+    pub(super) map_with_state: Option<At<ShortOr<String, StateText>>>,
+    /// Folds several columns at once, of each key, or of the batch where there is no key:
+    /// `{ amt = "sum", n = "count", low = { fold = "min", of = "amt" } }`.
+    pub(super) aggregate: Option<At<FoldsText>>,
+    /// The same of each key in a window.
+    pub(super) aggregate_by_key_and_window: Option<At<AggregateWindowText>>,
+    /// Gives columns new names: `{ old = "new" }`.
+    pub(super) rename: Option<At<Named<String>>>,
+    /// Keeps rows by one of their columns: `{ column = "amt", is = ">", to = 100 }`. A null is
+    /// nothing but null: comparing it is false.
+    #[serde(rename = "where")]
+    pub(super) condition: Option<At<WhereText>>,
+    /// Keeps one of each different row, the first: `true`.
+    pub(super) distinct: Option<At<bool>>,
+    /// Brings the rows of a batch in order, in one partition: `["-amt", "id"]`. A `-` turns a
+    /// column's order round; nulls come last.
+    pub(super) sort_by: Option<At<ShortOr<Vec<String>, SortText>>>,
+    /// Keeps the first rows of a batch in an order: `{ n = 10, by = "amt" }`.
+    pub(super) top: Option<At<TopText>>,
+    /// Keeps each row by chance, such as `0.1` of them.
+    pub(super) sample: Option<At<ShortOr<Real, SampleText>>>,
+    /// Makes one row of each partition, its columns in lists: `true`.
+    pub(super) glom: Option<At<bool>>,
+    /// Brings the rows of each key together, in so many partitions.
+    pub(super) partition_by: Option<At<OrWith<Whole>>>,
     /// A name of the step's own, for messages. What a stateful step keeps belongs to it.
     pub(super) name: Option<At<String>>,
     /// Parameters of the operator.
     pub(super) params: Option<At<Named<ParameterValue>>>,
-    /// New names for the columns the step makes, all of them.
+    /// New names for the columns the step makes, all of them. Of a join: what stands before those
+    /// of the other stream.
     #[serde(rename = "as")]
-    pub(super) rename: Option<At<Vec<String>>>,
+    pub(super) names: Option<At<ShortOr<Vec<String>, AsText>>>,
     /// The columns the operator is given, in its order.
     pub(super) columns: Option<At<Vec<String>>>,
     /// The operator gives new columns only; the others stay. Default: false.
@@ -237,8 +268,14 @@ pub(super) struct JoinText {
     pub(super) with: At<String>,
     /// Whether null keys are equal, as in Spark, or match nothing, as in SQL. Default: true.
     pub(super) null_equal: Option<At<bool>>,
-    /// Stands before the names of its value columns.
-    pub(super) prefix: Option<At<String>>,
+}
+
+/// What stands before names after a join.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AsText {
+    /// Before those of the other stream's value columns.
+    pub(super) right: At<String>,
 }
 
 /// A window: `{ length = "60s", slide = "10s" }`.
@@ -326,6 +363,16 @@ pub(super) const OPERATIONS: &[&str] = &[
     "combine_by_key",
     "update_state_by_key",
     "map_with_state",
+    "aggregate",
+    "aggregate_by_key_and_window",
+    "rename",
+    "where",
+    "distinct",
+    "sort_by",
+    "top",
+    "sample",
+    "glom",
+    "partition_by",
 ];
 
 impl StepText {
@@ -365,6 +412,16 @@ impl StepText {
             span(&self.combine_by_key),
             span(&self.update_state_by_key),
             span(&self.map_with_state),
+            span(&self.aggregate),
+            span(&self.aggregate_by_key_and_window),
+            span(&self.rename),
+            span(&self.condition),
+            span(&self.distinct),
+            span(&self.sort_by),
+            span(&self.top),
+            span(&self.sample),
+            span(&self.glom),
+            span(&self.partition_by),
         ]
     }
 }

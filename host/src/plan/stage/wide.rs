@@ -49,6 +49,11 @@ impl Cutter<'_> {
                 open.without_parent = WithoutParent::Fails;
                 open
             }
+            StepWork::Partition { keys, partitions } => {
+                let (by, schema) = (Partitioner::Hash { keys: *keys }, step.output.clone());
+                self.shuffle(open, schema, by, *partitions, Gather::Append)
+            }
+            StepWork::Then(steps) => steps.iter().fold(open, |open, step| self.step(open, step)),
             StepWork::Union(names) => self.union(open, names),
             StepWork::Join { other, plan, partitions } => self.join(open, other, plan, *partitions),
             StepWork::State(state) => self.state(open, state, step),
@@ -100,7 +105,7 @@ impl Cutter<'_> {
             Gather::Fold(fold) => Some(fold.clone()),
             _ => None,
         };
-        let from = self.close(open, StageOutput::Shuffle { by, partitions, combine });
+        let from = self.write(open, by, partitions, combine);
         let reads = vec![Read { from, span: Span::Batch }];
         let input = StageInput::Keyed(KeyedInput { reads, partitions, gather });
         OpenStage::new(&stream, slide, input, schema)
@@ -120,6 +125,48 @@ impl Cutter<'_> {
         let gather = Gather::State(plan.clone());
         let input = StageInput::Keyed(KeyedInput { reads, partitions, gather });
         OpenStage::new(&stream, slide, input, step.output.clone())
+    }
+
+    /// The stage whose shuffle carries these rows: a new one, or the one that brought them here,
+    /// if it has shuffled them alike and nothing was done since but to leave out or name columns.
+    fn write(
+        &mut self,
+        open: OpenStage,
+        by: Partitioner,
+        partitions: usize,
+        combine: Option<FoldPlan>,
+    ) -> StageId {
+        let Some(from) = self.shuffled_alike(&open, by, partitions) else {
+            return self.close(open, StageOutput::Shuffle { by, partitions, combine });
+        };
+        let stage = &mut self.stages[from.0];
+        stage.steps.extend(open.steps);
+        stage.output = StageOutput::Shuffle { by, partitions, combine };
+        from
+    }
+
+    fn shuffled_alike(
+        &self,
+        open: &OpenStage,
+        by: Partitioner,
+        partitions: usize,
+    ) -> Option<StageId> {
+        let Partitioner::Hash { keys: keys @ 1.. } = by else { return None };
+        let StageInput::Keyed(KeyedInput { reads, gather: Gather::Append, .. }) = &open.input
+        else {
+            return None;
+        };
+        let [Read { from, span: Span::Batch }] = reads.as_slice() else { return None };
+        let same = match &self.stages[from.0].output {
+            StageOutput::Shuffle { by: before, partitions: count, combine: None } => {
+                (*before, *count) == (by, partitions)
+            }
+            _ => false,
+        };
+        let keeps_keys = |step: &PlannedStep| {
+            step.call.is_none() && step.project.iter().copied().take(keys).eq(0..keys)
+        };
+        (same && open.steps.iter().all(keeps_keys)).then_some(*from)
     }
 
     /// All batches of a window, whose datasets are kept so long.
@@ -204,11 +251,12 @@ impl Cutter<'_> {
     ) -> OpenStage {
         let (stream, slide) = (left.stream.clone(), left.slide);
         let by = Partitioner::Hash { keys: plan.keys };
-        let written = || StageOutput::Shuffle { by, partitions, combine: None };
-        let mut reads = vec![Read { from: self.close(left, written()), span: Span::Batch }];
+        let mut reads =
+            vec![Read { from: self.write(left, by, partitions, None), span: Span::Batch }];
         if let Some(origin) = self.wiring.origin(other) {
             let right = self.open(origin, other, plan.right.clone());
-            reads.push(Read { from: self.close(right, written()), span: Span::Batch });
+            let from = self.write(right, by, partitions, None);
+            reads.push(Read { from, span: Span::Batch });
         }
         let gather = Gather::Join(plan.clone());
         let input = StageInput::Keyed(KeyedInput { reads, partitions, gather });

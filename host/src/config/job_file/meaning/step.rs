@@ -4,8 +4,9 @@
 //! operator: plugins are not there yet.
 
 use super::Meaning;
+use crate::config::job_file::error::Complaint;
 use crate::config::job_file::quantity::HumanDuration;
-use crate::config::job_file::value::{At, OrTable, OrWith, Whole};
+use crate::config::job_file::value::{At, OrWith, ShortOr, Whole};
 use crate::config::job_file::written::{OPERATIONS, StateText, StepText};
 use crate::limits::PARTITIONS_MAX;
 use crate::model::description::OperatorKind;
@@ -44,17 +45,18 @@ impl Meaning<'_> {
         if let Some(name) = &written.name {
             self.check_name(name);
         }
-        for names in [&written.rename, &written.columns].into_iter().flatten() {
+        let (rename, prefix) = self.names(written);
+        for names in [rename.as_ref(), written.columns.as_ref()].into_iter().flatten() {
             self.check_columns(names);
         }
         let partitions = self.number("partitions", written.partitions.as_ref(), 1..=PARTITIONS_MAX);
         let params = written.params.iter().flat_map(|at| &at.value.0);
         let params = params.map(|(name, value)| (name.value.clone(), value.0.clone())).collect();
         Some(StepDeclaration {
-            operation: self.operation(written)?,
+            operation: self.operation(written, prefix)?,
             name: written.name.as_ref().map(|at| at.value.clone()),
             params,
-            rename: written.rename.as_ref().map(|at| at.value.clone()),
+            rename: rename.map(|at| at.value),
             columns: written.columns.as_ref().map(|at| at.value.clone()),
             append: written.append.as_ref().is_some_and(|at| at.value),
             partitions,
@@ -66,7 +68,7 @@ impl Meaning<'_> {
         let parts = [
             (Part::Whole, Some(step.span.clone())),
             (Part::Operation, written.operation_spans().into_iter().flatten().next()),
-            (Part::As, super::span_of(&written.rename).cloned()),
+            (Part::As, super::span_of(&written.names).cloned()),
             (Part::Columns, super::span_of(&written.columns).cloned()),
             (Part::Params, super::span_of(&written.params).cloned()),
             (Part::Partitions, super::span_of(&written.partitions).cloned()),
@@ -80,7 +82,7 @@ impl Meaning<'_> {
         }
     }
 
-    fn operation(&mut self, step: &StepText) -> Option<Operation> {
+    fn operation(&mut self, step: &StepText, prefix: Option<String>) -> Option<Operation> {
         let rows = [
             (&step.map, OperatorKind::Map),
             (&step.flat_map, OperatorKind::FlatMap),
@@ -134,7 +136,7 @@ impl Meaning<'_> {
                 return Some(operation(at.value.0.clone()));
             }
         }
-        if let Some(join) = joined(step) {
+        if let Some(join) = joined(step, prefix) {
             return Some(Operation::Join(join));
         }
         if let Some(at) = &step.update_state_by_key {
@@ -144,11 +146,42 @@ impl Meaning<'_> {
         if let Some(at) = &step.map_with_state {
             return Some(Operation::MapWithState(self.state(at, "map_with_state", false)?));
         }
-        self.windowed(step)
+        self.windowed(step).or_else(|| self.verb(step))
     }
 
-    fn state(&mut self, at: &At<OrTable<StateText>>, word: &str, folds: bool) -> Option<StateStep> {
-        let written = &at.value.0;
+    /// What `as` says: new names, or of a join what stands before them.
+    fn names(&mut self, step: &StepText) -> (Option<At<Vec<String>>>, Option<String>) {
+        let Some(At { value, span }) = &step.names else { return (None, None) };
+        let join = joined(step, None).map(|join| join.kind.step_word());
+        match (value, join) {
+            (ShortOr::Short(names), None) => {
+                return (Some(At { value: names.clone(), span: span.clone() }), None);
+            }
+            (ShortOr::Table(table), Some(_)) => return (None, Some(table.right.value.clone())),
+            (ShortOr::Short(_), Some(word)) => {
+                let message = format!("`as` cannot stand beside `{word}` as a list");
+                let help = "say what the names of the other stream begin with: \
+                            `as = { right = \"...\" }`";
+                self.complaints.push(Complaint::new(span.clone(), message).with_help(help));
+            }
+            (ShortOr::Table(_), None) => {
+                let allowed = "allowed is a list of names";
+                self.complain(span, format!("`as` is a table, which joins take; {allowed}"));
+            }
+        }
+        (None, None)
+    }
+
+    fn state(
+        &mut self,
+        at: &At<ShortOr<String, StateText>>,
+        word: &str,
+        folds: bool,
+    ) -> Option<StateStep> {
+        let written = match &at.value {
+            ShortOr::Short(with) => StateText::from(with.clone()),
+            ShortOr::Table(table) => table.clone(),
+        };
         let with = At { value: written.with.clone(), span: at.span.clone() };
         if let Some(name) = &written.snapshots {
             self.check_name(name);
@@ -197,7 +230,7 @@ impl Meaning<'_> {
         None
     }
 
-    fn switched_on(&mut self, at: &At<bool>, operation: Operation) -> Option<Operation> {
+    pub(super) fn switched_on(&mut self, at: &At<bool>, operation: Operation) -> Option<Operation> {
         if at.value {
             return Some(operation);
         }
@@ -246,7 +279,7 @@ fn window_span(length: &At<HumanDuration>, slide: Option<&At<HumanDuration>>) ->
     WindowSpan { length: length.value.0, slide: slide.map(|slide| slide.value.0) }
 }
 
-fn joined(step: &StepText) -> Option<Join> {
+fn joined(step: &StepText, prefix: Option<String>) -> Option<Join> {
     let written = [
         (&step.join, JoinKind::Inner),
         (&step.left_outer_join, JoinKind::LeftOuter),
@@ -257,10 +290,13 @@ fn joined(step: &StepText) -> Option<Join> {
     ];
     let (join, kind) =
         written.into_iter().find_map(|(at, kind)| Some((&at.as_ref()?.value, kind)))?;
-    Some(Join {
-        kind,
-        with: join.with.value.clone(),
-        null_equal: join.null_equal.as_ref().is_none_or(|at| at.value),
-        prefix: join.prefix.as_ref().map(|at| at.value.clone()),
+    Some(match join {
+        ShortOr::Short(with) => Join { kind, with: with.clone(), null_equal: true, prefix },
+        ShortOr::Table(join) => Join {
+            kind,
+            with: join.with.value.clone(),
+            null_equal: join.null_equal.as_ref().is_none_or(|at| at.value),
+            prefix,
+        },
     })
 }
