@@ -9,7 +9,10 @@ use std::sync::{Arc, Mutex};
 use tokio::runtime::Runtime;
 
 use super::error::DriverError;
+use crate::block::budget::BlockBudget;
+use crate::block::store::KeptPartitions;
 use crate::exec::executor::Executors;
+use crate::model::partition_store::PartitionStore;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::entropy::{Entropy, SystemEntropy};
 use crate::sys::storage::{Storage, SystemStorage};
@@ -28,6 +31,9 @@ pub struct EngineConfig {
     pub executors: usize,
     /// Where compiled plugins are kept.
     pub artefact_dir: PathBuf,
+    /// Where kept partitions go that memory has no room for: each store makes a folder of its own
+    /// there, and removes it.
+    pub spill_dir: PathBuf,
     /// What compiles plugins.
     pub compiler: Compiler,
     /// The time.
@@ -44,6 +50,7 @@ impl EngineConfig {
     pub fn new(artefact_dir: PathBuf, compiler: Compiler) -> Self {
         Self {
             executors: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            spill_dir: artefact_dir.join("spill"),
             artefact_dir,
             compiler,
             clock: Arc::new(SystemClock::new()),
@@ -74,6 +81,23 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
+    /// Where datasets are kept that together have so many bytes in memory.
+    pub fn partition_store(&self, memory_bytes_max: usize) -> Arc<dyn PartitionStore> {
+        let budget = BlockBudget::new(memory_bytes_max);
+        Arc::new(self.partition_store_under(budget, memory_bytes_max))
+    }
+
+    /// Where datasets are kept in memory under a budget that others share, up to so many bytes.
+    pub(super) fn partition_store_under(
+        &self,
+        budget: Arc<BlockBudget>,
+        memory_bytes_max: usize,
+    ) -> KeptPartitions {
+        let EngineConfig { storage, entropy, spill_dir, .. } = &self.config;
+        let folder = spill_dir.join(format!("{:016x}", entropy.next_u64()));
+        KeptPartitions::new(budget, memory_bytes_max, Arc::clone(storage), &folder)
+    }
+
     /// Starts executors, sandbox and runtime.
     ///
     /// # Errors
