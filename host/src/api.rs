@@ -4,6 +4,8 @@
 //! could not, but run closures.
 
 pub mod context;
+pub mod dataset;
+mod declared;
 pub mod dstream;
 pub mod given;
 pub mod graph;

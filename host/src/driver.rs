@@ -11,6 +11,7 @@ pub mod event_loop;
 pub mod handle;
 pub mod history;
 pub mod launch;
+pub mod pace;
 pub mod parts;
 pub mod plugins;
 pub mod publisher;

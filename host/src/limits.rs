@@ -127,6 +127,12 @@ pub const JOB_FILE_BYTES_MAX: usize = MIB;
 pub const DECLARATIONS_MAX: usize = 1024;
 /// Steps of a job, all streams together: planning keeps the schema after each.
 pub const STEPS_MAX: usize = 1024;
+/// Bytes of rows that an action on a dataset gives the program unless it asks for more (Spark's
+/// `spark.driver.maxResultSize`): a larger result fails before all of it is made.
+pub const RESULT_BYTES_DEFAULT: usize = 1024 * MIB;
+/// By how many times more partitions `take` runs next when it has not found enough (Spark's
+/// `spark.rdd.limit.scaleUpFactor`).
+pub const TAKE_GROWTH: usize = 4;
 /// Rows that a join may give in one partition: a key that is frequent in both streams gives their
 /// product, and all of it is in memory before the next step.
 pub const JOIN_ROWS_MAX: u64 = 1 << 24;

@@ -13,6 +13,8 @@ mod c_plugin;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod datasets;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod guest_build;

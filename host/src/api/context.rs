@@ -7,18 +7,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::dstream::DStream;
+use super::declared::declare;
+use super::dstream::{DStream, InBatches};
 use super::given::{ConstantSource, DatasetQueue, Partitions, QueueSource};
 use super::graph::{Graph, Node};
 use crate::driver::engine::Engine;
 use crate::driver::error::DriverError;
 use crate::driver::handle::{JobControl, JobHandle};
 use crate::driver::launch::{JobRequest, launch};
-use crate::driver::plugins::JobPlugins;
 use crate::driver::status_board::Listener;
 use crate::limits::LINE_BYTES_DEFAULT;
 use crate::model::column_type::ColumnType;
-use crate::model::pipeline::{JobSettings, Pipeline, PluginCode, PluginDeclaration};
+use crate::model::pipeline::JobSettings;
 use crate::model::policy::OnBadRow;
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::source::{DatasetSource, Format, SourceConnector, SourceDeclaration};
@@ -49,6 +49,9 @@ pub enum ContextError {
     /// Nothing would be run.
     #[error("no output operations registered, so nothing to execute")]
     NoOutputs,
+    /// Streams of two contexts were brought together.
+    #[error("streams of two contexts were brought together: a job has one context")]
+    OtherContext,
     /// The job could not be started, or failed.
     #[error(transparent)]
     Job(#[from] DriverError),
@@ -129,7 +132,7 @@ impl StreamingContext {
     pub fn source(&self, declaration: SourceDeclaration) -> DStream {
         let mut graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
         let node = graph.add(Node::Source(declaration));
-        DStream { graph: Arc::clone(&self.graph), node }
+        DStream { graph: Arc::clone(&self.graph), node, of: InBatches }
     }
 
     /// Starts the job.
@@ -152,19 +155,14 @@ impl StreamingContext {
         if !graph.has_outputs() {
             return Err(ContextError::NoOutputs);
         }
-        let lowered = graph.lower();
-        let plugins = self.engine.loaded.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let pipeline = Pipeline {
-            name: self.name.clone(),
-            settings: self.settings.clone(),
-            plugins: plugins.keys().map(|name| declaration(name)).collect(),
-            sources: lowered.sources,
-            streams: lowered.streams,
-            sinks: lowered.sinks,
-        };
+        if graph.has_strangers() {
+            return Err(ContextError::OtherContext);
+        }
+        let (pipeline, plugins) =
+            declare(&self.engine, &self.name, self.settings.clone(), graph.lower());
         let request = JobRequest {
             pipeline,
-            plugins: JobPlugins::new(plugins),
+            plugins,
             listeners,
             output: Arc::new(Mutex::new(std::io::stdout())),
         };
@@ -206,15 +204,5 @@ impl StreamingContext {
 
     fn job(&self) -> Result<&JobHandle, ContextError> {
         self.job.as_ref().ok_or(ContextError::NotStarted)
-    }
-}
-
-/// A program's plugins are loaded before they are declared: nobody asks again where from.
-fn declaration(name: &str) -> PluginDeclaration {
-    PluginDeclaration {
-        name: name.to_owned(),
-        code: PluginCode::Component(PathBuf::from(name)),
-        memory_bytes: None,
-        cpu_base: None,
     }
 }

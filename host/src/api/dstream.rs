@@ -1,7 +1,8 @@
-//! Api: a stream of batches and what can be done to it.
+//! Api: streams of batches and datasets, and what can be done to both.
 //!
 //! Takes operators of plugins, built-in folds and closures. Gives further streams. Never computes
-//! anything: a stream without an output is never run (as in Spark).
+//! anything: a stream without an output is never run, nor a dataset without an action (as in
+//! Spark).
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,12 +22,20 @@ use crate::model::time::BatchTime;
 /// An error of a program's own batch function.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A stream of batches. Clones are the same stream: what they share is computed once a batch.
+/// Rows and how they come about: where from, and by which steps. What it is of says how it is run.
 #[derive(Debug, Clone)]
-pub struct DStream {
+pub struct Lineage<Of> {
     pub(super) graph: Arc<Mutex<Graph>>,
     pub(super) node: usize,
+    pub(super) of: Of,
 }
+
+/// Rows that come in batches.
+#[derive(Debug, Clone, Copy)]
+pub struct InBatches;
+
+/// A stream of batches. Clones are the same stream: what they share is computed once a batch.
+pub type DStream = Lineage<InBatches>;
 
 impl From<BuiltInFold> for OperatorRef {
     fn from(fold: BuiltInFold) -> Self {
@@ -40,7 +49,7 @@ impl From<NativeOperator> for OperatorRef {
     }
 }
 
-impl DStream {
+impl<Of: Clone> Lineage<Of> {
     /// One row out for each row in.
     pub fn map(&self, operator: impl Into<OperatorRef>) -> Self {
         self.apply(OperatorKind::Map, operator)
@@ -81,26 +90,14 @@ impl DStream {
         self.step(StepDeclaration::new(Operation::GroupByKey))
     }
 
-    /// Folds all rows of a batch to one; an empty batch gives none.
-    pub fn reduce(&self, operator: impl Into<OperatorRef>) -> Self {
-        self.step(StepDeclaration::new(Operation::Reduce(operator.into())))
-    }
-
-    /// The number of rows of each batch; 0 for an empty one.
-    pub fn count(&self) -> Self {
-        self.step(StepDeclaration::new(Operation::Count))
-    }
-
-    /// How often each row occurs in a batch.
+    /// How often each row occurs.
     pub fn count_by_value(&self) -> Self {
         self.step(StepDeclaration::new(Operation::CountByValue))
     }
 
     /// The partitions of this stream, then those of the other, whose schema must be equal.
     pub fn union(&self, other: &Self) -> Self {
-        let step = StepDeclaration::new(Operation::Union(Vec::new()));
-        let node = Node::Step { parent: self.node, step: Box::new(step), others: vec![other.node] };
-        self.after(node)
+        self.with(other, StepDeclaration::new(Operation::Union(Vec::new())))
     }
 
     /// Each row with each row of the other stream that has an equal key, in the same batch. Both
@@ -139,8 +136,7 @@ impl DStream {
 
     /// Any join, with all that a job file may say of it; its `with` is not read.
     pub fn join_with(&self, other: &Self, join: Join) -> Self {
-        let step = StepDeclaration::new(Operation::Join(join));
-        self.after(Node::Step { parent: self.node, step: Box::new(step), others: vec![other.node] })
+        self.with(other, StepDeclaration::new(Operation::Join(join)))
     }
 
     /// Value columns of equal names get the other stream's under `right_`.
@@ -162,6 +158,47 @@ impl DStream {
     /// Keeps the columns, in this order.
     pub fn select(&self, columns: &[&str]) -> Self {
         self.step(StepDeclaration::new(Operation::Select(owned(columns))))
+    }
+
+    /// Appends any step, with whatever may stand beside its operation in a job file.
+    pub fn step(&self, step: StepDeclaration) -> Self {
+        self.after(Node::Step { parent: self.node, step: Box::new(step), others: Vec::new() })
+    }
+
+    fn apply(&self, kind: OperatorKind, operator: impl Into<OperatorRef>) -> Self {
+        self.step(StepDeclaration::new(Operation::Apply(kind, operator.into())))
+    }
+
+    /// A step that reads another stream of the same context beside this one.
+    fn with(&self, other: &Self, step: StepDeclaration) -> Self {
+        let mut others = vec![other.node];
+        if !Arc::ptr_eq(&self.graph, &other.graph) {
+            // Its number means nothing here; what is started next says so.
+            self.lock().met_stranger();
+            others = vec![self.node];
+        }
+        self.after(Node::Step { parent: self.node, step: Box::new(step), others })
+    }
+
+    pub(super) fn after(&self, node: Node) -> Self {
+        let node = self.lock().add(node);
+        Self { graph: Arc::clone(&self.graph), node, of: self.of.clone() }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Graph> {
+        self.graph.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl DStream {
+    /// Folds all rows of a batch to one; an empty batch gives none.
+    pub fn reduce(&self, operator: impl Into<OperatorRef>) -> Self {
+        self.step(StepDeclaration::new(Operation::Reduce(operator.into())))
+    }
+
+    /// The number of rows of each batch; 0 for an empty one.
+    pub fn count(&self) -> Self {
+        self.step(StepDeclaration::new(Operation::Count))
     }
 
     /// The rows of all batches of a window, the oldest first. `length` and `slide` are multiples
@@ -246,11 +283,6 @@ impl DStream {
         self.step(StepDeclaration::new(Operation::FoldByWindow(fold)))
     }
 
-    /// Appends any step, with whatever may stand beside its operation in a job file.
-    pub fn step(&self, step: StepDeclaration) -> Self {
-        self.after(Node::Step { parent: self.node, step: Box::new(step), others: Vec::new() })
-    }
-
     /// Prints the first rows of each batch on standard output.
     pub fn print(&self, rows: usize) {
         self.output(SinkConnector::Print { rows });
@@ -269,21 +301,8 @@ impl DStream {
         self.output(SinkConnector::ForEachBatch(Arc::new(Closure(function))));
     }
 
-    fn apply(&self, kind: OperatorKind, operator: impl Into<OperatorRef>) -> Self {
-        self.step(StepDeclaration::new(Operation::Apply(kind, operator.into())))
-    }
-
-    pub(super) fn after(&self, node: Node) -> Self {
-        let node = self.lock().add(node);
-        Self { graph: Arc::clone(&self.graph), node }
-    }
-
     fn output(&self, connector: SinkConnector) {
         self.lock().output(self.node, connector);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Graph> {
-        self.graph.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -295,7 +314,7 @@ fn owned(columns: &[&str]) -> Vec<String> {
     columns.iter().map(|&column| column.to_owned()).collect()
 }
 
-struct Closure<F>(F);
+pub(super) struct Closure<F>(pub(super) F);
 
 impl<F> BatchFunction for Closure<F>
 where

@@ -25,11 +25,37 @@ pub(super) enum Node {
     },
 }
 
+impl Node {
+    /// The nodes that it reads.
+    pub(super) fn parents(&self) -> impl Iterator<Item = usize> {
+        let (parent, others) = match self {
+            Self::Source(_) => (None, &[][..]),
+            Self::Snapshots { of } => (Some(*of), &[][..]),
+            Self::Step { parent, others, .. } => (Some(*parent), others.as_slice()),
+        };
+        parent.into_iter().chain(others.iter().copied())
+    }
+
+    /// The same node, reading what other numbers stand for.
+    pub(super) fn renumbered(&self, number: impl Fn(usize) -> usize) -> Self {
+        match self {
+            Self::Source(source) => Self::Source(source.clone()),
+            Self::Snapshots { of } => Self::Snapshots { of: number(*of) },
+            Self::Step { parent, step, others } => Self::Step {
+                parent: number(*parent),
+                step: step.clone(),
+                others: others.iter().map(|other| number(*other)).collect(),
+            },
+        }
+    }
+}
+
 /// What method calls have built so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Graph {
     nodes: Vec<Node>,
     outputs: Vec<(usize, SinkConnector)>,
+    strangers: bool,
 }
 
 /// Sources, streams and sinks as a job file would name them.
@@ -52,6 +78,30 @@ impl Graph {
 
     pub(super) fn output(&mut self, node: usize, connector: SinkConnector) {
         self.outputs.push((node, connector));
+    }
+
+    pub(super) fn node(&self, node: usize) -> &Node {
+        &self.nodes[node]
+    }
+
+    /// Notes that a stream of another context was to be read.
+    pub(super) fn met_stranger(&mut self) {
+        self.strangers = true;
+    }
+
+    pub(super) fn has_strangers(&self) -> bool {
+        self.strangers
+    }
+
+    /// Whether each partition of the node is made of the partition of its number of one source.
+    pub(super) fn is_narrow(&self, mut node: usize) -> bool {
+        while let Node::Step { parent, step, others } = &self.nodes[node] {
+            if !others.is_empty() || !step.operation.is_narrow() {
+                return false;
+            }
+            node = *parent;
+        }
+        matches!(self.nodes[node], Node::Source(_))
     }
 
     pub(super) fn has_outputs(&self) -> bool {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
-use super::dstream::DStream;
+use super::dstream::{DStream, Lineage};
 use super::graph::Node;
 use crate::model::operation::{InitialState, Operation, OperatorRef, StateStep, StepDeclaration};
 
@@ -82,12 +82,14 @@ impl StatefulStream {
     }
 }
 
-impl DStream {
+impl<Of: Clone> Lineage<Of> {
     /// Folds the values of each key to a result of another type, by an operator of kind `combine`.
     pub fn combine_by_key(&self, operator: impl Into<OperatorRef>) -> Self {
         self.step(StepDeclaration::new(Operation::CombineByKey(operator.into())))
     }
+}
 
+impl DStream {
     /// Keeps something for each key under that name, made anew in every batch of the key's values,
     /// also of none; gives every key with what is kept. Takes an operator of kind
     /// `update_state_by_key`, or a fold, which goes on from batch to batch.

@@ -16,6 +16,7 @@ use super::dead_letter;
 use super::error::DriverError;
 use super::event::{Command, Event};
 use super::history::History;
+use super::pace::Pace;
 use super::parts::JobParts;
 use super::publisher::Publication;
 use super::running_batch::{QueuedBatch, RunningBatch};
@@ -72,6 +73,10 @@ impl EventLoop {
     /// Runs until the job has ended, and notes how on the status board.
     pub fn run(mut self, events: &Receiver<Event>) {
         self.parts.board.tell(&JobEvent::Started);
+        if self.parts.pace.is_at_once() {
+            self.draining = true;
+            self.parts.ticker.drain();
+        }
         // The senders live in the parts, so the channel outlasts the loop.
         while let Ok(event) = events.recv() {
             if matches!(event, Event::Command(Command::Stop)) {
@@ -121,13 +126,18 @@ impl EventLoop {
 
     /// Batches of what is left when nothing more comes. There may be more files than one is given.
     fn make_last_batches(&mut self, next: BatchTime) {
+        self.last_batch_made = true;
+        if let Pace::Once(batch) = &self.parts.pace {
+            let inputs = self.parts.sources.take_all(batch);
+            self.queue.push_back(QueuedBatch::new(batch.time, BTreeMap::new(), inputs));
+            return;
+        }
         let mut time = next;
         self.parts.sources.look_for_files(time, &self.parts.board);
         while self.tracker.has_unallocated() || self.parts.sources.has_more_files() {
             self.make_batch(time);
             time = time.next(self.parts.settings.batch_interval);
         }
-        self.last_batch_made = true;
     }
 
     fn receiver(&mut self, source: SourceId, event: ReceiverEvent) {
@@ -227,6 +237,8 @@ impl EventLoop {
         let task = ReadyTask { stage: key.stage, partition: key.partition };
         match outcome {
             Ok(attempted) => {
+                let result_bytes_max = self.parts.pace.result_bytes_max();
+                batch.weigh(&self.parts.plan, key.stage, &attempted.output, result_bytes_max);
                 batch.data.store(key.stage, key.partition, attempted.output);
                 batch.refused.absorb(attempted.refused);
                 if let Some(delta) = attempted.state {

@@ -14,6 +14,7 @@ use super::error::DriverError;
 use super::event::Event;
 use super::event_loop::EventLoop;
 use super::handle::JobHandle;
+use super::pace::Pace;
 use super::parts::JobParts;
 use super::plugins::{GuestVoice, JobPlugins};
 use super::publisher::{OpenSink, Publisher};
@@ -34,6 +35,7 @@ use crate::limits::{
 use crate::model::id::{SinkId, SourceId, StageId};
 use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::policy::OnBadRow;
+use crate::model::schema::StreamSchema;
 use crate::model::stage::{JobPlan, Stage};
 use crate::plan::{PlanDefaults, plan};
 use crate::sink::SharedWriter;
@@ -58,6 +60,18 @@ pub struct JobRequest {
 /// When the job does not fit together, a source or sink cannot work, or the system gives no
 /// threads. Nothing is left running then.
 pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, DriverError> {
+    launch_at(engine, request, Pace::Clock)
+}
+
+/// Starts a job on the engine whose batches are made at that pace.
+///
+/// # Errors
+/// As [`launch`].
+pub fn launch_at(
+    engine: &Arc<Engine>,
+    request: JobRequest,
+    pace: Pace,
+) -> Result<JobHandle, DriverError> {
     let JobRequest { pipeline, plugins, listeners, output } = request;
     let clock = Arc::new(SteadyClock::over(Arc::clone(&engine.config.clock)));
     let settings = pipeline.settings.clone();
@@ -94,6 +108,7 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
         states,
         settings,
         seed,
+        pace,
         sources,
         blocks,
         executors: Arc::clone(&engine.executors),
@@ -111,6 +126,21 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
         })
         .map_err(system("the job's loop"))?;
     Ok(JobHandle::new(Arc::clone(engine), sender, board, thread))
+}
+
+/// The rows that the first sink of a job would be given.
+///
+/// # Errors
+/// When the job does not fit together.
+pub fn result_schema(
+    engine: &Engine,
+    pipeline: &Pipeline,
+    plugins: &JobPlugins,
+) -> Result<StreamSchema, DriverError> {
+    let defaults = PlanDefaults { partitions: engine.executors.count() };
+    let JobPlan { stages, sinks } = plan(pipeline, plugins, defaults)?.plan;
+    let first = sinks.first().and_then(|(_, stage)| stages.get(stage.0));
+    Ok(first.map(|stage| stage.output_schema().clone()).unwrap_or_default())
 }
 
 fn bind(

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::pace::Pace;
 use super::publisher::Publisher;
 use super::sources::JobSources;
 use super::states::JobStates;
@@ -34,6 +35,8 @@ pub struct JobParts {
     pub settings: JobSettings,
     /// The job's seed.
     pub seed: u64,
+    /// When batches are made.
+    pub pace: Pace,
     /// The sources.
     pub sources: JobSources,
     /// The blocks.

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arrow_array::{Array, ArrayRef, RecordBatch};
+
 use super::batch_data::BatchData;
 use super::history::{DatasetPartition, History};
 use super::states::SharedDelta;
+use crate::exec::attempt::TaskOutput;
 use crate::exec::refused::Refused;
 use crate::model::block::BlockInfo;
 use crate::model::id::{SourceId, StageId};
@@ -82,6 +85,7 @@ pub struct RunningBatch {
     begun_us: i64,
     cpu: Duration,
     file_rows: u64,
+    result_bytes: usize,
     retries: u32,
 }
 
@@ -102,6 +106,7 @@ impl RunningBatch {
             begun_us: now_us,
             cpu: Duration::ZERO,
             file_rows: 0,
+            result_bytes: 0,
             retries: 0,
         }
     }
@@ -140,6 +145,27 @@ impl RunningBatch {
         self.in_flight -= 1;
         self.cpu += cpu;
         self.file_rows += file_rows;
+    }
+
+    /// Fails the batch when its sinks would be given more bytes than they may.
+    pub fn weigh(
+        &mut self,
+        plan: &JobPlan,
+        stage: StageId,
+        output: &TaskOutput,
+        bytes_max: Option<usize>,
+    ) {
+        let (Some(bytes_max), TaskOutput::Dataset(slices)) = (bytes_max, output) else { return };
+        if plan.sinks.iter().any(|(_, from)| *from == stage) {
+            self.result_bytes += slices.iter().map(row_bytes).sum::<usize>();
+        }
+        if self.result_bytes > bytes_max {
+            let found = self.result_bytes;
+            self.fail(format!(
+                "the result has {found} bytes and more, allowed are {bytes_max}: ask for a part of \
+                 it, or write it to files"
+            ));
+        }
     }
 
     /// Gives the batch up; the first reason counts.
@@ -185,6 +211,12 @@ impl RunningBatch {
             outcome,
         }
     }
+}
+
+/// Bytes of the rows of a slice, not of the memory that it shares with others.
+fn row_bytes(slice: &RecordBatch) -> usize {
+    let of = |column: &ArrayRef| column.to_data().get_slice_memory_size();
+    slice.columns().iter().map(|column| of(column).unwrap_or(column.get_array_memory_size())).sum()
 }
 
 /// What a run asks about sources and earlier batches.

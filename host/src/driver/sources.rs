@@ -10,17 +10,19 @@ use crossbeam_channel::Sender;
 
 use super::engine::EngineConfig;
 use super::event::Event;
+use super::pace::OneBatch;
 use super::running_batch::BatchInputs;
 use super::status_board::StatusBoard;
 use crate::block::manager::BlockManager;
 use crate::error::{Classify, Domain, Retry};
 use crate::exec::attempt::cut;
-use crate::exec::executor::ReadInput;
+use crate::exec::executor::{ReadInput, TaskInput};
 use crate::exec::task_error::TaskError;
 use crate::ingest::file_source::FileSource;
 use crate::ingest::range_reader::RangeReader;
 use crate::ingest::{IngestError, ReceiverEvent};
 use crate::model::id::{SourceId, StageId};
+use crate::model::partition_store::StoredPartition;
 use crate::model::pipeline::Pipeline;
 use crate::model::policy::OnBadRow;
 use crate::model::source::{GivenDataset, SourceConnector, SourceDeclaration};
@@ -85,7 +87,7 @@ impl JobSources {
     pub fn is_file_stage(&self, plan: &JobPlan, stage: StageId) -> bool {
         let StageInput::Source(source) = plan.stages[stage.0].input else { return false };
         let declared = self.declared.get(source.0 as usize);
-        declared.is_some_and(|s| matches!(s.connector, SourceConnector::Files { .. }))
+        declared.is_some_and(|declared| declared.connector.reads_files())
     }
 
     /// Takes note of what happened at a receiver, and tells the listeners of it in words.
@@ -141,6 +143,36 @@ impl JobSources {
     /// What the next batch reads, but for the blocks: nothing of any receiver yet, what programs
     /// give for its time, and the files.
     pub fn take(&mut self, time: BatchTime) -> BatchInputs {
+        let mut inputs = self.given(time);
+        for (&id, (source, _)) in &mut self.files {
+            inputs.insert(id, source.take());
+            if source.has_ended() {
+                self.ended.insert(id);
+            }
+        }
+        inputs
+    }
+
+    /// All that there is, for the only batch. Of partitions outside the range the rows are left
+    /// out: a partition keeps its number.
+    pub fn take_all(&mut self, batch: &OneBatch) -> BatchInputs {
+        let mut inputs = self.given(batch.time);
+        for (&id, (source, _)) in &mut self.files {
+            inputs.insert(id, source.take_all());
+        }
+        let Some(wanted) = &batch.partitions else { return inputs };
+        for (&source, partitions) in &mut inputs {
+            for (number, partition) in partitions.iter_mut().enumerate() {
+                if !wanted.contains(&number) {
+                    *partition = PartitionInput::Rows { source, slices: Vec::new() };
+                }
+            }
+        }
+        inputs
+    }
+
+    /// What programs give for a batch; of every other source nothing yet.
+    fn given(&mut self, time: BatchTime) -> BatchInputs {
         let mut inputs: BatchInputs =
             (0..).map(SourceId).zip(&self.declared).map(|(id, _)| (id, Vec::new())).collect();
         for (id, declared) in (0..).map(SourceId).zip(&self.declared) {
@@ -153,14 +185,12 @@ impl JobSources {
                     let given = |slices| PartitionInput::Rows { source: id, slices };
                     inputs.insert(id, partitions.into_iter().map(given).collect());
                 }
+                GivenDataset::Stored(partitions) => {
+                    let stored = |partition| PartitionInput::Stored { source: id, partition };
+                    inputs.insert(id, partitions.into_iter().map(stored).collect());
+                }
                 GivenDataset::Missing => drop(inputs.remove(&id)),
                 GivenDataset::Ended => drop(self.ended.insert(id)),
-            }
-        }
-        for (&id, (source, _)) in &mut self.files {
-            inputs.insert(id, source.take());
-            if source.has_ended() {
-                self.ended.insert(id);
             }
         }
         inputs
@@ -195,6 +225,10 @@ impl JobSources {
                         }),
                     }
                 })
+            }
+            PartitionInput::Stored { source, partition } => {
+                let (name, partition) = (self.name(*source).to_owned(), Arc::clone(partition));
+                Box::new(move || read_stored(name, &*partition))
             }
             PartitionInput::Block(id) => {
                 let (blocks, id) = (Arc::clone(&self.blocks), *id);
@@ -239,6 +273,16 @@ impl JobSources {
     }
 }
 
+fn read_stored(name: String, partition: &dyn StoredPartition) -> Result<TaskInput, TaskError> {
+    let slices = partition.read().map_err(|error| TaskError::Input {
+        input: name,
+        message: error.to_string(),
+        domain: error.domain(),
+        retry: error.retry(),
+    })?;
+    Ok(vec![slices.into_iter().flat_map(cut).collect()])
+}
+
 fn failed_read(range: &FileRange, error: &IngestError) -> TaskError {
     match error {
         // It names the file.
@@ -255,7 +299,7 @@ fn failed_read(range: &FileRange, error: &IngestError) -> TaskError {
 /// Bytes of files that a batch is given of each source. Together, all that run are given no more
 /// than receivers may hold: what files make is held as long as what blocks make.
 fn batch_bytes_max(pipeline: &Pipeline, blocks: &BlockManager) -> u64 {
-    let is_files = |s: &&SourceDeclaration| matches!(s.connector, SourceConnector::Files { .. });
+    let is_files = |source: &&SourceDeclaration| source.connector.reads_files();
     let sources = pipeline.sources.iter().filter(is_files).count().max(1);
     let shares = sources * pipeline.settings.concurrent_jobs.max(1);
     (blocks.budget().capacity() / shares) as u64

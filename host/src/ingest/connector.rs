@@ -35,7 +35,9 @@ pub(super) fn receive(
                 generate_receiver::run(text, rate, &intake, &*ports.clock, stop).await;
             }
             SourceConnector::Stdin => stdin_receiver::run(std::io::stdin(), &intake, stop).await,
-            SourceConnector::Files { .. } | SourceConnector::Datasets(_) => {}
+            SourceConnector::Files { .. }
+            | SourceConnector::FileSet { .. }
+            | SourceConnector::Datasets(_) => {}
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Ingest: a folder, or a pattern of folders, and the files in them.
 //!
 //! Takes a path in which `*` and `?` may stand for folders. Gives the files of every folder it
-//! names. Never reads a file, and never looks below the folders named.
+//! names, or those that the path names itself. Never reads a file, and never looks below the
+//! folders named.
 
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
+use super::file_rules::is_visible;
 use crate::sys::storage::{FileFacts, Listing, Storage, StorageError};
 
 /// The files of a folder, or of every folder that a pattern names.
@@ -22,6 +24,50 @@ pub struct Found {
 /// Names a folder that is written out and not there, or one that cannot be listed. A folder that a
 /// wildcard has found may go again before it is looked into.
 pub fn list(storage: &dyn Storage, pattern: &Path) -> Result<Found, StorageError> {
+    let (folders, look) = folders(storage, pattern)?;
+    let mut found = Found { files: Vec::new(), folders: 0 };
+    for folder in &folders {
+        if let Some(listing) = look(storage, folder)? {
+            found.files.extend(listing.files);
+            found.folders += 1;
+        }
+    }
+    Ok(found)
+}
+
+/// The files that a pattern names, and the visible ones of the folders that it names.
+///
+/// # Errors
+/// When it names nothing, or a folder that cannot be listed.
+pub fn list_named(storage: &dyn Storage, pattern: &Path) -> Result<Vec<FileFacts>, StorageError> {
+    let (Some(above), Some(name)) = (pattern.parent(), pattern.file_name()) else {
+        return Ok(list(storage, pattern)?.files);
+    };
+    let name = name.as_encoded_bytes();
+    let named =
+        |path: &Path| path.file_name().is_some_and(|found| fits(found.as_encoded_bytes(), name));
+    let (folders, look) = folders(storage, above)?;
+    let (mut files, mut any) = (Vec::new(), false);
+    for folder in &folders {
+        let Some(listing) = look(storage, folder)? else { continue };
+        let exact = |path: &Path| path.file_name().is_some_and(|f| f.as_encoded_bytes() == name);
+        let wanted = |path: &Path| exact(path) || (named(path) && is_visible(path));
+        files.extend(listing.files.into_iter().filter(|file| wanted(&file.path)));
+        for folder in listing.folders.iter().filter(|folder| wanted(folder)) {
+            any = true;
+            files.extend(storage.list(folder)?.files.into_iter().filter(|f| is_visible(&f.path)));
+        }
+    }
+    if files.is_empty() && !any {
+        let (action, source) = ("read", ErrorKind::NotFound.into());
+        return Err(StorageError { action, path: pattern.to_owned(), source });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// The folders that a pattern names, and how to look into them.
+fn folders(storage: &dyn Storage, pattern: &Path) -> Result<(Vec<PathBuf>, Look), StorageError> {
     let mut folders = vec![PathBuf::new()];
     let mut look: Look = look_into_named;
     for component in pattern.components() {
@@ -34,14 +80,7 @@ pub fn list(storage: &dyn Storage, pattern: &Path) -> Result<Found, StorageError
             _ => folders.iter_mut().for_each(|folder| folder.push(name)),
         }
     }
-    let mut found = Found { files: Vec::new(), folders: 0 };
-    for folder in &folders {
-        if let Some(listing) = look(storage, folder)? {
-            found.files.extend(listing.files);
-            found.folders += 1;
-        }
-    }
-    Ok(found)
+    Ok((folders, look))
 }
 
 /// Lists a folder, or passes it over.
@@ -143,6 +182,28 @@ mod tests {
         let error = list(&storage, Path::new("/gone/*/app")).map(|found| found.folders);
         let expected = "cannot list `/gone`: it does not exist";
         assert_eq!(error.expect_err("it is written out").to_string(), expected);
+    }
+
+    #[test]
+    fn a_set_of_files_is_a_file_a_folder_or_a_pattern_of_either() {
+        let storage = MemoryStorage::new();
+        for file in ["/in/a.log", "/in/b.log", "/in/.c.log", "/in/d/1", "/in/d/.2", "/in/e/3"] {
+            storage.put(file, b"x\n");
+        }
+        let named = |pattern: &str| -> Vec<String> {
+            let files = list_named(&storage, Path::new(pattern)).expect("it names something");
+            files.iter().map(|file| file.path.display().to_string()).collect()
+        };
+        assert_eq!(named("/in/a.log"), ["/in/a.log"]);
+        assert_eq!(named("/in/.c.log"), ["/in/.c.log"], "it is named itself");
+        assert_eq!(named("/in/*.log"), ["/in/a.log", "/in/b.log"]);
+        assert_eq!(named("/in"), ["/in/a.log", "/in/b.log"]);
+        assert_eq!(named("/in/?"), ["/in/d/1", "/in/e/3"]);
+        assert_eq!(named("/i?/d"), ["/in/d/1"]);
+        for nothing in ["/in/*.txt", "/in/z", "/i?/z"] {
+            let error = list_named(&storage, Path::new(nothing)).expect_err("it names nothing");
+            assert_eq!(error.to_string(), format!("cannot read `{nothing}`: it does not exist"));
+        }
     }
 
     #[test]

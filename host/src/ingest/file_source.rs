@@ -3,6 +3,8 @@
 //! Takes a folder, or a pattern of folders, and batch times. Gives the ranges of each batch: what
 //! was found waits for the next one. Never reads a file: that is a task's work.
 
+mod set;
+
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +29,8 @@ pub struct FileSource {
     id: SourceId,
     folder: PathBuf,
     storage: Arc<dyn Storage>,
-    /// What is new; a bounded source has none: it reads what is there when it starts.
+    /// What is new; a bounded source and a set of files have none: they read what is there when
+    /// they start.
     rules: Option<FileRules>,
     /// Ranges that no batch has been given yet.
     left: VecDeque<FileRange>,
@@ -43,12 +46,12 @@ pub struct FileSource {
 }
 
 impl FileSource {
-    /// Opens a declared source of files; `None` when it is of another kind. A bounded source looks
-    /// at its folder now, another one only takes files modified after now. A batch is given at most
-    /// so many bytes of it, but one range at least.
+    /// Opens a declared source of files; `None` when it is of another kind. A bounded source and a
+    /// set of files look for them now, another one only takes files modified after now. A batch is
+    /// given at most so many bytes of it, but one range at least.
     ///
     /// # Errors
-    /// Names the folder when there is none.
+    /// Names the folder, or the path of a set, when there is none.
     pub fn open(
         id: SourceId,
         declared: &SourceDeclaration,
@@ -57,8 +60,12 @@ impl FileSource {
         batch_bytes_max: u64,
         now_ms: i64,
     ) -> Result<Option<Self>, IngestError> {
-        let SourceConnector::Files { path, bounded } = &declared.connector else {
-            return Ok(None);
+        let (path, bounded) = match &declared.connector {
+            SourceConnector::Files { path, bounded } => (path, bounded),
+            SourceConnector::FileSet { path, partitions_min } => {
+                return Self::of_set(id, declared, storage, path, *partitions_min).map(Some);
+            }
+            _ => return Ok(None),
         };
         let failed = |source| IngestError::File { name: declared.name.clone(), source };
         let folder = absolute(path);
@@ -259,9 +266,7 @@ mod tests {
             PartitionInput::FileRange(FileRange { path, start, end, .. }) => {
                 format!("{} {start}..{end}", path.display())
             }
-            PartitionInput::Block(_) | PartitionInput::Rows { .. } => {
-                unreachable!("files are read in ranges")
-            }
+            _ => unreachable!("files are read in ranges"),
         };
         taken.iter().map(range).collect()
     }

@@ -111,7 +111,7 @@ async fn watch_over(receiver: JoinHandle<()>, intake: Arc<Intake>, running: Send
 
 /// Files are planned for each batch; nobody waits for them to arrive.
 fn is_received(source: &SourceDeclaration) -> bool {
-    !matches!(source.connector, SourceConnector::Files { .. } | SourceConnector::Datasets(_))
+    !source.connector.is_there()
 }
 
 fn check(source: &SourceDeclaration) -> Result<(), IngestError> {

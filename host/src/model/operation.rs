@@ -157,6 +157,11 @@ pub struct FoldByWindow {
 }
 
 impl Operation {
+    /// Whether it makes each partition of the partition of its number, and moves no row to another.
+    pub fn is_narrow(&self) -> bool {
+        matches!(self, Self::Apply(..) | Self::KeyBy(_) | Self::Select(_))
+    }
+
     /// The plugins whose operators it calls.
     pub fn plugins(&self) -> impl Iterator<Item = &str> {
         self.operators().into_iter().filter_map(|operator| match operator {

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::partition_store::StoredPartition;
 use super::policy::OnBadRow;
 use super::schema::StreamSchema;
 
@@ -42,6 +43,14 @@ pub enum SourceConnector {
         /// Reads what is there and ends.
         bounded: bool,
     },
+    /// Reads the files that a path names, once: a file, a folder of files, or a pattern of either
+    /// (Spark's `textFile`).
+    FileSet {
+        /// The path; `*` and `?` may stand in its names.
+        path: PathBuf,
+        /// Ranges that the files are cut into at least, where they have as many bytes.
+        partitions_min: usize,
+    },
     /// Makes text at a set rate, for demos and benches.
     Generate {
         /// Lines a second.
@@ -59,6 +68,18 @@ pub enum SourceConnector {
     Datasets(Arc<dyn DatasetSource>),
 }
 
+impl SourceConnector {
+    /// Whether its rows lie in files.
+    pub fn reads_files(&self) -> bool {
+        matches!(self, Self::Files { .. } | Self::FileSet { .. })
+    }
+
+    /// Whether all of it is there, so that nobody waits for it to arrive.
+    pub fn is_there(&self) -> bool {
+        self.reads_files() || matches!(self, Self::Datasets(_))
+    }
+}
+
 /// A source of whole datasets, asked once for each batch (Spark's queue and constant streams).
 pub trait DatasetSource: Send + Sync + std::fmt::Debug {
     /// The dataset of a batch. It must not wait: the job's loop asks.
@@ -66,10 +87,13 @@ pub trait DatasetSource: Send + Sync + std::fmt::Debug {
 }
 
 /// What a program gives for one batch.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum GivenDataset {
     /// A dataset: each partition a run of slices of the source's schema.
     Partitions(Vec<Vec<arrow_array::RecordBatch>>),
+    /// A dataset whose partitions are kept somewhere, of slices of the source's schema. Tasks read
+    /// them.
+    Stored(Vec<Arc<dyn StoredPartition>>),
     /// None at all, which is not the same as an empty one.
     Missing,
     /// Nothing any more.

@@ -4,6 +4,7 @@
 //! plugin's code: calls name a plugin, and a batch binds the name to a digest when it begins.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -12,6 +13,7 @@ use super::id::{BlockId, SinkId, SourceId, StageId};
 use super::join::JoinKind;
 use super::operation::{BuiltInFold, InitialState};
 use super::operator::SharedOperator;
+use super::partition_store::StoredPartition;
 use super::schema::{Column, StreamSchema};
 use super::verb_call::VerbCall;
 
@@ -334,7 +336,7 @@ pub struct ChainStep {
 }
 
 /// One partition of a source in a batch.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum PartitionInput {
     /// Rows that a program gave.
     Rows {
@@ -342,6 +344,13 @@ pub enum PartitionInput {
         source: SourceId,
         /// The rows.
         slices: Vec<arrow_array::RecordBatch>,
+    },
+    /// Rows that are kept somewhere.
+    Stored {
+        /// The source.
+        source: SourceId,
+        /// Where they are.
+        partition: Arc<dyn StoredPartition>,
     },
     /// A stored block.
     Block(BlockId),

@@ -60,6 +60,7 @@ fn connector(connector: &SourceConnector) -> String {
         SourceConnector::Files { path, bounded } => {
             format!("{} files of {}", if *bounded { "the" } else { "new" }, path.display())
         }
+        SourceConnector::FileSet { path, .. } => format!("the files of {}", path.display()),
         SourceConnector::Generate { lines_per_second, .. } => {
             format!("generated, {lines_per_second} lines/s")
         }
@@ -123,7 +124,7 @@ fn tasks(pipeline: &Pipeline, plan: &JobPlan, stage: &Stage) -> String {
         StageInput::Source(SourceId(source)) => {
             let source = &pipeline.sources[*source as usize];
             let unit = match source.connector {
-                SourceConnector::Files { .. } => "file range",
+                SourceConnector::Files { .. } | SourceConnector::FileSet { .. } => "file range",
                 _ => "block",
             };
             format!("one task per {unit} of {}", source.name)

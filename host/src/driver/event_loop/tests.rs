@@ -12,6 +12,7 @@ use super::*;
 use crate::batch::clock::BatchClock;
 use crate::block::manager::BlockManager;
 use crate::driver::engine::EngineConfig;
+use crate::driver::pace::Pace;
 use crate::driver::publisher::Publisher;
 use crate::driver::sources::JobSources;
 use crate::driver::states::JobStates;
@@ -74,6 +75,7 @@ fn watching(storage: &MemoryStorage) -> EventLoop {
         stages: Vec::new(),
         settings,
         seed: 0,
+        pace: Pace::Clock,
         sources: sources.expect("the folder is there"),
         blocks,
         executors: Arc::new(Executors::start(0).expect("none is started")),
