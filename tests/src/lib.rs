@@ -9,6 +9,8 @@ mod bad_input;
 #[cfg(test)]
 mod border;
 #[cfg(test)]
+mod bounded;
+#[cfg(test)]
 mod c_plugin;
 #[cfg(test)]
 mod conformance;

@@ -73,6 +73,11 @@ pub struct RunArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
+    /// Read what is there and end: files of a folder at once, as many batches as the block budget
+    /// makes of them; standard input and generated lines to their end. A source without an end is
+    /// refused.
+    #[arg(long)]
+    pub bounded: bool,
     /// Errors only: neither how the job goes nor how plugins are built.
     #[arg(short, long)]
     pub quiet: bool,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tidemill::config::job_file::JobFile;
+use tidemill::driver::pace::Pace;
 use tidemill::driver::status_board::StatusBoard;
 use tidemill::model::status::{JobState, JobStatus};
 use tidemill_guest_build::{cache_folder, new_plugin};
@@ -52,7 +53,7 @@ pub fn demo(args: &DemoArgs, signals: &Signals) -> anyhow::Result<u8> {
         executors: engine.config.executors,
     };
     let display = Display::new(machine, false);
-    let handle = start(&engine, &job, &display)?;
+    let handle = start(&engine, &job, &display, Pace::Clock)?;
     signals.drain(handle.control(), &display);
     let (rate, duration) = (args.rate, args.duration);
     let (control, board) = (handle.control(), Arc::clone(handle.board()));

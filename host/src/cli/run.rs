@@ -12,7 +12,8 @@ use tidemill::config::job_file::{JobFile, JobFileErrors};
 use tidemill::driver::engine::Engine;
 use tidemill::driver::error::DriverError;
 use tidemill::driver::handle::JobHandle;
-use tidemill::driver::launch::{JobRequest, launch};
+use tidemill::driver::launch::{JobRequest, launch_at};
+use tidemill::driver::pace::{self, Pace};
 use tidemill::driver::plugins::JobPlugins;
 use tidemill::limits::JOB_FILE_BYTES_MAX;
 use tidemill::model::finding::{Finding, Item, Place};
@@ -34,8 +35,16 @@ const DURABILITY: &str = "durability: none, a restart begins empty";
 /// # Errors
 /// When the job could not be started, or failed.
 pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
-    let RunArgs { job: args, quiet } = args;
-    let job = read_job(&args.job)?;
+    let RunArgs { job: args, bounded, quiet } = args;
+    let mut job = read_job(&args.job)?;
+    let mut pace = Pace::Clock;
+    if *bounded {
+        job.pipeline = pace::bounded(job.pipeline.clone()).map_err(|findings| {
+            show(&job.locate(findings));
+            Shown(REFUSED)
+        })?;
+        pace = Pace::of_bounded(&job.pipeline);
+    }
     let engine = host::start_engine(args.executors, args.artefacts.clone())?;
     let machine = Machine {
         batch_interval: job.pipeline.settings.batch_interval,
@@ -45,7 +54,7 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
         true => Display::quiet(machine),
         false => Display::new(machine, args.plain),
     };
-    let handle = start(&engine, &job, &display)?;
+    let handle = start(&engine, &job, &display, pace)?;
     signals.drain(handle.control(), &display);
     display.say(&format!(
         "job `{}`: a batch every {}, {} executors; {DURABILITY}",
@@ -113,6 +122,7 @@ pub fn start(
     engine: &Arc<Engine>,
     job: &JobFile,
     display: &Arc<Display>,
+    pace: Pace,
 ) -> anyhow::Result<JobHandle> {
     let plugins = load_plugins(engine, job, &|line| display.say(line))?;
     let request = JobRequest {
@@ -121,7 +131,7 @@ pub fn start(
         listeners: vec![display.listener()],
         output: display.output(),
     };
-    match launch(engine, request) {
+    match launch_at(engine, request, pace) {
         Ok(handle) => {
             display.watch(handle.board());
             Ok(handle)
