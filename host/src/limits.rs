@@ -28,6 +28,9 @@ pub const BLOCK_BUDGET_BYTES_MAX: usize = 16 * 1024 * 1024 * MIB;
 /// One part in so many of the block budget is kept back from receivers: rows can take more room
 /// than the bytes they were read as (at worst an offset of four bytes for an empty line of one).
 pub const CONVERSION_SHARE: usize = 8;
+/// One part in so many of the block budget may be taken in memory by what windows reach back to:
+/// more goes to disk, so that receivers find room.
+pub const KEPT_SHARE: usize = 2;
 /// The longest line of a text source unless set; a longer one is a bad row, cut off unread.
 pub const LINE_BYTES_DEFAULT: usize = MIB;
 /// The longest line anyone may set: a row must fit a border call with room for its copies.

@@ -41,6 +41,8 @@ mod job_rig;
 #[cfg(test)]
 mod joins;
 #[cfg(test)]
+mod kept_windows;
+#[cfg(test)]
 mod plugin_cli;
 #[cfg(test)]
 mod prose;

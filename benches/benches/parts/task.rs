@@ -141,6 +141,7 @@ fn plan() -> JobPlan {
         input: StageInput::Source(SourceId(0)),
         slide: Duration::from_secs(1),
         remember: Duration::ZERO,
+        level: None,
         without_parent: WithoutParent::HasNone,
         input_schema: rig::line_schema(),
         steps: Vec::new(),

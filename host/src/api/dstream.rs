@@ -17,6 +17,7 @@ use crate::model::operation::{
     BuiltInFold, FoldByWindow, NativeOperator, Operation, OperatorRef, StepDeclaration, WindowSpan,
 };
 use crate::model::sink::{BatchFunction, SinkConnector};
+use crate::model::storage_level::StorageLevel;
 use crate::model::time::BatchTime;
 
 /// An error of a program's own batch function.
@@ -199,6 +200,15 @@ impl DStream {
     /// The number of rows of each batch; 0 for an empty one.
     pub fn count(&self) -> Self {
         self.step(StepDeclaration::new(Operation::Count))
+    }
+
+    /// Says at which level this stream's datasets are kept while windows reach back to them; of a
+    /// stream that is windows, what they reach back to. Nothing is dropped whatever the level: its
+    /// blocks are gone, so what memory has no room for goes to disk. Unless this is said they are
+    /// kept as `MEMORY_ONLY_SER`, as in Spark.
+    pub fn persist(&self, level: StorageLevel) -> Self {
+        self.lock().persist(self.node, level);
+        self.clone()
     }
 
     /// The rows of all batches of a window, the oldest first. `length` and `slide` are multiples

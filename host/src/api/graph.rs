@@ -9,6 +9,7 @@ use crate::model::operation::{Operation, StepDeclaration};
 use crate::model::pipeline::StreamDeclaration;
 use crate::model::sink::{SinkConnector, SinkDeclaration};
 use crate::model::source::SourceDeclaration;
+use crate::model::storage_level::StorageLevel;
 
 /// A node: a source, or a step after another node.
 #[derive(Debug, Clone)]
@@ -56,6 +57,7 @@ pub(super) struct Graph {
     nodes: Vec<Node>,
     outputs: Vec<(usize, SinkConnector)>,
     strangers: bool,
+    levels: BTreeMap<usize, StorageLevel>,
 }
 
 /// Sources, streams and sinks as a job file would name them.
@@ -89,6 +91,11 @@ impl Graph {
         self.strangers = true;
     }
 
+    /// Has the datasets of a node kept at that level.
+    pub(super) fn persist(&mut self, node: usize, level: StorageLevel) {
+        self.levels.insert(node, level);
+    }
+
     pub(super) fn has_strangers(&self) -> bool {
         self.strangers
     }
@@ -118,6 +125,12 @@ impl Graph {
                 Node::Source(source) => {
                     names.insert(index, source.name.clone());
                     lowered.sources.push(source.clone());
+                    if self.levels.contains_key(&index) {
+                        // A source says nothing of levels: a stream of its rows does.
+                        let stream = self.stream_of(index, &source.name, Vec::new());
+                        names.insert(index, stream.name.clone());
+                        lowered.streams.push(stream);
+                    }
                 }
                 Node::Snapshots { of } => {
                     names.insert(index, snapshots_of(*of));
@@ -163,7 +176,16 @@ impl Graph {
             at = *parent;
         }
         steps.reverse();
-        StreamDeclaration { name: format!("stream-{end}"), from: names[&at].clone(), steps }
+        self.stream_of(end, &names[&at], steps)
+    }
+
+    fn stream_of(&self, node: usize, from: &str, steps: Vec<StepDeclaration>) -> StreamDeclaration {
+        StreamDeclaration {
+            name: format!("stream-{node}"),
+            from: from.to_owned(),
+            persist: self.levels.get(&node).copied(),
+            steps,
+        }
     }
 
     fn readers(&self) -> Vec<Readers> {
@@ -174,7 +196,8 @@ impl Graph {
                 others.iter().for_each(|&other| readers[other] = Readers::Whole);
             }
         }
-        self.outputs.iter().for_each(|&(node, _)| readers[node] = Readers::Whole);
+        let whole = self.outputs.iter().map(|(node, _)| node).chain(self.levels.keys());
+        whole.for_each(|&node| readers[node] = Readers::Whole);
         readers
     }
 }

@@ -4,11 +4,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-
-use super::history::{DatasetPartition, History};
+use super::history::{DatasetPartition, HeldPartition, History};
 use crate::exec::attempt::TaskOutput;
-use crate::exec::executor::TaskInput;
 use crate::model::id::StageId;
 use crate::model::stage::{JobPlan, Read, Span, Stage, StageInput, StageOutput};
 use crate::model::time::BatchTime;
@@ -65,17 +62,21 @@ impl BatchData {
         partition: usize,
         time: BatchTime,
         history: &History,
-    ) -> TaskInput {
+    ) -> Vec<Vec<HeldPartition>> {
         match &stage.input {
             StageInput::Source(_) | StageInput::Snapshots(_) => Vec::new(),
             StageInput::Datasets(parents) => {
                 let mut partitions = parents.iter().flat_map(|parent| self.dataset(*parent));
-                vec![partitions.nth(partition).map(|slices| slices.to_vec()).unwrap_or_default()]
+                vec![partitions.nth(partition).map(made).into_iter().collect()]
             }
             StageInput::Window { from, length } => {
-                let earlier = history.between(*from, time.before(*length), time);
-                let mut partitions = earlier.flatten().chain(self.dataset(*from));
-                vec![partitions.nth(partition).map(|slices| slices.to_vec()).unwrap_or_default()]
+                let after = time.before(*length);
+                let now = partition.checked_sub(history.partitions(*from, after, time));
+                let held = match now {
+                    Some(now) => self.dataset(*from).get(now).map(made),
+                    None => history.numbered(*from, partition, after, time),
+                };
+                vec![held.into_iter().collect()]
             }
             StageInput::Keyed(keyed) => {
                 let read = |read: &Read| self.read(stage, *read, partition, time, history);
@@ -92,32 +93,31 @@ impl BatchData {
         partition: usize,
         time: BatchTime,
         history: &History,
-    ) -> TaskInput {
+    ) -> Vec<Vec<HeldPartition>> {
         let now = || match &self.stages[read.from.0] {
-            StageData::Shuffle(outputs) => outputs.read(partition),
-            StageData::Dataset(parts) => {
-                parts.get(partition).map(|slices| slices.to_vec()).unwrap_or_default()
+            StageData::Shuffle(outputs) => {
+                Some(HeldPartition::Made(Arc::new(outputs.read(partition))))
             }
+            StageData::Dataset(parts) => parts.get(partition).map(made),
         };
         let earlier = |after, to| history.partition(read.from, partition, after, to);
-        let with_now = |mut earlier: Vec<RecordBatch>| {
+        let with_now = |mut earlier: Vec<HeldPartition>| {
             earlier.extend(now());
             earlier
         };
         match read.span {
-            Span::Batch => vec![now()],
+            Span::Batch => vec![now().into_iter().collect()],
             Span::Window(length) => vec![with_now(earlier(time.before(length), time))],
             Span::Sliding(length) => {
                 let before = time.before(stage.slide);
                 let begins = time.before(length);
                 // Windows that share no batch have nothing to tell each other.
                 let overlaps = before > begins;
-                match history.at(stage.id, before).filter(|_| overlaps) {
+                match history.at(stage.id, partition, before).filter(|_| overlaps) {
                     None => vec![Vec::new(), Vec::new(), with_now(earlier(begins, time))],
                     Some(kept) => {
-                        let kept = kept.get(partition).map(|slices| slices.to_vec());
                         let left = earlier(before.before(length), begins);
-                        vec![kept.unwrap_or_default(), left, with_now(earlier(before, time))]
+                        vec![kept, left, with_now(earlier(before, time))]
                     }
                 }
             }
@@ -139,4 +139,8 @@ impl BatchData {
             StageData::Dataset(_) => (rows, bytes),
         })
     }
+}
+
+fn made(partition: &DatasetPartition) -> HeldPartition {
+    HeldPartition::Made(Arc::clone(partition))
 }

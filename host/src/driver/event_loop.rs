@@ -15,7 +15,7 @@ use crossbeam_channel::Receiver;
 use super::dead_letter;
 use super::error::DriverError;
 use super::event::{Command, Event};
-use super::history::History;
+use super::history::{self, History};
 use super::pace::Pace;
 use super::parts::JobParts;
 use super::publisher::Publication;
@@ -57,7 +57,7 @@ impl EventLoop {
     /// A loop over the parts of a started job.
     pub fn new(parts: JobParts) -> Self {
         Self {
-            history: History::new(&parts.plan),
+            history: History::new(&parts.plan, Arc::clone(&parts.store)),
             remembers: History::is_needed(&parts.plan) || parts.states.any(),
             parts,
             tracker: Tracker::new(),
@@ -177,7 +177,8 @@ impl EventLoop {
             self.parts.board.tell(&JobEvent::BatchStarted(batch.time));
             let now_us = self.parts.clock.now_us();
             let failures_max = self.parts.settings.max_failures;
-            let running = RunningBatch::begin(&self.parts.plan, batch, failures_max, now_us);
+            let keeps = self.history.begin(&self.parts.plan);
+            let running = RunningBatch::begin(&self.parts.plan, batch, keeps, failures_max, now_us);
             self.running.insert(run, running);
             self.submit_ready(run);
         }
@@ -209,8 +210,13 @@ impl EventLoop {
             }
             _ => {
                 let input = batch.data.input(planned, partition, time, &self.history);
-                Box::new(move || Ok(input))
+                Box::new(move || history::read(&input))
             }
+        };
+        let answer = Arc::clone(&self.parts.answer);
+        let answer = match self.history.keeper(&batch.keeps, planned, partition) {
+            Some(keeper) => Arc::new(move |result| answer(keeper.keep(result))) as _,
+            None => answer,
         };
         let facts = TaskFacts {
             batch_time: time,
@@ -225,7 +231,7 @@ impl EventLoop {
             facts,
             read,
             cancelled: Arc::clone(&batch.cancelled),
-            answer: Arc::clone(&self.parts.answer),
+            answer,
         });
     }
 
@@ -326,9 +332,8 @@ impl EventLoop {
     fn batch_ended(&mut self, run: u64) {
         let Some(mut batch) = self.running.remove(&run) else { return };
         let time = batch.batch.time;
-        if self.remembers && batch.failure.is_none() {
-            self.parts.states.commit(time, std::mem::take(&mut batch.deltas));
-            self.history.keep(&self.parts.plan, time, |stage| batch.dataset(stage));
+        if self.remembers {
+            self.remember(&mut batch);
         }
         for block in self.tracker.finished(time) {
             self.parts.blocks.remove(block.id);
@@ -342,6 +347,20 @@ impl EventLoop {
         {
             self.failure = Some(DriverError::Batch { time, message });
         }
+    }
+
+    /// Keeps what later batches read of one that has succeeded, and nothing of one that has failed.
+    fn remember(&mut self, batch: &mut RunningBatch) {
+        let (plan, time) = (&self.parts.plan, batch.batch.time);
+        if batch.failure.is_some() {
+            self.history.give_up(&batch.keeps);
+        } else {
+            self.parts.states.commit(time, std::mem::take(&mut batch.deltas));
+            let partitions_of = |stage| batch.dataset(stage).map(<[_]>::len);
+            self.history.keep(plan, time, &batch.keeps, partitions_of);
+        }
+        let kept = self.history.sizes(plan);
+        self.parts.board.change(|status| status.kept = kept);
     }
 
     fn is_over(&self) -> bool {

@@ -30,7 +30,7 @@ use crate::ingest::EventPort;
 use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
 use crate::ingest::supervisor::Supervisor;
 use crate::limits::{
-    BLOCK_INTERVAL_MAX, CONVERSION_SHARE, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX,
+    BLOCK_INTERVAL_MAX, CONVERSION_SHARE, KEPT_SHARE, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX,
 };
 use crate::model::id::{SinkId, SourceId, StageId};
 use crate::model::pipeline::{JobSettings, Pipeline};
@@ -89,6 +89,10 @@ pub fn launch_at(
     }
     let blocks = Arc::new(BlockManager::new(receivers_share(settings.block_budget_bytes)));
 
+    // Receivers find room however much windows keep: what is more goes to disk.
+    let kept_max = blocks.budget().capacity() / KEPT_SHARE;
+    let store = engine.partition_store_under(Arc::clone(blocks.budget()), kept_max);
+
     // Unbounded by itself: blocks by the byte budget, tasks by the running batches, ticks by time.
     let (sender, events) = unbounded();
     let sources = JobSources::open(&engine.config, &pipeline, Arc::clone(&blocks), sender.clone())?;
@@ -110,6 +114,7 @@ pub fn launch_at(
         seed,
         pace,
         sources,
+        store: Arc::new(store),
         blocks,
         executors: Arc::clone(&engine.executors),
         // An answer to a job that has ended is nobody's.

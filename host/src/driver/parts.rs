@@ -13,6 +13,7 @@ use super::ticker::Ticker;
 use crate::block::manager::BlockManager;
 use crate::exec::executor::{Executors, TaskResult};
 use crate::exec::stage::SharedStage;
+use crate::model::partition_store::PartitionStore;
 use crate::model::pipeline::JobSettings;
 use crate::model::stage::JobPlan;
 use crate::sys::steady_clock::SteadyClock;
@@ -41,6 +42,8 @@ pub struct JobParts {
     pub sources: JobSources,
     /// The blocks.
     pub blocks: Arc<BlockManager>,
+    /// Where datasets are kept for later batches.
+    pub store: Arc<dyn PartitionStore>,
     /// The executors.
     pub executors: Arc<Executors>,
     /// Where tasks answer.

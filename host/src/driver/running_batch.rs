@@ -11,7 +11,7 @@ use std::time::Duration;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::batch_data::BatchData;
-use super::history::{DatasetPartition, History};
+use super::history::{BatchKeeps, DatasetPartition, History};
 use super::states::SharedDelta;
 use crate::exec::attempt::TaskOutput;
 use crate::exec::refused::Refused;
@@ -68,6 +68,8 @@ pub struct RunningBatch {
     pub batch: QueuedBatch,
     /// What its stages have made.
     pub data: BatchData,
+    /// Datasets that are kept for later batches.
+    pub keeps: BatchKeeps,
     /// Rows that operators refused.
     pub refused: Refused,
     /// What its tasks changed of what is kept for keys.
@@ -91,11 +93,18 @@ pub struct RunningBatch {
 
 impl RunningBatch {
     /// Begins a batch.
-    pub fn begin(plan: &JobPlan, batch: QueuedBatch, failures_max: u32, now_us: i64) -> Self {
+    pub fn begin(
+        plan: &JobPlan,
+        batch: QueuedBatch,
+        keeps: BatchKeeps,
+        failures_max: u32,
+        now_us: i64,
+    ) -> Self {
         let time = batch.time;
         Self {
             batch,
             data: BatchData::new(plan),
+            keeps,
             refused: Refused::default(),
             deltas: BTreeMap::new(),
             in_flight: 0,
@@ -232,7 +241,7 @@ impl Inputs for Known<'_> {
 
     fn of_earlier(&self, stage: StageId, length: Duration) -> usize {
         let time = self.batch.time;
-        self.history.between(stage, time.before(length), time).map(<[_]>::len).sum()
+        self.history.partitions(stage, time.before(length), time)
     }
 }
 

@@ -35,6 +35,7 @@ impl StatusBoard {
             rejected_rows: 0,
             bad_rows: 0,
             held_bytes: (0, 0),
+            kept: BTreeMap::new(),
             counters: BTreeMap::new(),
             states: Vec::new(),
             last_batch: None,

@@ -10,6 +10,7 @@ use super::operation::StepDeclaration;
 use super::policy::{OnBadRow, OnFailure};
 use super::sink::SinkDeclaration;
 use super::source::SourceDeclaration;
+use super::storage_level::StorageLevel;
 
 /// A job as declared.
 #[derive(Debug, Clone)]
@@ -98,6 +99,9 @@ pub struct StreamDeclaration {
     pub name: String,
     /// The stream or source it starts from.
     pub from: String,
+    /// At which level its datasets are kept for windows that reach back to them, and those that
+    /// its own windows reach back to; `None`: as streams are.
+    pub persist: Option<StorageLevel>,
     /// What is done to it.
     pub steps: Vec<StepDeclaration>,
 }

@@ -15,6 +15,7 @@ use super::operation::{BuiltInFold, InitialState};
 use super::operator::SharedOperator;
 use super::partition_store::StoredPartition;
 use super::schema::{Column, StreamSchema};
+use super::storage_level::StorageLevel;
 use super::verb_call::VerbCall;
 
 /// A planned job. Parents have lower numbers, so running stages in order is always legal.
@@ -39,6 +40,8 @@ pub struct Stage {
     pub slide: Duration,
     /// How long its datasets are kept beyond their batch, for windows that read them later.
     pub remember: Duration,
+    /// At which level they are kept; `None`: as streams are.
+    pub level: Option<StorageLevel>,
     /// What becomes of it in a batch in which a parent has no dataset.
     pub without_parent: WithoutParent,
     /// The rows before the first step.

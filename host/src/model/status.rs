@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::partition_store::StoredSizes;
 use super::rejected::Rejected;
 use super::time::BatchTime;
 
@@ -139,6 +140,8 @@ pub struct JobStatus {
     pub bad_rows: u64,
     /// Bytes held of the block budget, and the most that were held at once.
     pub held_bytes: (usize, usize),
+    /// What is kept of each stream for later batches, as it was after the last one.
+    pub kept: BTreeMap<String, StoredSizes>,
     /// Counters of plugins, as `plugin.name`.
     pub counters: BTreeMap<String, u64>,
     /// What stateful steps keep, as of the last batch that ended.

@@ -16,6 +16,7 @@ use crate::model::schema::StreamSchema;
 use crate::model::stage::{
     Gather, JobPlan, OperatorCall, PlannedStep, Span, Stage, StageInput, StageOutput, WithoutParent,
 };
+use crate::model::storage_level::StorageLevel;
 use crate::model::wiring::{Origin, Wiring};
 
 /// The column of an incremental window that counts batches. No name of a stream is like it, so it
@@ -28,7 +29,8 @@ pub(super) fn cut(
     wiring: &Wiring,
     checked: &HashMap<usize, CheckedStream>,
 ) -> JobPlan {
-    let mut cutter = Cutter { pipeline, wiring, stages: Vec::new(), ends: HashMap::new() };
+    let (stages, ends) = (Vec::new(), HashMap::new());
+    let mut cutter = Cutter { pipeline, wiring, stages, ends, level: None };
     for index in wiring.order() {
         if let Some(stream) = checked.get(index) {
             cutter.stream(*index, stream);
@@ -53,6 +55,8 @@ struct OpenStage {
     steps: Vec<PlannedStep>,
     /// The last step, when the next one may run in its call.
     link: Option<ChainLink>,
+    /// The level that was set for its rows as they are now.
+    level: Option<StorageLevel>,
 }
 
 impl OpenStage {
@@ -70,7 +74,7 @@ impl OpenStage {
             _ => WithoutParent::HasNone,
         };
         let (stream, steps) = (stream.to_owned(), Vec::new());
-        Self { stream, input, slide, without_parent, input_schema, steps, link: None }
+        Self { stream, input, slide, without_parent, input_schema, steps, link: None, level: None }
     }
 
     fn schema(&self) -> &StreamSchema {
@@ -83,6 +87,7 @@ impl OpenStage {
             _ => false,
         };
         self.link = link;
+        self.level = None;
         match self.steps.last_mut() {
             Some(last) if joins => extend_chain(last, step),
             _ => self.steps.push(step),
@@ -124,12 +129,15 @@ struct Cutter<'a> {
     wiring: &'a Wiring,
     stages: Vec<Stage>,
     ends: HashMap<Origin, End>,
+    /// The level that the stream which is being cut says.
+    level: Option<StorageLevel>,
 }
 
 impl Cutter<'_> {
     fn stream(&mut self, index: usize, checked: &CheckedStream) {
         let declared = &self.pipeline.streams[index];
         let Some(from) = self.wiring.origin(&declared.from) else { return };
+        self.level = declared.persist;
         let mut open = self.open(from, &declared.name, checked.input.clone());
         for (number, step) in checked.steps.iter().enumerate() {
             open = self.step(open, step);
@@ -138,6 +146,7 @@ impl Cutter<'_> {
                 open = self.snapshots(open, origin, kept.clone());
             }
         }
+        open.level = declared.persist.or(open.level);
         self.ends.insert(Origin::Stream(index), End::Open(open));
     }
 
@@ -191,13 +200,15 @@ impl Cutter<'_> {
 
     fn close(&mut self, open: OpenStage, output: StageOutput) -> StageId {
         let id = StageId(self.stages.len());
-        let OpenStage { stream, input, slide, without_parent, input_schema, steps, .. } = open;
+        let OpenStage { stream, input, slide, without_parent, input_schema, steps, level, .. } =
+            open;
         self.stages.push(Stage {
             id,
             stream,
             input,
             slide,
             remember: Duration::ZERO,
+            level,
             without_parent,
             input_schema,
             steps,
@@ -210,7 +221,9 @@ impl Cutter<'_> {
         match open.input {
             // Nothing is done to a dataset that is there already.
             StageInput::Datasets(ref parents) if open.steps.is_empty() && parents.len() == 1 => {
-                parents[0]
+                let parent = &mut self.stages[parents[0].0];
+                parent.level = parent.level.or(open.level);
+                parent.id
             }
             _ => self.close(open, StageOutput::Dataset),
         }

@@ -201,6 +201,7 @@ mod tests {
             input,
             slide: Duration::from_secs(1),
             remember: Duration::ZERO,
+            level: None,
             without_parent: WithoutParent::HasNone,
             input_schema: StreamSchema::default(),
             steps: Vec::new(),

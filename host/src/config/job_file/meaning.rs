@@ -22,6 +22,7 @@ use super::value::{At, Whole};
 use crate::limits::NAME_BYTES_MAX;
 use crate::model::finding::{Item, Part};
 use crate::model::pipeline::{Pipeline, StreamDeclaration};
+use crate::model::storage_level::{StorageLevel, StorageLevelError};
 
 /// The job that the tables declare; none when its own keys could not be read.
 pub(super) fn of(
@@ -66,8 +67,9 @@ impl Meaning<'_> {
             let steps = table.value.steps.iter().enumerate();
             let steps = steps.filter_map(|(index, step)| self.step(&name.value, index, step));
             let steps = steps.collect();
+            let persist = table.value.persist.as_ref().and_then(|level| self.level(level));
             let (name, from) = (name.value.clone(), table.value.from.value.clone());
-            streams.push(StreamDeclaration { name, from, steps });
+            streams.push(StreamDeclaration { name, from, persist, steps });
         }
         let mut sinks = Vec::new();
         for (name, table) in &read.sinks {
@@ -108,6 +110,13 @@ impl Meaning<'_> {
 
     fn complain(&mut self, span: &Range<usize>, message: impl Into<String>) {
         self.complaints.push(Complaint::new(span.clone(), message));
+    }
+
+    fn level(&mut self, written: &At<String>) -> Option<StorageLevel> {
+        let level = written.value.parse();
+        level
+            .map_err(|error: StorageLevelError| self.complain(&written.span, error.to_string()))
+            .ok()
     }
 
     /// A path from the job file's folder.

@@ -26,6 +26,7 @@ pub(super) type ReadTable<T> = (At<String>, At<T>);
 #[derive(Debug)]
 pub(super) struct ReadStream {
     pub(super) from: At<String>,
+    pub(super) persist: Option<At<String>>,
     pub(super) steps: Vec<At<StepText>>,
 }
 
@@ -122,7 +123,8 @@ impl Reader {
             let Some(At { value: stream, span }) = self.table::<StreamText>(&what, value) else {
                 continue;
             };
-            streams.push((name, At { value: ReadStream { from: stream.from, steps }, span }));
+            let StreamText { from, persist, .. } = stream;
+            streams.push((name, At { value: ReadStream { from, persist, steps }, span }));
         }
         streams
     }

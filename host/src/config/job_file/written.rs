@@ -146,6 +146,11 @@ pub(super) struct SourceText {
 pub(super) struct StreamText {
     /// The source or stream it starts from.
     pub(super) from: At<String>,
+    /// At which level its datasets are kept while windows reach back to them, its own or those of
+    /// streams that start from it: "MEMORY_ONLY", "MEMORY_ONLY_SER", "MEMORY_AND_DISK",
+    /// "MEMORY_AND_DISK_SER" or "DISK_ONLY". What memory has no room for goes to disk at each of
+    /// them. Default: "MEMORY_ONLY_SER".
+    pub(super) persist: Option<At<String>>,
     /// What is done, in order.
     #[serde(default)]
     #[expect(dead_code, reason = "its tables are read one by one; here it is for the schema")]

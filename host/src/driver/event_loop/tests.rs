@@ -2,7 +2,7 @@
 //!
 //! Takes events, as the loop would hear them. Gives the batches that wait. No thread runs a task.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crossbeam_channel::bounded;
 use super::*;
 use crate::batch::clock::BatchClock;
 use crate::block::manager::BlockManager;
+use crate::block::store::KeptPartitions;
 use crate::driver::engine::EngineConfig;
 use crate::driver::pace::Pace;
 use crate::driver::publisher::Publisher;
@@ -77,6 +78,12 @@ fn watching(storage: &MemoryStorage) -> EventLoop {
         seed: 0,
         pace: Pace::Clock,
         sources: sources.expect("the folder is there"),
+        store: Arc::new(KeptPartitions::new(
+            Arc::clone(blocks.budget()),
+            BUDGET,
+            Arc::new(storage.clone()),
+            Path::new("/spill"),
+        )),
         blocks,
         executors: Arc::new(Executors::start(0).expect("none is started")),
         answer: Arc::new(|_| unreachable!("no task is run")),

@@ -237,8 +237,10 @@ impl Cutter<'_> {
     }
 
     fn remember(&mut self, stage: StageId, at_least: Duration) {
-        let remember = &mut self.stages[stage.0].remember;
-        *remember = at_least.max(*remember);
+        let stage = &mut self.stages[stage.0];
+        stage.remember = at_least.max(stage.remember);
+        // What the user set for the parent itself stays.
+        stage.level = stage.level.or(self.level);
     }
 
     /// Both streams are shuffled by their keys, which are alike, into as many partitions.
