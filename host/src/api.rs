@@ -8,5 +8,6 @@ pub mod dstream;
 pub mod given;
 pub mod graph;
 pub mod native;
+pub mod object_files;
 pub mod plugin;
 pub mod test_context;

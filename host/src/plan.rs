@@ -14,6 +14,7 @@ mod lookup;
 mod naming;
 mod narrow;
 mod reshape;
+mod sink;
 mod stage;
 mod step;
 mod window;
@@ -59,6 +60,8 @@ pub struct PlannedJob {
     pub plan: JobPlan,
     /// The streams that some sink needs, each after those it reads.
     pub streams: Vec<StreamSchemas>,
+    /// The rows of each sink, in declared order.
+    pub sinks: Vec<StreamSchema>,
 }
 
 /// The rows of one stream, from its start to its end.
@@ -129,12 +132,14 @@ pub fn plan(
     })?;
     let partitions = pipeline.settings.partitions.unwrap_or(defaults.partitions).max(1);
     let checked = check_streams(pipeline, &wiring, plugins, partitions)?;
+    let rows_of = |stream| checked.get(&stream).map(CheckedStream::output);
+    let sinks = sink::check(pipeline, &wiring, rows_of)?;
     let plan = stage::cut(pipeline, &wiring, &checked);
     let streams = wiring.order().iter().filter_map(|index| {
         let (stream, checked) = (pipeline.streams.get(*index)?, checked.get(index)?);
         Some(stream_schemas(stream, checked))
     });
-    Ok(PlannedJob { streams: streams.collect(), plan })
+    Ok(PlannedJob { streams: streams.collect(), sinks, plan })
 }
 
 /// A stream whose steps fit.

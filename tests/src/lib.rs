@@ -13,6 +13,8 @@ mod c_plugin;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod guest_build;
 #[cfg(test)]
 mod guest_build_toolchain;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::policy::OnBadRow;
-use super::schema::StreamSchema;
+use super::schema::{Column, StreamSchema};
 
 /// One source.
 #[derive(Debug, Clone)]
@@ -83,6 +83,17 @@ pub enum Format {
     Lines,
     /// Each line is a JSON object.
     Json,
+}
+
+/// Says which column fields of text have no form for.
+///
+/// # Errors
+/// The first list.
+pub fn check_csv_columns(schema: &StreamSchema) -> Result<(), String> {
+    let list = schema.columns.iter().find(|column| column.data_type.list_depth() > 0);
+    list.map_or(Ok(()), |Column { name, data_type, .. }| {
+        Err(format!("column `{name}` is {data_type}, and `csv` has no lists"))
+    })
 }
 
 /// Parses the address part of a socket source far enough to name what is wrong with it.

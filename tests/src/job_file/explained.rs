@@ -67,6 +67,7 @@ fn every_key_of_a_job_file_is_explained() {
     stages
       stage 0 of all: one task per block of socket
       stage 1 of made: one task per block of made
+        -> sink third: files folder/out/third-<ms>.old
       stage 2 of typed: one task per block of typed
       stage 3 of all: one task per partition, from stages 0, then 1, then 2
         flat_map tags.of_text

@@ -13,6 +13,7 @@ use super::bad_row::OnBadRowText;
 use super::quantity::{HumanBytes, HumanDuration};
 use super::value::{At, Named, OrWith, ParameterValue, Vocabulary, Whole, Word};
 use crate::model::policy::OnFailure;
+use crate::model::sink::FileFormat;
 use crate::model::source::Format;
 
 /// A job: where records come from, what is done to them batch by batch, and where they go.
@@ -351,11 +352,28 @@ impl Vocabulary for SinkType {
         &[("print", Self::Print), ("files", Self::Files)];
 }
 
+impl Vocabulary for FileFormat {
+    const WHAT: &'static str = "format of files";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("json", Self::Json), ("csv", Self::Csv), ("text", Self::Text), ("arrow", Self::Arrow)];
+}
+
+/// How files are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packing {
+    Gzip,
+}
+
+impl Vocabulary for Packing {
+    const WHAT: &'static str = "way to pack files";
+    const WORDS: &'static [(&'static str, Self)] = &[("gzip", Self::Gzip)];
+}
+
 /// A sink.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SinkText {
-    /// `print` shows the first rows of each batch; `files` writes JSON lines, a folder a batch.
+    /// `print` shows the first rows of each batch; `files` writes files, a folder a batch.
     #[serde(rename = "type")]
     pub(super) kind: At<Word<SinkType>>,
     /// The stream or source it is given.
@@ -368,6 +386,13 @@ pub(super) struct SinkText {
     pub(super) prefix: Option<At<String>>,
     /// For `files`: whether an empty batch makes a folder. Default: false.
     pub(super) empty_batches: Option<At<bool>>,
+    /// For `files`: `json` has an object a line; `csv` has a line of names, then a line a row;
+    /// `text` has rows as `print` shows them; `arrow` has Arrow's own files. Default: "json".
+    pub(super) format: Option<At<Word<FileFormat>>>,
+    /// For `files` but `arrow`, whose files are packed anyway: packs each. Default: not packed.
+    pub(super) compress: Option<At<Word<Packing>>>,
+    /// For `files`: how a batch's folder ends, behind its time and a dot. Default: it has no end.
+    pub(super) suffix: Option<At<String>>,
     /// What becomes of the job when the sink failed. Default: as the job says.
     pub(super) on_failure: Option<At<Word<OnFailure>>>,
 }

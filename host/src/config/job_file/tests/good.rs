@@ -15,7 +15,7 @@ use crate::model::finding::{Finding, Part, Place};
 use crate::model::operation::{Operation, OperatorRef};
 use crate::model::pipeline::{Pipeline, PluginCode};
 use crate::model::policy::{OnBadRow, OnFailure};
-use crate::model::sink::SinkConnector;
+use crate::model::sink::{FileForm, FileFormat, SinkConnector};
 use crate::model::source::{Format, SourceConnector};
 
 const EVERYTHING: &str =
@@ -94,11 +94,19 @@ fn steps_and_sinks_keep_their_order() {
     assert_eq!(all.steps[2].name.as_deref(), Some("lengths"));
     assert!(matches!(&counts.steps[1].operation, Operation::ReduceByKey(OperatorRef::BuiltIn(_))));
     assert_eq!(counts.steps[1].partitions, Some(3));
-    let [second, first] = pipeline.sinks.as_slice() else { panic!("{:?}", pipeline.sinks) };
+    let [second, first, third] = pipeline.sinks.as_slice() else { panic!("{:?}", pipeline.sinks) };
     assert!(matches!(second.connector, SinkConnector::Print { rows: 10 }));
-    let SinkConnector::Files { prefix, empty_batches: true } = &first.connector else {
+    let SinkConnector::Files { prefix, empty_batches: true, form } = &first.connector else {
         panic!("{first:?}")
     };
+    assert_eq!(form, &FileForm::default());
+    let SinkConnector::Files { prefix: third, empty_batches: false, form } = &third.connector
+    else {
+        panic!("{third:?}")
+    };
+    let suffix = Some("old".to_owned());
+    assert_eq!(form, &FileForm { format: FileFormat::Csv, gzip: true, suffix });
+    assert_eq!(third, Path::new("folder/out/third"));
     assert_eq!(prefix, Path::new("folder/out/rows"));
     assert_eq!((second.on_failure, first.on_failure), (None, Some(OnFailure::Stop)));
 }
