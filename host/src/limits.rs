@@ -50,6 +50,10 @@ pub const FILE_RANGES_PER_BATCH_MAX: usize = PARTITIONS_MAX;
 /// Memory of the columns that one range of a file becomes, at worst: executors hold one each. A
 /// range is as many bytes as a block, fewer where a row has many columns for little text.
 pub const FILE_RANGE_COLUMNS_BYTES_MAX: usize = 16 * BLOCK_BYTES_MAX;
+/// How often the bytes of a file that gzip has packed are counted among the bytes of files that a
+/// batch is given: text packs so well. One that packs better holds no more than the columns that a
+/// range may become; then reading it fails.
+pub const GZIP_GROWTH: u64 = 8;
 /// The least time that selected files are remembered, and that a file may be older than its batch
 /// (Spark's `spark.streaming.fileStream.minRememberDuration`).
 pub const FILE_REMEMBER_MIN: Duration = Duration::from_secs(60);

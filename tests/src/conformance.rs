@@ -5,5 +5,6 @@
 mod inverse;
 mod joins;
 pub mod rig;
+mod sources;
 mod stateless;
 mod windows;

@@ -5,6 +5,7 @@
 
 mod bad_row;
 mod error;
+mod format;
 mod meaning;
 mod quantity;
 mod reading;

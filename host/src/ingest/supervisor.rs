@@ -18,7 +18,7 @@ use super::receiver::{ReceiverPorts, ReceiverSettings, Stop};
 use super::{IngestError, ReceiverEvent, connector};
 use crate::limits::{RECEIVER_STOP_WAIT_MAX, SEAL_WAIT_MAX};
 use crate::model::id::SourceId;
-use crate::model::source::{SourceConnector, SourceDeclaration, check_socket_address};
+use crate::model::source::{SourceConnector, SourceDeclaration};
 use crate::sys::clock::Clock;
 
 /// The receivers of a job. Dropping it stops them without waiting.
@@ -115,11 +115,9 @@ fn is_received(source: &SourceDeclaration) -> bool {
 }
 
 fn check(source: &SourceDeclaration) -> Result<(), IngestError> {
-    match &source.connector {
-        SourceConnector::Socket { address } => check_socket_address(address)
-            .map_err(|problem| IngestError::Declaration { name: source.name.clone(), problem }),
-        _ => Ok(()),
-    }
+    source
+        .check()
+        .map_err(|problem| IngestError::Declaration { name: source.name.clone(), problem })
 }
 
 fn micros(wait: Duration) -> u64 {

@@ -49,10 +49,12 @@ fn every_key_of_a_job_file_is_explained() {
     job everything: a batch every 500ms
 
     sources
-      socket: socket localhost:9999   line: utf8
-      folder: the files of folder/in  user: utf8, age: int64?, tags: list<utf8?>
-      made: generated, 5 lines/s      line: utf8
-      typed: standard input           line: utf8
+      socket: socket localhost:9999         line: utf8
+      folder: the files of folder/in        user: utf8, age: int64?, tags: list<utf8?>
+      made: generated, 5 lines/s            line: utf8
+      typed: standard input                 line: utf8
+      heard: socket 127.0.0.1:9             n: int64?
+      records: new files of folder/records  record: binary
 
     streams
       all from socket                line: utf8

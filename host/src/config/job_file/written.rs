@@ -10,11 +10,11 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use super::bad_row::OnBadRowText;
+use super::format::FormatText;
 use super::quantity::{HumanBytes, HumanDuration};
 use super::value::{At, Named, OrWith, ParameterValue, Vocabulary, Whole, Word};
 use crate::model::policy::OnFailure;
 use crate::model::sink::FileFormat;
-use crate::model::source::Format;
 
 /// A job: where records come from, what is done to them batch by batch, and where they go.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -92,11 +92,6 @@ impl Vocabulary for SourceType {
     ];
 }
 
-impl Vocabulary for Format {
-    const WHAT: &'static str = "format";
-    const WORDS: &'static [(&'static str, Self)] = &[("lines", Self::Lines), ("json", Self::Json)];
-}
-
 impl Vocabulary for OnFailure {
     const WHAT: &'static str = "choice for `on_failure`";
     const WORDS: &'static [(&'static str, Self)] = &[("stop", Self::Stop), ("skip", Self::Skip)];
@@ -106,7 +101,8 @@ impl Vocabulary for OnFailure {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SourceText {
-    /// `socket` connects to an address and reads lines; `files` reads new files of a folder;
+    /// `socket` connects to an address and reads lines; `files` reads new files of a folder, also
+    /// those that gzip has packed (`.gz`);
     /// `generate` makes text; `stdin` reads standard input to its end.
     #[serde(rename = "type")]
     pub(super) kind: At<Word<SourceType>>,
@@ -125,10 +121,13 @@ pub(super) struct SourceText {
     /// For `generate`: lines in all. Default: without end.
     pub(super) lines: Option<At<Whole>>,
     /// `lines`: each line is a row of one column `line`. `json`: each line is an object of the
-    /// columns of `schema`. Default: "lines".
-    pub(super) format: Option<At<Word<Format>>>,
-    /// For `json`: the columns and their types, such as `{ user = "utf8", age = "int64?" }`; `?`
-    /// marks a column that rows may lack.
+    /// columns of `schema`. `csv`: each line is a row of fields, by position, or as in
+    /// `{ type = "csv", header = true, delimiter = ";" }`. For `files` also
+    /// `{ type = "binary", record_bytes = 16 }`: so many bytes each are a row of one column
+    /// `record`. Default: "lines".
+    pub(super) format: Option<At<FormatText>>,
+    /// For `json` and `csv`: the columns and their types, such as
+    /// `{ user = "utf8", age = "int64?" }`; `?` marks a column that rows may lack.
     pub(super) schema: Option<At<Named<At<String>>>>,
     /// What becomes of a record that does not fit. Default: "fail".
     pub(super) on_bad_row: Option<At<OnBadRowText>>,

@@ -14,7 +14,7 @@ use crate::limits::{
 use crate::model::column_type::{ColumnType, ColumnTypeError};
 use crate::model::policy::OnBadRow;
 use crate::model::schema::{Column, StreamSchema};
-use crate::model::source::{Format, SourceConnector, SourceDeclaration, check_socket_address};
+use crate::model::source::{SourceConnector, SourceDeclaration, check_socket_address};
 
 const GENERATED_LINES_PER_SECOND: u64 = 1_000;
 const GENERATED_WORDS_PER_LINE: usize = 10;
@@ -105,7 +105,7 @@ impl Meaning<'_> {
         }
     }
 
-    fn needed<'v, T>(
+    pub(super) fn needed<'v, T>(
         &mut self,
         name: &At<String>,
         key: &str,
@@ -118,35 +118,7 @@ impl Meaning<'_> {
         at
     }
 
-    fn format(&mut self, name: &At<String>, source: &SourceText) -> Option<(Format, StreamSchema)> {
-        let format = source.format.as_ref().map_or(Format::Lines, |at| at.value.0);
-        match (format, &source.schema) {
-            (Format::Lines, None) => {
-                let line = Column::new("line", ColumnType::Utf8);
-                Some((format, StreamSchema::new(vec![line])))
-            }
-            (Format::Lines, Some(schema)) => {
-                let message = "`schema` stands beside the format `lines`, whose one column is \
-                               `line`; write `format = \"json\"`";
-                self.complain(&schema.span, message);
-                None
-            }
-            (Format::Json, Some(_)) if source.kind.value.0 == SourceType::Generate => {
-                let message = "a source of type `generate` makes lines, not `json`";
-                self.complain(span_of(&source.format)?, message);
-                None
-            }
-            (Format::Json, Some(schema)) => Some((format, self.columns(schema)?)),
-            (Format::Json, None) => {
-                let message = format!("source `{}` has no `schema`", name.value);
-                let span = span_of(&source.format).unwrap_or(&name.span);
-                self.complain(span, format!("{message}, which the format `json` needs"));
-                None
-            }
-        }
-    }
-
-    fn columns(&mut self, schema: &At<Named<At<String>>>) -> Option<StreamSchema> {
+    pub(super) fn columns(&mut self, schema: &At<Named<At<String>>>) -> Option<StreamSchema> {
         let written = &schema.value.0;
         if !(1..=COLUMNS_MAX).contains(&written.len()) {
             let found = format!("a schema of {} columns", written.len());

@@ -16,7 +16,7 @@ use crate::model::operation::{Operation, OperatorRef};
 use crate::model::pipeline::{Pipeline, PluginCode};
 use crate::model::policy::{OnBadRow, OnFailure};
 use crate::model::sink::{FileForm, FileFormat, SinkConnector};
-use crate::model::source::{Format, SourceConnector};
+use crate::model::source::{CsvFormat, Format, SourceConnector};
 
 const EVERYTHING: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/job_files/everything.toml"));
@@ -48,7 +48,7 @@ fn settings_and_plugins_mean_what_is_written() {
 #[test]
 fn sources_mean_what_is_written() {
     let pipeline = everything();
-    let [socket, folder, made, typed] = pipeline.sources.as_slice() else {
+    let [socket, folder, made, typed, heard, records] = pipeline.sources.as_slice() else {
         panic!("{:?}", pipeline.sources)
     };
     let SourceConnector::Socket { address } = &socket.connector else { panic!("{socket:?}") };
@@ -79,6 +79,10 @@ fn sources_mean_what_is_written() {
         typed.on_bad_row,
         OnBadRow::DeadLetter("folder/everything.dead-letters.jsonl".into())
     );
+    let csv = CsvFormat { header: true, delimiter: b';', quote: Some(b'\'') };
+    assert_eq!((heard.format, heard.schema.to_string()), (Format::Csv(csv), "n: int64?".into()));
+    assert_eq!(records.format, Format::Binary { record_bytes: 16 });
+    assert_eq!(records.schema.to_string(), "record: binary");
 }
 
 #[test]
