@@ -27,6 +27,7 @@ pub mod json_strict;
 pub mod json_written;
 pub mod line_buffer;
 pub mod line_column;
+pub mod listen_receiver;
 pub mod range_bytes;
 pub mod range_reader;
 pub mod receiver;
@@ -42,6 +43,7 @@ pub mod zone;
 #[cfg(test)]
 mod test_rig;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,6 +139,16 @@ pub enum IngestError {
         /// What is wrong with it, and where.
         problem: String,
     },
+    /// Nobody can connect to its address.
+    #[error("source `{name}` cannot listen on `{address}`: {source}")]
+    Listen {
+        /// The source.
+        name: String,
+        /// The address.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A pattern names no folder, and none is waited for.
     #[error("source `{name}` cannot be read: {problem}")]
     NoFolder {
@@ -175,6 +187,7 @@ impl IngestError {
             Self::Declaration { name, .. }
             | Self::DeadLetter { name, .. }
             | Self::Packed { name, .. }
+            | Self::Listen { name, .. }
             | Self::BadRows { name, .. } => (name, Part::Whole),
         };
         Place { item: Item::Source(name.clone()), part }
@@ -188,6 +201,7 @@ impl Classify for IngestError {
             | Self::NoFolder { .. }
             | Self::Packed { .. }
             | Self::BadRows { .. } => Domain::User,
+            Self::Listen { .. } => Domain::External,
             Self::File { source, .. } | Self::DeadLetter { source, .. } => source.domain(),
         }
     }
@@ -197,6 +211,7 @@ impl Classify for IngestError {
             Self::Declaration { .. }
             | Self::NoFolder { .. }
             | Self::Packed { .. }
+            | Self::Listen { .. }
             | Self::BadRows { .. } => Retry::Never,
             Self::File { source, .. } | Self::DeadLetter { source, .. } => source.retry(),
         }

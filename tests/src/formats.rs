@@ -1,9 +1,10 @@
 //! What sources read and files hold, from real sockets and files to real files.
 //!
-//! Takes each format. Gives nothing but passed or failed. Never makes a
+//! Takes each format and each way to connect. Gives nothing but passed or failed. Never makes a
 //! format up: what one job writes another one reads.
 
 mod csv;
+mod listen;
 mod objects;
 mod packed;
 mod records;

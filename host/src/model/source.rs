@@ -38,6 +38,13 @@ pub enum SourceConnector {
         /// `host:port`, resolved at each connect.
         address: String,
     },
+    /// Lets others connect, many at once, and reads the lines of each.
+    Listen {
+        /// `host:port`; port 0 is any free one, which is told.
+        address: String,
+        /// Connections at once; further ones wait.
+        connections_max: usize,
+    },
     /// Reads new files of a folder (Spark's rules).
     Files {
         /// The folder.
@@ -142,6 +149,7 @@ impl SourceDeclaration {
     pub fn check(&self) -> Result<(), String> {
         match &self.connector {
             SourceConnector::Socket { address } => check_socket_address(address)?,
+            SourceConnector::Listen { address, .. } => check_listen_address(address)?,
             _ => {}
         }
         match self.format {
@@ -200,6 +208,17 @@ pub fn check_record_bytes(found: usize) -> Result<(), String> {
     match found {
         1..=LINE_BYTES_MAX => Ok(()),
         _ => Err(format!("`record_bytes` is {found}, allowed are 1 to {LINE_BYTES_MAX}")),
+    }
+}
+
+/// Parses the address of a source that listens: as that of a socket, and port 0 is any free one.
+///
+/// # Errors
+/// Says what was found where `host:port` was expected.
+pub fn check_listen_address(address: &str) -> Result<(), String> {
+    match address.rsplit_once(':') {
+        Some((host, "0")) if !host.is_empty() => Ok(()),
+        _ => check_socket_address(address),
     }
 }
 

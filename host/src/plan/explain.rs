@@ -55,6 +55,7 @@ fn write_columns(text: &mut String, rows: &[(String, String)]) {
 fn connector(connector: &SourceConnector) -> String {
     match connector {
         SourceConnector::Socket { address } => format!("socket {address}"),
+        SourceConnector::Listen { address, .. } => format!("listens on {address}"),
         SourceConnector::Files { path, bounded } => {
             format!("{} files of {}", if *bounded { "the" } else { "new" }, path.display())
         }

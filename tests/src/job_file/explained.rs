@@ -53,7 +53,7 @@ fn every_key_of_a_job_file_is_explained() {
       folder: the files of folder/in        user: utf8, age: int64?, tags: list<utf8?>
       made: generated, 5 lines/s            line: utf8
       typed: standard input                 line: utf8
-      heard: socket 127.0.0.1:9             n: int64?
+      heard: listens on 127.0.0.1:0         n: int64?
       records: new files of folder/records  record: binary
 
     streams

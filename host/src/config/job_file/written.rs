@@ -77,6 +77,7 @@ pub(super) struct PluginText {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SourceType {
     Socket,
+    Listen,
     Files,
     Generate,
     Stdin,
@@ -86,6 +87,7 @@ impl Vocabulary for SourceType {
     const WHAT: &'static str = "source type";
     const WORDS: &'static [(&'static str, Self)] = &[
         ("socket", Self::Socket),
+        ("listen", Self::Listen),
         ("files", Self::Files),
         ("generate", Self::Generate),
         ("stdin", Self::Stdin),
@@ -101,13 +103,15 @@ impl Vocabulary for OnFailure {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SourceText {
-    /// `socket` connects to an address and reads lines; `files` reads new files of a folder, also
-    /// those that gzip has packed (`.gz`);
+    /// `socket` connects to an address and reads lines; `listen` lets others connect and reads the
+    /// lines of each; `files` reads new files of a folder, also those that gzip has packed (`.gz`);
     /// `generate` makes text; `stdin` reads standard input to its end.
     #[serde(rename = "type")]
     pub(super) kind: At<Word<SourceType>>,
-    /// For `socket`: `host:port`.
+    /// For `socket`: `host:port`. For `listen`: the same, port 0 being any that is free.
     pub(super) address: Option<At<String>>,
+    /// For `listen`: connections at once; further ones wait. Default: 256.
+    pub(super) connections_max: Option<At<Whole>>,
     /// For `files`: the folder.
     pub(super) path: Option<At<String>>,
     /// For `files`: reads what is there and ends. Default: false.

@@ -109,6 +109,25 @@ fn records_are_of_files_and_have_a_length() {
 }
 
 #[test]
+fn addresses_to_listen_on_may_leave_the_port_open() {
+    let listen =
+        |address: &str, more: &str| format!("type = \"listen\"\naddress = \"{address}\"{more}");
+    let socket = "type = \"socket\"\naddress = \"127.0.0.1:9999\"";
+    assert!(parse(&GOOD.replace(socket, &listen("localhost:0", ""))).is_ok());
+    check(socket, &listen("9999", ""), "7:11: `9999` is no address, expected `host:port`");
+    check(
+        socket,
+        &listen("[::1]:9", "\nconnections_max = 0"),
+        "8:19: `connections_max` is 0, allowed are 1 to 4096",
+    );
+    check_after(
+        ADDRESS,
+        "\nconnections_max = 5",
+        "8:19: `connections_max` does not belong to a source of type `socket`",
+    );
+}
+
+#[test]
 fn files_of_sinks_are_written_in_a_format() {
     let sink = "type = \"print\"";
     let files = |more: &str| format!("type = \"files\"\npath = \"out\"\n{more}");

@@ -79,6 +79,10 @@ fn sources_mean_what_is_written() {
         typed.on_bad_row,
         OnBadRow::DeadLetter("folder/everything.dead-letters.jsonl".into())
     );
+    let SourceConnector::Listen { address, connections_max: 8 } = &heard.connector else {
+        panic!("{heard:?}")
+    };
+    assert_eq!(address, "127.0.0.1:0");
     let csv = CsvFormat { header: true, delimiter: b';', quote: Some(b'\'') };
     assert_eq!((heard.format, heard.schema.to_string()), (Format::Csv(csv), "n: int64?".into()));
     assert_eq!(records.format, Format::Binary { record_bytes: 16 });

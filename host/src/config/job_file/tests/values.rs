@@ -172,13 +172,13 @@ fn words_outside_a_choice_are_refused() {
     check(
         r#"type = "socket""#,
         r#"type = "sockte""#,
-        "6:8: `sockte` is no source type, allowed are `socket`, `files`, `generate`, \
+        "6:8: `sockte` is no source type, allowed are `socket`, `listen`, `files`, `generate`, \
          `stdin`; did you mean `socket`?",
     );
     check(
         r#"type = "socket""#,
         r#"type = "kafka""#,
-        "6:8: `kafka` is no source type, allowed are `socket`, `files`, \
+        "6:8: `kafka` is no source type, allowed are `socket`, `listen`, `files`, \
          `generate`, `stdin`",
     );
     check(
