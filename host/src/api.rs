@@ -11,6 +11,7 @@ pub mod given;
 pub mod graph;
 mod moved_clock;
 pub mod native;
+pub mod object_files;
 pub mod plugin;
 pub mod stateful;
 pub mod test_context;

@@ -7,8 +7,13 @@ pub mod bad_row;
 pub mod block_generator;
 mod buffer_pool;
 pub mod connector;
+pub mod csv_cells;
+pub mod csv_columns;
+pub mod csv_fields;
+pub mod csv_values;
 pub mod dead_letter;
 pub mod decoder;
+mod file_cut;
 pub mod file_pattern;
 pub mod file_rules;
 pub mod file_source;
@@ -22,18 +27,23 @@ pub mod json_strict;
 pub mod json_written;
 pub mod line_buffer;
 pub mod line_column;
+pub mod listen_receiver;
+pub mod range_bytes;
 pub mod range_reader;
 pub mod receiver;
 pub mod reconnect;
+pub mod record_column;
 pub mod row_width;
 pub mod socket_receiver;
 pub mod stdin_receiver;
 pub mod supervisor;
+mod waiting_rows;
 pub mod zone;
 
 #[cfg(test)]
 mod test_rig;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +129,26 @@ pub enum IngestError {
         /// What failed, and where.
         source: StorageError,
     },
+    /// A packed file cannot be unpacked, or holds more than a task may.
+    #[error("source `{name}` cannot read `{}`: {problem}", .path.display())]
+    Packed {
+        /// The source.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        problem: String,
+    },
+    /// Nobody can connect to its address.
+    #[error("source `{name}` cannot listen on `{address}`: {source}")]
+    Listen {
+        /// The source.
+        name: String,
+        /// The address.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A pattern names no folder, and none is waited for.
     #[error("source `{name}` cannot be read: {problem}")]
     NoFolder {
@@ -156,6 +186,8 @@ impl IngestError {
             Self::File { name, .. } | Self::NoFolder { name, .. } => (name, Part::Path),
             Self::Declaration { name, .. }
             | Self::DeadLetter { name, .. }
+            | Self::Packed { name, .. }
+            | Self::Listen { name, .. }
             | Self::BadRows { name, .. } => (name, Part::Whole),
         };
         Place { item: Item::Source(name.clone()), part }
@@ -165,14 +197,22 @@ impl IngestError {
 impl Classify for IngestError {
     fn domain(&self) -> Domain {
         match self {
-            Self::Declaration { .. } | Self::NoFolder { .. } | Self::BadRows { .. } => Domain::User,
+            Self::Declaration { .. }
+            | Self::NoFolder { .. }
+            | Self::Packed { .. }
+            | Self::BadRows { .. } => Domain::User,
+            Self::Listen { .. } => Domain::External,
             Self::File { source, .. } | Self::DeadLetter { source, .. } => source.domain(),
         }
     }
 
     fn retry(&self) -> Retry {
         match self {
-            Self::Declaration { .. } | Self::NoFolder { .. } | Self::BadRows { .. } => Retry::Never,
+            Self::Declaration { .. }
+            | Self::NoFolder { .. }
+            | Self::Packed { .. }
+            | Self::Listen { .. }
+            | Self::BadRows { .. } => Retry::Never,
             Self::File { source, .. } | Self::DeadLetter { source, .. } => source.retry(),
         }
     }

@@ -53,12 +53,25 @@ pub const FILE_RANGES_PER_BATCH_MAX: usize = PARTITIONS_MAX;
 /// Memory of the columns that one range of a file becomes, at worst: executors hold one each. A
 /// range is as many bytes as a block, fewer where a row has many columns for little text.
 pub const FILE_RANGE_COLUMNS_BYTES_MAX: usize = 16 * BLOCK_BYTES_MAX;
+/// How often the bytes of a file that gzip has packed are counted among the bytes of files that a
+/// batch is given: text packs so well. One that packs better holds no more than the columns that a
+/// range may become; then reading it fails.
+pub const GZIP_GROWTH: u64 = 8;
 /// The least time that selected files are remembered, and that a file may be older than its batch
 /// (Spark's `spark.streaming.fileStream.minRememberDuration`).
 pub const FILE_REMEMBER_MIN: Duration = Duration::from_secs(60);
 /// Lines in which a source of files tells of files that came too old to be read: a folder into
 /// which only such files are put would fill a log.
 pub const FILE_LATE_LINES_MAX: usize = 10;
+/// Connections that a source accepts at once unless set; further ones wait in the system. Of each
+/// an unfinished line may be held, beside the budget: half the default budget at worst.
+pub const LISTEN_CONNECTIONS_DEFAULT: usize = 256;
+/// The most connections that anyone may set: each is an open file, and few systems give a process
+/// more.
+pub const LISTEN_CONNECTIONS_MAX: usize = 4096;
+/// Lines in which a source that listens tells who connected: many short connections would fill a
+/// log.
+pub const LISTEN_TOLD_LINES_MAX: usize = 10;
 /// How long one attempt to connect may take; then it counts as refused.
 pub const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The first wait before connecting again; each further refusal doubles it.
@@ -228,6 +241,10 @@ pub const INITIAL_STATE_BYTES_MAX: usize = 256 * MIB;
 const _: () = assert!(SLICE_BYTES_MAX <= BLOCK_BYTES_MAX, "a block holds at least one slice");
 const _: () = assert!(LINE_BYTES_DEFAULT <= LINE_BYTES_MAX, "the default line is allowed");
 const _: () = assert!(LINE_BYTES_MAX <= BLOCK_BYTES_MAX, "the longest line fits a block");
+const _: () = assert!(
+    LISTEN_CONNECTIONS_DEFAULT * LINE_BYTES_DEFAULT * 2 <= BLOCK_BUDGET_BYTES_DEFAULT,
+    "unfinished lines of all connections are half the budget"
+);
 const _: () = assert!(
     LINE_BYTES_MAX * 4 <= INSTANCE_MEMORY_BYTES_MAX,
     "the longest line and its copies fit an instance"

@@ -15,6 +15,7 @@ mod lookup;
 mod naming;
 mod narrow;
 mod reshape;
+mod sink;
 mod stage;
 mod state;
 mod step;
@@ -62,6 +63,8 @@ pub struct PlannedJob {
     pub plan: JobPlan,
     /// The streams that some sink needs, each after those it reads.
     pub streams: Vec<StreamSchemas>,
+    /// The rows of each sink, in declared order.
+    pub sinks: Vec<StreamSchema>,
 }
 
 /// The rows of one stream, from its start to its end.
@@ -132,12 +135,14 @@ pub fn plan(
     })?;
     let partitions = pipeline.settings.partitions.unwrap_or(defaults.partitions).max(1);
     let checked = check_streams(pipeline, &wiring, plugins, partitions)?;
+    let rows_of = |origin| rows_of(pipeline, &checked, origin);
+    let sinks = sink::check(pipeline, &wiring, rows_of)?;
     let plan = stage::cut(pipeline, &wiring, &checked);
     let streams = wiring.order().iter().filter_map(|index| {
         let (stream, checked) = (pipeline.streams.get(*index)?, checked.get(index)?);
         Some(stream_schemas(stream, checked))
     });
-    Ok(PlannedJob { streams: streams.collect(), plan })
+    Ok(PlannedJob { streams: streams.collect(), sinks, plan })
 }
 
 /// A stream whose steps fit.
@@ -153,6 +158,22 @@ struct CheckedStream {
 impl CheckedStream {
     fn output(&self) -> &StreamSchema {
         self.steps.last().map_or(&self.input, |step| &step.output)
+    }
+}
+
+/// The rows of a source or stream; `None`: it has a mismatch.
+fn rows_of<'s>(
+    pipeline: &'s Pipeline,
+    checked: &'s HashMap<usize, CheckedStream>,
+    origin: Origin,
+) -> Option<&'s StreamSchema> {
+    match origin {
+        Origin::Source(source) => Some(&pipeline.sources[source].schema),
+        Origin::Stream(stream) => checked.get(&stream).map(CheckedStream::output),
+        Origin::Snapshots { stream, step } => {
+            let step = checked.get(&stream)?.steps.get(step)?;
+            step.work.kept().map(|(kept, _)| kept)
+        }
     }
 }
 
@@ -176,14 +197,7 @@ fn check_streams(
     let mut errors = Vec::new();
     for index in wiring.order() {
         let stream = &pipeline.streams[*index];
-        let schema_of = |name: &str| match wiring.origin(name)? {
-            Origin::Source(source) => Some(&pipeline.sources[source].schema),
-            Origin::Stream(parent) => checked.get(&parent).map(CheckedStream::output),
-            Origin::Snapshots { stream, step } => {
-                let parent = checked.get(&stream)?;
-                parent.steps.get(step)?.work.kept().map(|(kept, _)| kept)
-            }
-        };
+        let schema_of = |name: &str| rows_of(pipeline, &checked, wiring.origin(name)?);
         // A stream that reads one with a mismatch is left out: its rows are not known.
         let Some(input) = schema_of(&stream.from).cloned() else { continue };
         let width_of = |name: &str| match wiring.origin(name) {

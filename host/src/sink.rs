@@ -4,9 +4,11 @@
 //! function. Never decides what a failure means for the job.
 
 pub mod batch_function;
+pub mod csv_lines;
 pub mod element;
 pub mod file_sink;
 pub mod json_lines;
+pub mod part_file;
 pub mod print_sink;
 
 use std::io::{self, Write};
@@ -17,6 +19,7 @@ use arrow_array::RecordBatch;
 
 use crate::error::{Classify, Domain, Retry};
 use crate::model::finding::{Item, Part, Place};
+use crate::model::schema::StreamSchema;
 use crate::model::sink::{SinkConnector, SinkDeclaration};
 use crate::model::time::BatchTime;
 use crate::sys::entropy::Entropy;
@@ -66,6 +69,14 @@ pub enum SinkError {
         /// The prefix.
         prefix: PathBuf,
     },
+    /// The suffix of its folders would be another folder.
+    #[error("sink `{sink}` has suffix `{suffix}`, expected one without separators of paths")]
+    Suffix {
+        /// The sink.
+        sink: String,
+        /// The suffix.
+        suffix: String,
+    },
     /// A batch's folder is there, and not of its making.
     #[error(
         "sink `{sink}` does not replace `{}`, which another run or sink wrote: set another `path` \
@@ -97,7 +108,9 @@ impl SinkError {
             Self::Write { sink, .. } | Self::Prefix { sink, .. } | Self::Exists { sink, .. } => {
                 (sink, Part::Path)
             }
-            Self::Print { sink, .. } | Self::Function { sink, .. } => (sink, Part::Whole),
+            Self::Print { sink, .. } | Self::Function { sink, .. } | Self::Suffix { sink, .. } => {
+                (sink, Part::Whole)
+            }
         };
         Place { item: Item::Sink(sink.clone()), part }
     }
@@ -108,7 +121,10 @@ impl Classify for SinkError {
         match self {
             Self::Print { .. } => Domain::External,
             Self::Write { source, .. } => source.domain(),
-            Self::Prefix { .. } | Self::Exists { .. } | Self::Function { .. } => Domain::User,
+            Self::Prefix { .. }
+            | Self::Suffix { .. }
+            | Self::Exists { .. }
+            | Self::Function { .. } => Domain::User,
         }
     }
 
@@ -116,18 +132,22 @@ impl Classify for SinkError {
         match self {
             Self::Print { .. } => Retry::Backoff,
             Self::Write { source, .. } => source.retry(),
-            Self::Prefix { .. } | Self::Exists { .. } | Self::Function { .. } => Retry::Never,
+            Self::Prefix { .. }
+            | Self::Suffix { .. }
+            | Self::Exists { .. }
+            | Self::Function { .. } => Retry::Never,
         }
     }
 }
 
-/// The sink of a declaration. What is printed goes to `out`, files to the storage; chance tells
-/// this run's files from those of another one.
+/// The sink of a declaration, for rows of that schema. What is printed goes to `out`, files to the
+/// storage; chance tells this run's files from those of another one.
 ///
 /// # Errors
 /// When the sink cannot work as it is declared.
 pub fn open(
     declared: &SinkDeclaration,
+    schema: &StreamSchema,
     out: SharedWriter,
     storage: Arc<dyn Storage>,
     entropy: &dyn Entropy,
@@ -135,8 +155,10 @@ pub fn open(
     let name = declared.name.clone();
     Ok(match &declared.connector {
         SinkConnector::Print { rows } => Box::new(print_sink::PrintSink::new(name, *rows, out)),
-        SinkConnector::Files { prefix, empty_batches } => {
-            Box::new(file_sink::FileSink::open(name, prefix, *empty_batches, storage, entropy)?)
+        SinkConnector::Files { prefix, empty_batches, form } => {
+            let part = part_file::PartFile::new(form.clone(), schema.to_arrow());
+            let (prefix, empty) = (prefix.as_path(), *empty_batches);
+            Box::new(file_sink::FileSink::open(name, prefix, empty, part, storage, entropy)?)
         }
         SinkConnector::ForEachBatch(function) => {
             Box::new(batch_function::BatchFunctionSink::new(name, Arc::clone(function)))

@@ -10,3 +10,4 @@ pub mod line_file;
 pub mod steady_clock;
 pub mod storage;
 pub mod storage_memory;
+pub mod stored_reader;

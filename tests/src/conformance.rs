@@ -5,6 +5,7 @@
 mod inverse;
 mod joins;
 pub mod rig;
+mod sources;
 mod stateless;
 mod states;
 mod windows;

@@ -19,6 +19,8 @@ mod datasets;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod guest_build;
 #[cfg(test)]
 mod guest_build_toolchain;

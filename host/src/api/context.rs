@@ -17,10 +17,9 @@ use crate::driver::handle::{JobControl, JobHandle};
 use crate::driver::launch::{JobRequest, launch};
 use crate::driver::status_board::Listener;
 use crate::limits::LINE_BYTES_DEFAULT;
-use crate::model::column_type::ColumnType;
 use crate::model::pipeline::JobSettings;
 use crate::model::policy::OnBadRow;
-use crate::model::schema::{Column, StreamSchema};
+use crate::model::schema::StreamSchema;
 use crate::model::source::{DatasetSource, Format, SourceConnector, SourceDeclaration};
 use crate::model::status::JobStatus;
 
@@ -84,14 +83,29 @@ impl StreamingContext {
         self.lines(SourceConnector::Files { path: folder.into(), bounded: false })
     }
 
+    /// Reads new files of a folder as records of so many bytes each, in one column `record`. What
+    /// is left of a record at a file's end is a bad row, which fails the batch.
+    pub fn binary_records_stream(
+        &self,
+        folder: impl Into<PathBuf>,
+        record_length: usize,
+    ) -> DStream {
+        let connector = SourceConnector::Files { path: folder.into(), bounded: false };
+        self.fixed(connector, Format::Binary { record_bytes: record_length })
+    }
+
     /// Lines from any source the host knows.
     pub fn lines(&self, connector: SourceConnector) -> DStream {
+        self.fixed(connector, Format::Lines)
+    }
+
+    fn fixed(&self, connector: SourceConnector, format: Format) -> DStream {
         let number = self.graph.lock().unwrap_or_else(PoisonError::into_inner).sources();
         self.source(SourceDeclaration {
             name: format!("source-{number}"),
             connector,
-            format: Format::Lines,
-            schema: StreamSchema::new(vec![Column::new("line", ColumnType::Utf8)]),
+            format,
+            schema: format.fixed_schema().unwrap_or_default(),
             on_bad_row: OnBadRow::default(),
             line_bytes_max: LINE_BYTES_DEFAULT,
         })

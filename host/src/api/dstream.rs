@@ -16,7 +16,7 @@ use crate::model::join::{Join, JoinKind};
 use crate::model::operation::{
     BuiltInFold, FoldByWindow, NativeOperator, Operation, OperatorRef, StepDeclaration, WindowSpan,
 };
-use crate::model::sink::{BatchFunction, SinkConnector};
+use crate::model::sink::{BatchFunction, FileForm, FileFormat, SinkConnector};
 use crate::model::storage_level::StorageLevel;
 use crate::model::time::BatchTime;
 
@@ -300,7 +300,27 @@ impl DStream {
 
     /// Writes each batch as JSON lines into a folder `prefix-<T ms>`; none for an empty batch.
     pub fn save_as_json_files(&self, prefix: impl Into<PathBuf>) {
-        self.output(SinkConnector::Files { prefix: prefix.into(), empty_batches: false });
+        let (prefix, form) = (prefix.into(), FileForm::default());
+        self.output(SinkConnector::Files { prefix, empty_batches: false, form });
+    }
+
+    /// Writes each batch as text, a row a line as [`Self::print`] shows it, into a folder
+    /// `prefix-<T ms>`, with `.suffix` behind it unless that is empty. There is a file `part-00000`
+    /// per partition, and a folder for an empty batch too.
+    pub fn save_as_text_files(&self, prefix: impl Into<PathBuf>, suffix: &str) {
+        self.save_as(FileFormat::Text, prefix.into(), suffix);
+    }
+
+    /// Writes each batch as Arrow's files, as [`Self::save_as_text_files`] does as text. What a
+    /// folder holds can be read again: see [`read_object_files`](super::object_files).
+    pub fn save_as_object_files(&self, prefix: impl Into<PathBuf>, suffix: &str) {
+        self.save_as(FileFormat::Arrow, prefix.into(), suffix);
+    }
+
+    fn save_as(&self, format: FileFormat, prefix: PathBuf, suffix: &str) {
+        let suffix = (!suffix.is_empty()).then(|| suffix.to_owned());
+        let form = FileForm { format, gzip: false, suffix };
+        self.output(SinkConnector::Files { prefix, empty_batches: true, form });
     }
 
     /// Runs the function on each batch's partitions (Spark's `foreachRDD`).

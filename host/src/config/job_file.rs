@@ -6,6 +6,7 @@
 mod bad_row;
 mod constant;
 mod error;
+mod format;
 mod meaning;
 mod quantity;
 mod reading;

@@ -37,7 +37,7 @@ use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
 use crate::model::stage::{JobPlan, Stage};
-use crate::plan::{PlanDefaults, plan};
+use crate::plan::{PlanDefaults, PlannedJob, plan};
 use crate::sink::SharedWriter;
 use crate::sys::steady_clock::SteadyClock;
 use crate::wasm::host_state::GuestPort;
@@ -83,7 +83,7 @@ pub fn launch_at(
     let keep = matches!(settings.on_rejected, OnBadRow::DeadLetter(_));
     let states = JobStates::open(&planned.plan, seed, &*engine.config.storage)?;
     let stages = bind(&planned.plan, (seed, keep), &states, &plugins, &port)?;
-    let sinks = open_sinks(&engine.config, &pipeline, &planned.plan, &output)?;
+    let sinks = open_sinks(&engine.config, &pipeline, &planned, &output)?;
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
         engine.config.storage.append(path).map_err(DriverError::DeadLetter)?;
     }
@@ -165,19 +165,19 @@ fn bind(
 fn open_sinks(
     engine: &EngineConfig,
     pipeline: &Pipeline,
-    plan: &JobPlan,
+    planned: &PlannedJob,
     output: &SharedWriter,
 ) -> Result<Vec<OpenSink>, DriverError> {
     let open = |(sink, _): &(SinkId, StageId)| {
-        let declared = &pipeline.sinks[sink.0];
+        let (declared, schema) = (&pipeline.sinks[sink.0], &planned.sinks[sink.0]);
         let (output, storage) = (Arc::clone(output), Arc::clone(&engine.storage));
         Ok(OpenSink {
             name: declared.name.clone(),
             on_failure: declared.on_failure.unwrap_or(pipeline.settings.on_failure),
-            sink: crate::sink::open(declared, output, storage, &*engine.entropy)?,
+            sink: crate::sink::open(declared, schema, output, storage, &*engine.entropy)?,
         })
     };
-    plan.sinks.iter().map(open).collect()
+    planned.plan.sinks.iter().map(open).collect()
 }
 
 fn start_receivers(

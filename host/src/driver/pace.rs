@@ -72,6 +72,12 @@ pub fn bounded(mut pipeline: Pipeline) -> Result<Pipeline, Vec<Finding>> {
                 "write what it would send to a file, and read that with `type = \"files\"`; or \
                  pipe it into `type = \"stdin\"`",
             )),
+            SourceConnector::Listen { .. } => findings.push(endless(
+                &source.name,
+                "others connect to it again and again, so a bounded run of it would not end",
+                "write what they would send to a file, and read that with `type = \"files\"`; or \
+                 pipe it into `type = \"stdin\"`",
+            )),
             SourceConnector::Generate { lines: None, .. } => findings.push(endless(
                 &source.name,
                 "lines are generated without end, so a bounded run of them would not end",

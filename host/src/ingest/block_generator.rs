@@ -12,7 +12,7 @@ use super::decoder::{Decoded, Decoder};
 use super::format;
 use super::line_buffer::LineBuffer;
 use super::line_column::too_long;
-use super::row_width::RowWidth;
+use super::waiting_rows::WaitingRows;
 use crate::limits::{BLOCK_BYTES_MAX, CONVERT_BYTES, RECEIVE_BYTES};
 use crate::model::block::{Block, BlockInfo};
 use crate::model::id::{BlockId, SourceId};
@@ -29,32 +29,6 @@ pub struct Sealed {
     pub bad: BadRows,
 }
 
-/// Rows that wait as text. They are counted where few of them can be much as columns.
-struct WaitingRows {
-    width: RowWidth,
-    rows: usize,
-    /// How many bytes of the text have been looked at.
-    text_bytes: usize,
-}
-
-impl WaitingRows {
-    fn count(&mut self, lines: &[u8]) {
-        if self.width.text_bytes_max(BLOCK_BYTES_MAX) < CONVERT_BYTES {
-            self.rows += memchr::memchr_iter(b'\n', &lines[self.text_bytes..]).count();
-            self.text_bytes = lines.len();
-        }
-    }
-
-    /// Bytes that they will take beside those of their text, at most.
-    fn bytes(&self) -> usize {
-        self.rows * self.width.row_bytes
-    }
-
-    fn taken(&mut self) {
-        (self.rows, self.text_bytes) = (0, 0);
-    }
-}
-
 /// Cuts a stream into blocks.
 pub struct BlockGenerator {
     source: SourceId,
@@ -65,6 +39,10 @@ pub struct BlockGenerator {
     lines: LineBuffer,
     waiting: WaitingRows,
     decoder: Box<dyn Decoder>,
+    /// Whether the decoder reads lines by the first one of their stream, and which stream those
+    /// that wait are of.
+    has_header: bool,
+    stream: u64,
     decoded: Decoded,
     /// Slices of the open block and their bytes. Invariant: at most [`BLOCK_BYTES_MAX`] together,
     /// unless it is one slice of one very long line.
@@ -84,8 +62,10 @@ impl BlockGenerator {
             line_bytes_max: source.line_bytes_max,
             interval_us: u64::try_from(interval.as_micros()).unwrap_or(u64::MAX),
             lines: LineBuffer::new(source.line_bytes_max),
-            waiting: WaitingRows { width: format::row_width(source), rows: 0, text_bytes: 0 },
+            waiting: WaitingRows::new(format::row_width(source)),
             decoder: format::decoder(source),
+            has_header: format::has_header(source),
+            stream: 0,
             decoded: Decoded::new(&source.on_bad_row),
             slices: Vec::new(),
             slices_bytes: 0,
@@ -96,7 +76,7 @@ impl BlockGenerator {
 
     /// Bytes to append at once, at most: whatever rows are in them, their columns fit a block.
     pub fn read_bytes_max(&self) -> usize {
-        self.waiting.width.text_bytes_max(BLOCK_BYTES_MAX).min(RECEIVE_BYTES)
+        self.waiting.text_bytes_max().min(RECEIVE_BYTES)
     }
 
     /// Where to append what arrives.
@@ -107,22 +87,46 @@ impl BlockGenerator {
     /// Looks at what was appended behind the first `before` bytes of the room. Gives the blocks
     /// that are full, or open for longer than the interval.
     pub fn appended(&mut self, before: usize, now_us: u64) -> Vec<Sealed> {
-        if let Some(beginning) = self.lines.appended(before) {
-            self.decoded.bad.add(|| too_long(self.line_bytes_max), &beginning);
-        }
         let mut sealed = Vec::new();
+        if let Some(beginning) = self.lines.appended(before) {
+            self.line_lost(&beginning, &mut sealed);
+        }
         self.waiting.count(self.lines.lines());
         let enough = self.lines.lines().len() >= CONVERT_BYTES;
         if enough || self.waiting.bytes() >= BLOCK_BYTES_MAX {
             self.convert(&mut sealed);
         }
-        if self.has_something() {
-            let opened_us = *self.opened_us.get_or_insert(now_us);
-            let too_many_bad = self.decoded.bad.bytes > BLOCK_BYTES_MAX;
-            if too_many_bad || now_us.saturating_sub(opened_us) >= self.interval_us {
-                self.seal_into(&mut sealed);
-            }
+        self.seal_due(now_us, &mut sealed);
+        sealed
+    }
+
+    /// The same for whole lines of one of several streams, and the beginning of a line behind them
+    /// that was too long.
+    pub fn append_of(
+        &mut self,
+        stream: u64,
+        lines: &[u8],
+        lost: Option<&[u8]>,
+        now_us: u64,
+    ) -> Vec<Sealed> {
+        let mut sealed = Vec::new();
+        self.turn_to(stream, &mut sealed);
+        let room = self.lines.room();
+        let before = room.len();
+        room.extend_from_slice(lines);
+        sealed.extend(self.appended(before, now_us));
+        if let Some(beginning) = lost {
+            self.line_lost(beginning, &mut sealed);
+            self.seal_due(now_us, &mut sealed);
         }
+        sealed
+    }
+
+    /// One of several streams is over, and its last line was appended.
+    pub fn over_of(&mut self, stream: u64) -> Vec<Sealed> {
+        let mut sealed = Vec::new();
+        self.turn_to(stream, &mut sealed);
+        sealed.extend(self.stream_over());
         sealed
     }
 
@@ -134,13 +138,42 @@ impl BlockGenerator {
     }
 
     /// The stream ended as it should: what is left is its last line.
-    pub fn ended(&mut self) {
+    pub fn ended(&mut self) -> Vec<Sealed> {
         self.lines.ended();
+        self.stream_over()
     }
 
     /// The stream broke off: the unfinished line is dropped. Gives its bytes.
-    pub fn broken(&mut self) -> usize {
-        self.lines.broken()
+    pub fn broken(&mut self) -> (usize, Vec<Sealed>) {
+        let dropped = self.lines.broken();
+        (dropped, self.stream_over())
+    }
+
+    /// Lets another stream begin with a header of its own.
+    fn stream_over(&mut self) -> Vec<Sealed> {
+        let mut sealed = Vec::new();
+        if self.has_header {
+            self.convert(&mut sealed);
+            self.decoder.stream_over();
+        }
+        sealed
+    }
+
+    /// Has lines that wait converted while it is known whose they are.
+    fn turn_to(&mut self, stream: u64, sealed: &mut Vec<Sealed>) {
+        if self.has_header && stream != self.stream {
+            self.convert(sealed);
+            self.decoder.turn_to(stream);
+            self.stream = stream;
+        }
+    }
+
+    fn line_lost(&mut self, beginning: &[u8], sealed: &mut Vec<Sealed>) {
+        if self.has_header {
+            self.convert(sealed);
+            self.decoder.line_lost();
+        }
+        self.decoded.bad.add(|| too_long(self.line_bytes_max), beginning);
     }
 
     /// Bytes of the open block, wide rows at what they will take as columns. An unfinished line is
@@ -153,6 +186,17 @@ impl BlockGenerator {
 
     fn has_something(&self) -> bool {
         self.held_bytes() > 0 || self.decoded.bad.count > 0
+    }
+
+    /// Cuts off a block that is open for longer than the interval, or full of bad rows.
+    fn seal_due(&mut self, now_us: u64, sealed: &mut Vec<Sealed>) {
+        if self.has_something() {
+            let opened_us = *self.opened_us.get_or_insert(now_us);
+            let too_many_bad = self.decoded.bad.bytes > BLOCK_BYTES_MAX;
+            if too_many_bad || now_us.saturating_sub(opened_us) >= self.interval_us {
+                self.seal_into(sealed);
+            }
+        }
     }
 
     fn seal_into(&mut self, sealed: &mut Vec<Sealed>) {
@@ -213,7 +257,7 @@ mod tests {
     use crate::ingest::test_rig::lines_source;
     use crate::model::column_type::ColumnType;
     use crate::model::schema::{Column, StreamSchema};
-    use crate::model::source::{Format, SourceConnector};
+    use crate::model::source::{CsvFormat, Format, SourceConnector};
 
     const INTERVAL: Duration = Duration::from_millis(10);
 
@@ -254,7 +298,7 @@ mod tests {
         assert!(add(&mut generator, b"", 1_000_000).is_empty());
         assert!(generator.seal().is_empty());
         assert_eq!(generator.held_bytes(), 0, "an unfinished line is not counted");
-        generator.ended();
+        assert!(generator.ended().is_empty());
         assert_eq!(facts(&generator.seal()), [("b-3-0".to_owned(), 1, 0)]);
     }
 
@@ -326,6 +370,41 @@ mod tests {
         assert_eq!(rows, 10_000);
     }
 
+    /// What was lost: lines of one connection were read by the header of another one.
+    #[test]
+    fn streams_that_take_turns_keep_their_headers() {
+        let source = SourceDeclaration {
+            format: Format::Csv(CsvFormat { header: true, ..CsvFormat::default() }),
+            schema: StreamSchema::new(vec![Column::new("t", ColumnType::Utf8)]),
+            ..lines_source(SourceConnector::Stdin, OnBadRow::Skip)
+        };
+        let mut generator = BlockGenerator::new(SourceId(0), &source, INTERVAL);
+        let mut sealed = Vec::new();
+        sealed.extend(generator.append_of(7, b"t,n\na,1\n", None, 0));
+        sealed.extend(generator.append_of(8, b"n,t\n", None, 0));
+        sealed.extend(generator.append_of(7, b"b,2\n", Some(b"xxx"), 0));
+        sealed.extend(generator.append_of(8, b"3,c\n", None, 0));
+        sealed.extend(generator.over_of(7));
+        sealed.extend(generator.append_of(7, b"x,t\n4,d\n", None, 0));
+        sealed.extend(generator.append_of(9, b"", Some(b"xxx"), 0));
+        sealed.extend(generator.append_of(9, b"5,e\n", None, 0));
+        sealed.extend(generator.seal());
+        let slices = sealed.iter().flat_map(|sealed| &sealed.block.slices);
+        let texts: Vec<String> = slices
+            .flat_map(|slice| {
+                slice
+                    .column(0)
+                    .as_string::<i32>()
+                    .iter()
+                    .flatten()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        assert_eq!(texts, ["a", "b", "c", "d"]);
+        assert_eq!(sealed.iter().map(|sealed| sealed.bad.count).sum::<u64>(), 3);
+    }
+
     /// The lines of a stream that has ended, without their ends.
     fn lines_of(stream: &[u8]) -> Vec<&[u8]> {
         let stream = stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream);
@@ -365,7 +444,7 @@ mod tests {
                     break;
                 }
             }
-            generator.ended();
+            sealed.extend(generator.ended());
             sealed.extend(generator.seal());
             let fits = |line: &&[u8]| line.len() <= 20 && std::str::from_utf8(line).is_ok();
             let mut expected = lines_of(&stream);

@@ -3,21 +3,24 @@
 //! Takes a source's declaration. Gives the future that receives it. Never occupies a core: a
 //! receiver only runs while its source has something for it.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use super::generate_receiver::{Rate, Text};
 use super::intake::Intake;
 use super::receiver::{ReceiverPorts, ReceiverSettings, Stop};
 use super::reconnect::Reconnect;
-use super::{generate_receiver, socket_receiver, stdin_receiver};
+use super::{generate_receiver, listen_receiver, socket_receiver, stdin_receiver};
 use crate::model::source::{SourceConnector, SourceDeclaration};
 
-/// Receives a source until it ends or is stopped. Files are no receiver's work: they are planned.
+/// Receives a source until it ends or is stopped. A source that listens does so already. Files are
+/// no receiver's work: they are planned.
 pub(super) fn receive(
     source: SourceDeclaration,
     intake: Arc<Intake>,
     ports: ReceiverPorts,
     settings: ReceiverSettings,
+    listener: Option<TcpListener>,
     stop: Stop,
 ) -> impl Future<Output = ()> + Send + 'static {
     // The receiver has started now, however late its future is polled for the first time.
@@ -28,6 +31,13 @@ pub(super) fn receive(
                 let (first, longest) = (settings.reconnect_first, settings.reconnect_max);
                 let reconnect = Reconnect::new(first, longest, ports.entropy);
                 socket_receiver::run(address, &intake, reconnect, stop).await;
+            }
+            SourceConnector::Listen { connections_max, .. } => {
+                let Some(listener) = listener else { return };
+                let (first, longest) = (settings.reconnect_first, settings.reconnect_max);
+                let reconnect = Reconnect::new(first, longest, ports.entropy);
+                let bounds = (*connections_max, source.line_bytes_max);
+                listen_receiver::run(listener, bounds, intake, reconnect, stop).await;
             }
             SourceConnector::Generate { lines_per_second, words_per_line, vocabulary, lines } => {
                 let text = Text::new(settings.seed, *words_per_line, *vocabulary);

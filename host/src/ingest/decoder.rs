@@ -1,7 +1,8 @@
 //! Ingest: the trait behind which the formats look alike.
 //!
-//! Takes runs of whole lines. Gives slices in canonical form, and the lines that did not fit.
-//! Never sees part of a line.
+//! Takes runs of whole lines, and which stream they are of where a format tells streams apart by
+//! their first line. Gives slices in canonical form, and the lines that did not fit. Never sees
+//! part of a line.
 
 use arrow_array::RecordBatch;
 
@@ -38,6 +39,18 @@ pub trait Decoder: Send {
 
     /// Bytes of the open slice.
     fn open_bytes(&self) -> usize;
+
+    /// What comes from now on is of that stream.
+    fn turn_to(&mut self, _stream: u64) {}
+
+    /// The stream is over: what comes next of its number is another one, from its beginning.
+    fn stream_over(&mut self) {}
+
+    /// A line of the stream was too long to be kept; it may have been its first.
+    fn line_lost(&mut self) {}
+
+    /// Gives the first line of a file of which a later part is read.
+    fn first_line(&mut self, _line: &[u8]) {}
 }
 
 /// Whole lines without their ends.

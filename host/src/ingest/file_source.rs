@@ -10,13 +10,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::file_cut::{charged, range_bytes, ranges};
 use super::file_pattern::{Found, list, no_folder};
 use super::file_rules::{FileRules, is_visible};
-use super::format::row_width;
 use super::{IngestError, ReceiverEvent};
-use crate::limits::{
-    BLOCK_BYTES_MAX, FILE_LATE_LINES_MAX, FILE_RANGE_COLUMNS_BYTES_MAX, FILE_RANGES_PER_BATCH_MAX,
-};
+use crate::limits::{FILE_LATE_LINES_MAX, FILE_RANGES_PER_BATCH_MAX};
 use crate::model::id::SourceId;
 use crate::model::source::{SourceConnector, SourceDeclaration};
 use crate::model::stage::{FileRange, PartitionInput};
@@ -67,6 +65,8 @@ impl FileSource {
             }
             _ => return Ok(None),
         };
+        let wrong = |problem| IngestError::Declaration { name: declared.name.clone(), problem };
+        declared.check().map_err(wrong)?;
         let failed = |source| IngestError::File { name: declared.name.clone(), source };
         let folder = absolute(path);
         let found = list(&*storage, &folder).map_err(failed)?;
@@ -161,7 +161,7 @@ impl FileSource {
     pub fn take(&mut self) -> Vec<PartitionInput> {
         let mut bytes = 0;
         let fits = |range: &&FileRange| {
-            bytes += range.end - range.start;
+            bytes += charged(range);
             bytes <= self.batch_bytes_max
         };
         let fitting = self.left.iter().take(FILE_RANGES_PER_BATCH_MAX).take_while(fits).count();
@@ -200,26 +200,10 @@ impl FileSource {
         Some(ReceiverEvent::Told { message, warning: true })
     }
 
-    /// Cuts a file into ranges.
     fn cut(&mut self, file: &FileFacts) {
-        let (source, number) = (self.id, self.files);
+        self.left.extend(ranges(self.id, self.files, file, self.range_bytes));
         self.files += 1;
-        let step = self.range_bytes as u64;
-        let starts = (0..file.bytes).step_by(self.range_bytes);
-        self.left.extend(starts.map(|start| FileRange {
-            source,
-            file: number,
-            path: file.path.clone(),
-            start,
-            end: file.bytes.min(start + step),
-        }));
     }
-}
-
-/// Bytes of a range: as many as a block may have, or as many as become columns of a bounded size
-/// whatever rows are in them.
-fn range_bytes(source: &SourceDeclaration) -> usize {
-    row_width(source).text_bytes_max(FILE_RANGE_COLUMNS_BYTES_MAX).min(BLOCK_BYTES_MAX)
 }
 
 #[cfg(test)]
@@ -228,6 +212,7 @@ mod tests {
 
     use super::*;
     use crate::ingest::test_rig::lines_source;
+    use crate::limits::{BLOCK_BYTES_MAX, FILE_RANGE_COLUMNS_BYTES_MAX};
     use crate::model::column_type::ColumnType;
     use crate::model::policy::OnBadRow;
     use crate::model::schema::{Column, StreamSchema};

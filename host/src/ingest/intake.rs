@@ -84,12 +84,29 @@ impl Intake {
         let before = room.len();
         let read = read(room)?;
         let sealed = open.generator.appended(before, self.clock.monotonic_us());
-        open.held.absorb(reserved);
-        self.deliver(&mut open, sealed);
-        if self.seal_wished.swap(false, Ordering::Relaxed) {
-            self.seal_open(&mut open);
-        }
+        self.taken(&mut open, Some(reserved), sealed);
         Ok(read)
+    }
+
+    /// Adds whole lines of one of several streams, and the beginning of a line behind them that was
+    /// too long, and cuts off what is due. What was reserved and not needed is given back.
+    pub fn add_of(
+        &self,
+        stream: u64,
+        reserved: Option<Reservation>,
+        lines: &[u8],
+        lost: Option<&[u8]>,
+    ) {
+        let mut open = self.open();
+        let sealed = open.generator.append_of(stream, lines, lost, self.clock.monotonic_us());
+        self.taken(&mut open, reserved, sealed);
+    }
+
+    /// One of several streams is over: what comes of its number is another one.
+    pub fn over_of(&self, stream: u64) {
+        let mut open = self.open();
+        let sealed = open.generator.over_of(stream);
+        self.taken(&mut open, None, sealed);
     }
 
     /// Cuts off everything that is whole.
@@ -116,13 +133,16 @@ impl Intake {
     /// The stream ended as it should: its last line may lack an end.
     pub fn ended(&self) {
         let mut open = self.open();
-        open.generator.ended();
-        self.deliver(&mut open, Vec::new());
+        let sealed = open.generator.ended();
+        self.deliver(&mut open, sealed);
     }
 
     /// The stream broke off: an unfinished line is dropped and told.
     pub fn broken(&self) {
-        let bytes = self.open().generator.broken();
+        let mut open = self.open();
+        let (bytes, sealed) = open.generator.broken();
+        self.deliver(&mut open, sealed);
+        drop(open);
         if bytes > 0 {
             self.tell(ReceiverEvent::PartialLineDropped { bytes });
         }
@@ -131,6 +151,16 @@ impl Intake {
     /// Tells the driver.
     pub fn tell(&self, event: ReceiverEvent) {
         (self.events)(self.source, event);
+    }
+
+    fn taken(&self, open: &mut Open, reserved: Option<Reservation>, sealed: Vec<Sealed>) {
+        if let Some(reserved) = reserved {
+            open.held.absorb(reserved);
+        }
+        self.deliver(open, sealed);
+        if self.seal_wished.swap(false, Ordering::Relaxed) {
+            self.seal_open(open);
+        }
     }
 
     fn seal_open(&self, open: &mut Open) {

@@ -60,7 +60,7 @@ fn unfit(schema: &StreamSchema, refusal: &str) -> Option<String> {
 }
 
 /// What a column takes; its type, and more where that does not say it.
-fn allowed(data_type: &ColumnType) -> String {
+pub(super) fn allowed(data_type: &ColumnType) -> String {
     let more = match data_type {
         ColumnType::Float64 => "a number of at most 1.8e308".to_owned(),
         ColumnType::Binary => "text of two hex digits a byte".to_owned(),

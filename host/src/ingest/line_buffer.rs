@@ -90,6 +90,11 @@ impl LineBuffer {
         }
     }
 
+    /// Gives memory back until more arrives.
+    pub fn rest(&mut self) {
+        self.raw.shrink_to_fit();
+    }
+
     /// The stream ended as it should: what is left is its last line.
     pub fn ended(&mut self) {
         if self.raw.len() > self.complete {

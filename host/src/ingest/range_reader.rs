@@ -1,4 +1,4 @@
-//! Ingest: reads a range of a file, in whole lines.
+//! Ingest: reads a range of a file, in whole lines or records.
 //!
 //! Takes a range of bytes. Gives the lines that begin in it, so that ranges side by side give each
 //! line once, wherever they are cut. Never holds more of the file than the rows it gives, a bounded
@@ -12,15 +12,23 @@ use arrow_array::RecordBatch;
 use super::IngestError;
 use super::bad_row::BadRows;
 use super::dead_letter::DeadLetter;
-use super::decoder::{Decoded, Decoder};
+use super::decoder::{Decoded, Decoder, each_line};
 use super::format;
 use super::line_buffer::LineBuffer;
 use super::line_column::too_long;
-use crate::limits::{BLOCK_BYTES_MAX, CONVERT_BYTES, FILE_RANGES_PER_BATCH_MAX, RECEIVE_BYTES};
+use super::range_bytes::RangeBytes;
+use super::record_column::RecordColumn;
+use crate::limits::{
+    BLOCK_BYTES_MAX, CONVERT_BYTES, FILE_RANGE_COLUMNS_BYTES_MAX, FILE_RANGES_PER_BATCH_MAX,
+    RECEIVE_BYTES,
+};
 use crate::model::policy::OnBadRow;
-use crate::model::source::SourceDeclaration;
+use crate::model::source::{Format, SourceDeclaration};
 use crate::model::stage::FileRange;
 use crate::sys::storage::Storage;
+
+/// Bytes that are read at once to find a file's first line.
+const HEADER_BYTES: usize = 16 * 1024;
 
 /// The rows of a range.
 #[derive(Debug)]
@@ -56,20 +64,33 @@ impl RangeReader {
         Ok(Self { source: source.clone(), storage, dead_letter, kept_to })
     }
 
-    /// Reads the lines that begin in the range.
+    /// Reads the rows that begin in the range.
     ///
     /// # Errors
-    /// When the file cannot be read, or when a line does not fit and the source says that this
-    /// fails the batch.
+    /// When the file cannot be read, when a packed one holds more than a task may, or when a record
+    /// does not fit and the source says that this fails the batch.
     pub fn read(&self, of: &FileRange) -> Result<RangeRows, IngestError> {
-        let FileRange { start, end, .. } = *of;
+        let bytes = RangeBytes::new(&self.source.name, &*self.storage, of);
+        let decoded = match self.source.format {
+            Format::Binary { record_bytes } => self.records(of, bytes, record_bytes)?,
+            Format::Lines | Format::Json | Format::Csv(_) => self.lines(of, bytes)?,
+        };
+        self.finish(decoded, of)
+    }
+
+    /// Reads the lines that begin in the range.
+    fn lines(&self, of: &FileRange, mut bytes: RangeBytes<'_>) -> Result<Decoded, IngestError> {
+        let (start, end) = (of.start, bytes.end());
         let mut range = Range {
             lines: LineBuffer::of_range(self.source.line_bytes_max, start),
             decoder: format::decoder(&self.source),
             decoded: Decoded::new(&self.source.on_bad_row),
             line_bytes_max: self.source.line_bytes_max,
         };
-        let failed = |source| IngestError::File { name: self.source.name.clone(), source };
+        if start > 0 && format::has_header(&self.source) {
+            self.header(of, &mut *range.decoder)?;
+        }
+        let mut held = Held::default();
         // The byte before the range tells whether a line begins at its first.
         let mut at = start.saturating_sub(1);
         let mut piece = vec![0; RECEIVE_BYTES];
@@ -78,27 +99,88 @@ impl RangeReader {
         while at < end || !(at_line_end || range.lines.is_skipping()) {
             let inside = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
             let wanted = if inside > 0 { piece.len().min(inside) } else { piece.len() };
-            let read = self.storage.read_at(&of.path, at, &mut piece[..wanted]).map_err(failed)?;
+            let read = bytes.read(at, &mut piece[..wanted])?;
             if read == 0 {
                 range.lines.ended();
                 break;
             }
-            let bytes = if inside > 0 { &piece[..read] } else { to_line_end(&piece[..read]) };
-            at += bytes.len() as u64;
-            at_line_end = bytes.ends_with(b"\n");
-            range.add(bytes);
+            let read = if inside > 0 { &piece[..read] } else { to_line_end(&piece[..read]) };
+            at += read.len() as u64;
+            at_line_end = read.ends_with(b"\n");
+            range.add(read);
             if range.decoded.bad.bytes > BLOCK_BYTES_MAX {
                 range.convert();
                 self.keep(&mut range.decoded.bad, of)?;
             }
+            held.check(&range.decoded, &bytes).map_err(|problem| self.packed(of, problem))?;
         }
-        self.finish(range, of)
-    }
-
-    fn finish(&self, mut range: Range, of: &FileRange) -> Result<RangeRows, IngestError> {
         range.convert();
         range.decoder.finish(&mut range.decoded);
-        let Decoded { slices, mut bad } = range.decoded;
+        Ok(range.decoded)
+    }
+
+    /// Gives the decoder the file's first line, which says how the lines of a later range are read.
+    fn header(&self, of: &FileRange, decoder: &mut dyn Decoder) -> Result<(), IngestError> {
+        let failed = |source| IngestError::File { name: self.source.name.clone(), source };
+        let mut lines = LineBuffer::new(self.source.line_bytes_max);
+        let mut piece = vec![0; HEADER_BYTES];
+        let mut at = 0;
+        loop {
+            let read = self.storage.read_at(&of.path, at, &mut piece).map_err(failed)?;
+            let room = lines.room();
+            let before = room.len();
+            room.extend_from_slice(&piece[..read]);
+            at += read as u64;
+            let too_long = lines.appended(before).is_some();
+            if read == 0 {
+                lines.ended();
+            }
+            let first = each_line(lines.lines()).find(|line| !line.is_empty());
+            match first.map(<[u8]>::to_vec) {
+                Some(line) => decoder.first_line(&line),
+                None if too_long || read == 0 => decoder.line_lost(),
+                None => {
+                    lines.lines_taken();
+                    continue;
+                }
+            }
+            return Ok(());
+        }
+    }
+
+    /// Reads the records in the range, which begins and ends between two of them.
+    fn records(
+        &self,
+        of: &FileRange,
+        mut bytes: RangeBytes<'_>,
+        record_bytes: usize,
+    ) -> Result<Decoded, IngestError> {
+        let mut records = RecordColumn::new(self.source.schema.to_arrow(), record_bytes);
+        let mut decoded = Decoded::new(&self.source.on_bad_row);
+        let mut held = Held::default();
+        let (mut at, mut piece) = (of.start, vec![0; RECEIVE_BYTES]);
+        while at < bytes.end() {
+            let inside = usize::try_from(bytes.end() - at).unwrap_or(usize::MAX);
+            let wanted = piece.len().min(inside);
+            let read = bytes.read(at, &mut piece[..wanted])?;
+            if read == 0 {
+                break;
+            }
+            at += read as u64;
+            records.add(&piece[..read], &mut decoded);
+            held.check(&decoded, &bytes).map_err(|problem| self.packed(of, problem))?;
+        }
+        records.ended(at, &mut decoded);
+        Ok(decoded)
+    }
+
+    fn packed(&self, of: &FileRange, problem: String) -> IngestError {
+        let (name, path) = (self.source.name.clone(), of.path.clone());
+        IngestError::Packed { name, path, problem }
+    }
+
+    fn finish(&self, decoded: Decoded, of: &FileRange) -> Result<RangeRows, IngestError> {
+        let Decoded { slices, mut bad } = decoded;
         let place = bad.first_at.map_or_else(String::new, |at| format!("at byte {at}, "));
         if let (OnBadRow::Fail, Some(first)) = (&self.source.on_bad_row, &bad.first) {
             return Err(IngestError::BadRows {
@@ -152,6 +234,7 @@ impl Range {
         if let Some(beginning) = self.lines.appended(before) {
             let (_, at) = self.lines.offsets();
             self.convert();
+            self.decoder.line_lost();
             let reason = || too_long(self.line_bytes_max);
             self.decoded.bad.add_at(Some(at), reason, &beginning);
         }
@@ -168,204 +251,34 @@ impl Range {
     }
 }
 
+/// Columns that were made so far. Those of a range of a plain file are bounded by where it was cut;
+/// a packed one is not cut, and a few kilobytes of it can become gigabytes.
+#[derive(Debug, Default)]
+struct Held {
+    slices: usize,
+    bytes: usize,
+}
+
+impl Held {
+    fn check(&mut self, decoded: &Decoded, of: &RangeBytes<'_>) -> Result<(), String> {
+        let new = &decoded.slices[self.slices..];
+        self.slices = decoded.slices.len();
+        self.bytes += new.iter().map(RecordBatch::get_array_memory_size).sum::<usize>();
+        if self.bytes <= FILE_RANGE_COLUMNS_BYTES_MAX || !of.is_packed() {
+            return Ok(());
+        }
+        let most = FILE_RANGE_COLUMNS_BYTES_MAX >> 20;
+        Err(format!(
+            "it holds more than {most} MiB of columns, and a packed file is read as a whole: \
+             unpack it, or write it as several files"
+        ))
+    }
+}
+
 /// As many bytes as finish the line: further lines belong to the next range.
 fn to_line_end(bytes: &[u8]) -> &[u8] {
     memchr::memchr(b'\n', bytes).map_or(bytes, |end| &bytes[..=end])
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::ErrorKind;
-    use std::path::Path;
-
-    use arrow_array::Array;
-    use arrow_array::cast::AsArray;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::ingest::test_rig::lines_source;
-    use crate::model::id::SourceId;
-    use crate::model::source::SourceConnector;
-    use crate::sys::storage_memory::MemoryStorage;
-
-    const FILE: &str = "/in/file";
-
-    fn reader(storage: &MemoryStorage, on_bad_row: OnBadRow) -> RangeReader {
-        let connector = SourceConnector::Files { path: "/in".into(), bounded: true };
-        let source = SourceDeclaration { line_bytes_max: 8, ..lines_source(connector, on_bad_row) };
-        RangeReader::open(&source, Arc::new(storage.clone())).expect("it opens")
-    }
-
-    fn range(start: u64, end: u64) -> FileRange {
-        FileRange { source: SourceId(0), file: 0, path: FILE.into(), start, end }
-    }
-
-    fn lines(reader: &RangeReader, start: u64, end: u64) -> (Vec<String>, u64) {
-        let rows = reader.read(&range(start, end)).expect("the file is there");
-        let texts = rows.slices.iter().flat_map(|slice| {
-            let column = slice.column(0).as_string::<i32>().clone();
-            (0..column.len()).map(move |row| column.value(row).to_owned())
-        });
-        (texts.collect(), rows.bad.count)
-    }
-
-    proptest! {
-        #[test]
-        fn any_cut_gives_each_line_once(
-            file in "(\u{feff})?([a-c]{0,12}(\r\n|\n)?){0,20}",
-            cuts in prop::collection::btree_set(0_usize..200, 0..12),
-        ) {
-            let storage = MemoryStorage::new();
-            storage.put("/in/file", file.as_bytes());
-            let reader = reader(&storage, OnBadRow::Skip);
-            let bytes = file.len() as u64;
-            let whole = lines(&reader, 0, bytes);
-            let mut expected = file.trim_start_matches('\u{feff}');
-            expected = expected.strip_suffix('\n').unwrap_or(expected);
-            let expected = expected.split('\n').map(|line| line.trim_end_matches('\r'));
-            let mut all: Vec<&str> = expected.collect();
-            if file.trim_start_matches('\u{feff}').is_empty() {
-                all.clear();
-            }
-            let fitting: Vec<&str> = all.iter().copied().filter(|line| line.len() <= 8).collect();
-            prop_assert_eq!(&whole.0, &fitting);
-            prop_assert_eq!(whole.1, (all.len() - fitting.len()) as u64);
-
-            let mut edges: Vec<u64> = cuts.into_iter().map(|cut| (cut as u64).min(bytes)).collect();
-            edges.insert(0, 0);
-            edges.push(bytes);
-            let mut parts = (Vec::new(), 0);
-            for range in edges.windows(2).filter(|range| range[0] < range[1]) {
-                let (texts, bad) = lines(&reader, range[0], range[1]);
-                parts.0.extend(texts);
-                parts.1 += bad;
-            }
-            prop_assert_eq!(parts, whole);
-        }
-    }
-
-    #[test]
-    fn a_bad_line_fails_its_range_where_the_source_says_so() {
-        let storage = MemoryStorage::new();
-        storage.put("/in/file", b"good\n\xff\n0123456789\n");
-        let error = reader(&storage, OnBadRow::Fail).read(&range(0, 18));
-        let expected = "source `lines` has 2 bad rows in `/in/file`; \
-                        at byte 5, a line is not valid UTF-8: `\u{fffd}`";
-        assert_eq!(error.expect_err("two lines are bad").to_string(), expected);
-        let skipping = reader(&storage, OnBadRow::Skip);
-        assert_eq!(lines(&skipping, 0, 18), (vec!["good".to_owned()], 2));
-        let bad = skipping.read(&range(0, 18)).expect("bad lines are left out").bad;
-        let expected = "in `/in/file`, at byte 5, a line is not valid UTF-8: `\u{fffd}`";
-        assert_eq!(bad.first.as_deref(), Some(expected));
-    }
-
-    #[test]
-    fn bad_lines_go_to_the_dead_letter_file() {
-        let storage = MemoryStorage::new();
-        storage.put("/in/file", b"good\n\xff\n");
-        storage.put("/dead/old", b"");
-        let reader = reader(&storage, OnBadRow::DeadLetter("/dead/letters".into()));
-        assert_eq!(lines(&reader, 0, 7).0, ["good"]);
-        assert_eq!(lines(&reader, 0, 7).0, ["good"], "a second attempt keeps nothing twice");
-        let dead = storage.files().remove(Path::new("/dead/letters")).expect("it is written");
-        let expected = concat!(
-            r#"{"source":"lines","reason":"a line is not valid UTF-8","file":"/in/file","byte":5,"#,
-            r#""base64":"/w=="}"#,
-            "\n"
-        );
-        assert_eq!(String::from_utf8_lossy(&dead), expected);
-    }
-
-    fn letters(storage: &MemoryStorage) -> Vec<String> {
-        let dead = storage.files().remove(Path::new("/dead/letters")).expect("it is written");
-        String::from_utf8_lossy(&dead).lines().map(str::to_owned).collect()
-    }
-
-    /// The story: a file was deleted and another one put there under its name. Its bad rows were
-    /// taken for those of the first one, and none was kept.
-    #[test]
-    fn bad_lines_of_a_name_that_is_used_again_are_kept() {
-        let storage = MemoryStorage::new();
-        storage.put("/in/file", b"\xff\n");
-        storage.put("/dead/old", b"");
-        let reader = reader(&storage, OnBadRow::DeadLetter("/dead/letters".into()));
-        for file in 0..2 {
-            reader.read(&FileRange { file, ..range(0, 2) }).expect("bad lines are kept aside");
-        }
-        assert_eq!(letters(&storage).len(), 2);
-    }
-
-    #[test]
-    fn an_attempt_goes_on_where_a_full_disk_stopped_the_one_before() {
-        let storage = MemoryStorage::new();
-        storage.put("/in/file", b"\xff1\n\xff2\n\xff3\n");
-        storage.put("/dead/old", b"");
-        let reader = reader(&storage, OnBadRow::DeadLetter("/dead/letters".into()));
-        // The file is opened and one line written; of the second one half is.
-        storage.fail_after(2, ErrorKind::StorageFull);
-        reader.read(&range(0, 9)).expect_err("the disk is full");
-        storage.repair();
-        reader.read(&range(0, 9)).expect("there is room again");
-        let letters = letters(&storage);
-        let whole = |line: &&String| serde_json::from_str::<serde_json::Value>(line).is_ok();
-        assert_eq!((letters.len(), letters.iter().filter(whole).count()), (4, 3), "{letters:?}");
-    }
-
-    /// The story: a range of nothing but bad lines of a byte was a gigabyte before the first of
-    /// them was written.
-    #[test]
-    fn bad_lines_are_written_before_they_are_many() {
-        let storage = MemoryStorage::new();
-        let lines_of_junk = BLOCK_BYTES_MAX / 64;
-        storage.put("/in/file", &b"\xff\n".repeat(lines_of_junk));
-        storage.put("/dead/old", b"");
-        let reader = reader(&storage, OnBadRow::DeadLetter("/dead/letters".into()));
-        let bytes = 2 * lines_of_junk as u64;
-        let rows = reader.read(&range(0, bytes)).expect("bad lines are kept aside");
-        assert_eq!((rows.bad.count, rows.bad.rows.len()), (lines_of_junk as u64, 0));
-        assert_eq!(letters(&storage).len(), lines_of_junk);
-        reader.read(&range(0, bytes)).expect("bad lines are kept aside");
-        assert_eq!(letters(&storage).len(), lines_of_junk, "a second attempt keeps none twice");
-    }
-
-    #[test]
-    fn bad_lines_are_told_by_the_byte_they_begin_at() {
-        let storage = MemoryStorage::new();
-        let long = "x".repeat(2 * RECEIVE_BYTES);
-        let file = format!("\u{feff}ok\n{long}\n\u{7f}ok\n0123456789\nok\n123456789");
-        storage.put("/in/file", file.as_bytes());
-        storage.put("/dead/old", b"");
-        let reader = reader(&storage, OnBadRow::DeadLetter("/dead/letters".into()));
-        let bytes = file.len() as u64;
-        let find = |text: &str| file.find(text).expect("it is in the file") as u64;
-        let mut file = 0;
-        let mut places = |start: u64, end: u64| {
-            file += 1;
-            let before = letters(&storage).len();
-            reader.read(&FileRange { file, ..range(start, end) }).expect("it is there");
-            let place = |line: &String| {
-                let letter: serde_json::Value = serde_json::from_str(line).expect("it is JSON");
-                letter["byte"].as_u64().expect("it is told")
-            };
-            letters(&storage)[before..].iter().map(place).collect::<Vec<_>>()
-        };
-        let expected = [find("xxx"), find("0123"), find("\n1234") + 1];
-        assert_eq!(places(0, bytes), expected);
-        for cut in [1, 6, find("xxx") + 5, find("0123"), find("0123") + 1, bytes - 1] {
-            let cut_in_two = [places(0, cut), places(cut, bytes)].concat();
-            assert_eq!(cut_in_two, expected, "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_went_or_shrank_is_told_or_ends() {
-        let storage = MemoryStorage::new();
-        storage.put("/in/file", b"a\nb\n");
-        let reader = reader(&storage, OnBadRow::Skip);
-        assert_eq!(lines(&reader, 0, 400).0, ["a", "b"]);
-        let gone = FileRange { path: "/in/gone".into(), ..range(0, 4) };
-        let error = reader.read(&gone).expect_err("there is none");
-        let expected = "source `lines` cannot be read: cannot read `/in/gone`: it does not exist";
-        assert_eq!(error.to_string(), expected);
-    }
-}
+mod tests;

@@ -17,7 +17,7 @@ pub struct RowWidth {
     pub row_bytes: usize,
     /// How often the bytes of its text, at most, its texts and lists take.
     pub growth: usize,
-    /// Bytes of the shortest line of a row, with its end.
+    /// Bytes of the shortest line of a row, with its end; of a row without lines, its own.
     pub line_bytes_min: usize,
 }
 
@@ -35,6 +35,22 @@ impl RowWidth {
             growth: if lists { LIST_GROWTH } else { 1 },
             line_bytes_min: JSON_LINE_BYTES_MIN,
         }
+    }
+
+    /// The width of rows of that schema that are read from CSV.
+    pub fn of_csv(schema: &Schema) -> Self {
+        Self {
+            row_bytes: schema.fields().iter().map(|field| column_bytes(field.data_type())).sum(),
+            growth: 1,
+            // Empty fields, what stands between them, and the line's end; of one column, a quoted
+            // field or a digit.
+            line_bytes_min: schema.fields().len().max(2),
+        }
+    }
+
+    /// The width of records of so many bytes.
+    pub fn of_records(record_bytes: usize) -> Self {
+        Self { row_bytes: size_of::<i32>(), growth: 1, line_bytes_min: record_bytes.max(1) }
     }
 
     /// Bytes of text that become at most so many bytes of columns, whatever rows are in them; at
@@ -69,5 +85,8 @@ mod tests {
         let wide = RowWidth::of_json(&schema(COLUMNS_MAX)).text_bytes_max(BLOCK_BYTES_MAX);
         assert!(narrow > CONVERT_BYTES && wide < CONVERT_BYTES / 10, "{narrow}, {wide}");
         assert_eq!(RowWidth::of_json(&schema(COLUMNS_MAX)).text_bytes_max(0), 3, "a row at least");
+        let wide = RowWidth::of_csv(&schema(COLUMNS_MAX)).text_bytes_max(BLOCK_BYTES_MAX);
+        assert_eq!(wide / COLUMNS_MAX, BLOCK_BYTES_MAX / (10 * COLUMNS_MAX), "rows of commas");
+        assert_eq!(RowWidth::of_records(10).text_bytes_max(100), 70, "whole records");
     }
 }

@@ -90,7 +90,11 @@ async fn read(
 }
 
 /// Appends what is there, up to so many bytes.
-fn read_some(stream: &TcpStream, room: &mut Vec<u8>, bytes_max: usize) -> io::Result<usize> {
+pub(super) fn read_some(
+    stream: &TcpStream,
+    room: &mut Vec<u8>,
+    bytes_max: usize,
+) -> io::Result<usize> {
     if bytes_max >= RECEIVE_BYTES {
         // Whatever fits the room: nothing need be cleared for it.
         return stream.try_read_buf(room);

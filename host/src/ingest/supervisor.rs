@@ -3,6 +3,7 @@
 //! Takes the sources of a job. Gives their blocks, by way of the ports. Never lets a receiver end
 //! unnoticed.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::receiver::{ReceiverPorts, ReceiverSettings, Stop};
 use super::{IngestError, ReceiverEvent, connector};
 use crate::limits::{RECEIVER_STOP_WAIT_MAX, SEAL_WAIT_MAX};
 use crate::model::id::SourceId;
-use crate::model::source::{SourceConnector, SourceDeclaration, check_socket_address};
+use crate::model::source::{SourceConnector, SourceDeclaration};
 use crate::sys::clock::Clock;
 
 /// The receivers of a job. Dropping it stops them without waiting.
@@ -47,15 +48,16 @@ impl Supervisor {
             check(source)?;
             let dead_letter = DeadLetter::of_source(source, &ports.storage)?;
             let generator = BlockGenerator::new(*id, source, settings.block_interval);
-            ready.push((source, Arc::new(Intake::new(*id, generator, dead_letter, ports))));
+            let intake = Arc::new(Intake::new(*id, generator, dead_letter, ports));
+            ready.push((source, intake, listen(source)?));
         }
         let (stop, stopped) = Stop::new();
         let (running, ended) = bounded(0);
         let (mut intakes, mut receivers) = (Vec::new(), Vec::new());
-        for (source, intake) in ready {
+        for (source, intake, listener) in ready {
             let (source, ports, stopped) = (source.clone(), ports.clone(), stopped.clone());
-            let receiver =
-                connector::receive(source, Arc::clone(&intake), ports, settings, stopped);
+            let received = Arc::clone(&intake);
+            let receiver = connector::receive(source, received, ports, settings, listener, stopped);
             let receiver = runtime.spawn(receiver);
             receivers.push(receiver.abort_handle());
             runtime.spawn(watch_over(receiver, Arc::clone(&intake), running.clone()));
@@ -115,11 +117,22 @@ fn is_received(source: &SourceDeclaration) -> bool {
 }
 
 fn check(source: &SourceDeclaration) -> Result<(), IngestError> {
-    match &source.connector {
-        SourceConnector::Socket { address } => check_socket_address(address)
-            .map_err(|problem| IngestError::Declaration { name: source.name.clone(), problem }),
-        _ => Ok(()),
-    }
+    source
+        .check()
+        .map_err(|problem| IngestError::Declaration { name: source.name.clone(), problem })
+}
+
+/// Lets others connect to a source that listens: whoever starts the job hears if nobody can.
+fn listen(source: &SourceDeclaration) -> Result<Option<TcpListener>, IngestError> {
+    let SourceConnector::Listen { address, .. } = &source.connector else { return Ok(None) };
+    let bound = TcpListener::bind(address.as_str()).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map(Some).map_err(|error| {
+        let (name, address) = (source.name.clone(), address.clone());
+        IngestError::Listen { name, address, source: error }
+    })
 }
 
 fn micros(wait: Duration) -> u64 {

@@ -29,15 +29,54 @@ pub enum SinkConnector {
         /// Rows at most.
         rows: usize,
     },
-    /// JSON lines, one folder per batch, written aside and renamed.
+    /// Files, one folder per batch, written aside and renamed.
     Files {
         /// The folder's path up to the batch time: `prefix-<T ms>`.
         prefix: PathBuf,
         /// Whether an empty batch makes a folder.
         empty_batches: bool,
+        /// What the files hold.
+        form: FileForm,
     },
     /// A function of an embedding program (Spark's `foreachRDD`).
     ForEachBatch(Arc<dyn BatchFunction>),
+}
+
+/// What the files of a sink hold, and how their folder's name ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileForm {
+    /// How rows are written.
+    pub format: FileFormat,
+    /// Whether the files are packed by gzip.
+    pub gzip: bool,
+    /// What follows the batch time in the folder's name, behind a dot.
+    pub suffix: Option<String>,
+}
+
+/// How rows are written to a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum FileFormat {
+    /// A JSON object a line.
+    #[default]
+    Json,
+    /// Fields with commas between them, below a line of the columns' names.
+    Csv,
+    /// Each row as `print` shows it.
+    Text,
+    /// Arrow's own file format, which a program can read again.
+    Arrow,
+}
+
+impl FileFormat {
+    /// Its word in a job file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Text => "text",
+            Self::Arrow => "arrow",
+        }
+    }
 }
 
 impl std::fmt::Debug for SinkConnector {

@@ -7,9 +7,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::column_type::ColumnType;
 use super::partition_store::StoredPartition;
 use super::policy::OnBadRow;
-use super::schema::StreamSchema;
+use super::schema::{Column, StreamSchema};
+use crate::limits::LINE_BYTES_MAX;
 
 /// One source.
 #[derive(Debug, Clone)]
@@ -20,7 +22,8 @@ pub struct SourceDeclaration {
     pub connector: SourceConnector,
     /// How a record becomes a row.
     pub format: Format,
-    /// The rows' schema; one column `line` for the format `lines`.
+    /// The rows' schema; one column `line` for the format `lines`, one column `record` for
+    /// `binary`.
     pub schema: StreamSchema,
     /// What becomes of a record that does not fit.
     pub on_bad_row: OnBadRow,
@@ -35,6 +38,13 @@ pub enum SourceConnector {
     Socket {
         /// `host:port`, resolved at each connect.
         address: String,
+    },
+    /// Lets others connect, many at once, and reads the lines of each.
+    Listen {
+        /// `host:port`; port 0 is any free one, which is told.
+        address: String,
+        /// Connections at once; further ones wait.
+        connections_max: usize,
     },
     /// Reads new files of a folder (Spark's rules).
     Files {
@@ -107,6 +117,133 @@ pub enum Format {
     Lines,
     /// Each line is a JSON object.
     Json,
+    /// Each line is a row of fields with something between them.
+    Csv(CsvFormat),
+    /// A file is records of equal length, without anything between them.
+    Binary {
+        /// Bytes of a record.
+        record_bytes: usize,
+    },
+}
+
+/// How lines of fields are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CsvFormat {
+    /// Whether the first line of a file or connection names the columns.
+    pub header: bool,
+    /// What stands between fields: one character of ASCII.
+    pub delimiter: u8,
+    /// What stands around a field that holds a delimiter, if anything may.
+    pub quote: Option<u8>,
+}
+
+impl Default for CsvFormat {
+    fn default() -> Self {
+        Self { header: false, delimiter: b',', quote: Some(b'"') }
+    }
+}
+
+impl Format {
+    /// Its word in a job file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Lines => "lines",
+            Self::Json => "json",
+            Self::Csv(_) => "csv",
+            Self::Binary { .. } => "binary",
+        }
+    }
+
+    /// The rows of a format that has no schema of its own to declare.
+    pub fn fixed_schema(self) -> Option<StreamSchema> {
+        let column = match self {
+            Self::Lines => Column::new("line", ColumnType::Utf8),
+            Self::Binary { .. } => Column::new("record", ColumnType::Binary),
+            Self::Json | Self::Csv(_) => return None,
+        };
+        Some(StreamSchema::new(vec![column]))
+    }
+}
+
+impl SourceDeclaration {
+    /// Says what of the declaration contradicts itself, as far as that can be told of it alone.
+    ///
+    /// # Errors
+    /// What was found, and what is allowed.
+    pub fn check(&self) -> Result<(), String> {
+        match &self.connector {
+            SourceConnector::Socket { address } => check_socket_address(address)?,
+            SourceConnector::Listen { address, .. } => check_listen_address(address)?,
+            _ => {}
+        }
+        match self.format {
+            Format::Csv(csv) => check_csv(csv).and_then(|()| check_csv_columns(&self.schema)),
+            Format::Binary { record_bytes } => {
+                check_record_bytes(record_bytes)?;
+                match &self.connector {
+                    SourceConnector::Files { .. } => Ok(()),
+                    _ => Err("`binary` records are read from files only".to_owned()),
+                }
+            }
+            Format::Lines | Format::Json => Ok(()),
+        }
+    }
+}
+
+/// Says whether lines of that form can be told into fields.
+///
+/// # Errors
+/// What was found, and what is allowed.
+pub fn check_csv(csv: CsvFormat) -> Result<(), String> {
+    check_csv_character("delimiter", csv.delimiter)?;
+    let Some(quote) = csv.quote else { return Ok(()) };
+    check_csv_character("quote", quote)?;
+    if quote == csv.delimiter {
+        let both = char::from(quote).escape_default();
+        return Err(format!("`delimiter` and `quote` are both `{both}`, expected two characters"));
+    }
+    Ok(())
+}
+
+fn check_csv_character(key: &str, found: u8) -> Result<(), String> {
+    if found.is_ascii_graphic() || matches!(found, b' ' | b'\t') {
+        return Ok(());
+    }
+    let found = char::from(found).escape_default();
+    Err(format!("`{key}` is `{found}`, expected one character of ASCII that can be seen, or a tab"))
+}
+
+/// Says which column fields of text have no form for.
+///
+/// # Errors
+/// The first list.
+pub fn check_csv_columns(schema: &StreamSchema) -> Result<(), String> {
+    let list = schema.columns.iter().find(|column| column.data_type.list_depth() > 0);
+    list.map_or(Ok(()), |Column { name, data_type, .. }| {
+        Err(format!("column `{name}` is {data_type}, and `csv` has no lists"))
+    })
+}
+
+/// Says whether records may have so many bytes.
+///
+/// # Errors
+/// What is allowed.
+pub fn check_record_bytes(found: usize) -> Result<(), String> {
+    match found {
+        1..=LINE_BYTES_MAX => Ok(()),
+        _ => Err(format!("`record_bytes` is {found}, allowed are 1 to {LINE_BYTES_MAX}")),
+    }
+}
+
+/// Parses the address of a source that listens: as that of a socket, and port 0 is any free one.
+///
+/// # Errors
+/// Says what was found where `host:port` was expected.
+pub fn check_listen_address(address: &str) -> Result<(), String> {
+    match address.rsplit_once(':') {
+        Some((host, "0")) if !host.is_empty() => Ok(()),
+        _ => check_socket_address(address),
+    }
 }
 
 /// Parses the address part of a socket source far enough to name what is wrong with it.

@@ -192,11 +192,11 @@ fn check_stdin(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
 
 /// Sinks that would make the same folders, each of which is there once.
 fn check_folders(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
-    let mut taken: HashMap<PathBuf, &str> = HashMap::new();
+    let mut taken: HashMap<(PathBuf, Option<&str>), &str> = HashMap::new();
     for sink in &pipeline.sinks {
-        let SinkConnector::Files { prefix, .. } = &sink.connector else { continue };
+        let SinkConnector::Files { prefix, form, .. } = &sink.connector else { continue };
         let plain = prefix.components().filter(|part| *part != Component::CurDir).collect();
-        if let Some(first) = taken.insert(plain, &sink.name) {
+        if let Some(first) = taken.insert((plain, form.suffix.as_deref()), &sink.name) {
             let place = Place { item: Item::Sink(sink.name.clone()), part: Part::Path };
             let message =
                 format!("sink `{first}` writes to the same folders, `{}-T`", prefix.display());

@@ -57,6 +57,7 @@ fn write_columns(text: &mut String, rows: &[(String, String)]) {
 fn connector(connector: &SourceConnector) -> String {
     match connector {
         SourceConnector::Socket { address } => format!("socket {address}"),
+        SourceConnector::Listen { address, .. } => format!("listens on {address}"),
         SourceConnector::Files { path, bounded } => {
             format!("{} files of {}", if *bounded { "the" } else { "new" }, path.display())
         }
@@ -251,7 +252,10 @@ fn sink_text(connector: &SinkConnector) -> String {
     match connector {
         SinkConnector::Print { rows: 1 } => "print, 1 row".to_owned(),
         SinkConnector::Print { rows } => format!("print, {rows} rows"),
-        SinkConnector::Files { prefix, .. } => format!("files {}-<ms>", prefix.display()),
+        SinkConnector::Files { prefix, form, .. } => {
+            let suffix = form.suffix.as_ref().map(|suffix| format!(".{suffix}"));
+            format!("files {}-<ms>{}", prefix.display(), suffix.unwrap_or_default())
+        }
         SinkConnector::ForEachBatch(_) => "for each batch".to_owned(),
     }
 }

@@ -32,7 +32,8 @@ pub fn write_element(to: &mut String, slice: &RecordBatch, row: usize) {
     to.push(')');
 }
 
-fn write_value(to: &mut String, column: &dyn Array, row: usize) {
+/// Appends one value, `null` where there is none.
+pub(super) fn write_value(to: &mut String, column: &dyn Array, row: usize) {
     if column.is_null(row) {
         return to.push_str("null");
     }

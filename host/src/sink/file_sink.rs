@@ -1,4 +1,4 @@
-//! Sink: batches as folders of JSON lines, whole or not at all.
+//! Sink: batches as folders of files, whole or not at all.
 //!
 //! Takes a batch. Gives a folder `prefix-<T>` with a file per partition, written aside, synced and
 //! then renamed. Never leaves half a folder behind, and never touches one that it did not write.
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
-use super::json_lines::json_lines;
+use super::part_file::PartFile;
 use super::{Sink, SinkError};
 use crate::model::time::BatchTime;
 use crate::sys::entropy::Entropy;
@@ -23,6 +23,7 @@ pub struct FileSink {
     parent: PathBuf,
     prefix: OsString,
     empty_batches: bool,
+    part: PartFile,
     storage: Arc<dyn Storage>,
     /// Told from every other run in the names of hidden folders: another process may have the same
     /// prefix, and be writing.
@@ -36,17 +37,22 @@ impl FileSink {
     /// folders is made now.
     ///
     /// # Errors
-    /// When that folder cannot be made, or the prefix names none.
+    /// When that folder cannot be made, or the prefix names none, or the suffix is no part of a
+    /// name.
     pub fn open(
         name: String,
         prefix: &Path,
         empty_batches: bool,
+        part: PartFile,
         storage: Arc<dyn Storage>,
         entropy: &dyn Entropy,
     ) -> Result<Self, SinkError> {
         let Some(named) = prefix.file_name() else {
             return Err(SinkError::Prefix { sink: name, prefix: prefix.to_owned() });
         };
+        if let Some(suffix) = part.suffix().filter(|suffix| suffix.contains(['/', '\\', '\0'])) {
+            return Err(SinkError::Suffix { sink: name, suffix: suffix.to_owned() });
+        }
         let parent = match prefix.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
@@ -54,12 +60,15 @@ impl FileSink {
         let made = storage.create_folder(&parent);
         made.map_err(|source| SinkError::Write { sink: name.clone(), source })?;
         let (prefix, run) = (named.to_owned(), entropy.next_u64());
-        Ok(Self { name, parent, prefix, empty_batches, storage, run, shown: None })
+        Ok(Self { name, parent, prefix, empty_batches, part, storage, run, shown: None })
     }
 
     fn path(&self, time: BatchTime) -> PathBuf {
         let mut name = self.prefix.clone();
         name.push(format!("-{}", time.0));
+        if let Some(suffix) = self.part.suffix() {
+            name.push(format!(".{suffix}"));
+        }
         self.parent.join(name)
     }
 
@@ -97,10 +106,9 @@ impl FileSink {
     ) -> Result<(), StorageError> {
         self.storage.create_folder(aside)?;
         for (index, slices) in partitions.iter().enumerate() {
-            let mut file = self.storage.create(&aside.join(format!("part-{index:05}.jsonl")))?;
-            for slice in slices {
-                file.write(&json_lines(slice))?;
-            }
+            let path = aside.join(self.part.name(index));
+            let mut file = self.storage.create(&path)?;
+            self.part.write(&mut *file, &path, slices)?;
             file.sync()?;
         }
         self.storage.sync_folder(aside)
@@ -148,12 +156,22 @@ mod tests {
     use arrow_array::{ArrayRef, Int64Array, StringArray};
 
     use super::*;
+    use crate::model::sink::{FileForm, FileFormat};
     use crate::sys::entropy::SeededEntropy;
     use crate::sys::storage_memory::MemoryStorage;
 
     fn open(storage: &MemoryStorage, prefix: &str) -> Result<FileSink, SinkError> {
+        open_with(storage, prefix, FileForm::default())
+    }
+
+    fn open_with(
+        storage: &MemoryStorage,
+        prefix: &str,
+        form: FileForm,
+    ) -> Result<FileSink, SinkError> {
         let (prefix, storage) = (Path::new(prefix), Arc::new(storage.clone()));
-        FileSink::open("out".to_owned(), prefix, false, storage, &SeededEntropy::new(0))
+        let part = PartFile::new(form, slice(&[]).schema());
+        FileSink::open("out".to_owned(), prefix, false, part, storage, &SeededEntropy::new(0))
     }
 
     fn sink(storage: &MemoryStorage, prefix: &str, empty_batches: bool) -> FileSink {
@@ -188,6 +206,26 @@ mod tests {
             ("/out/counts-2000/part-00001.jsonl".to_owned(), String::new()),
         ];
         assert_eq!(texts(&storage), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn a_suffix_follows_the_time_as_in_spark() {
+        let storage = MemoryStorage::new();
+        let form = |suffix: &str| FileForm {
+            format: FileFormat::Csv,
+            suffix: Some(suffix.to_owned()),
+            ..FileForm::default()
+        };
+        let mut sink = open_with(&storage, "/out/counts", form("old")).expect("it can be made");
+        sink.publish(BatchTime(1), &[vec![slice(&[("a", None)])], vec![]]).expect("there is room");
+        let expected = [
+            ("/out/counts-1.old/part-00000.csv".to_owned(), "word,n\na,\n".to_owned()),
+            ("/out/counts-1.old/part-00001.csv".to_owned(), "word,n\n".to_owned()),
+        ];
+        assert_eq!(texts(&storage), BTreeMap::from(expected));
+        let error = open_with(&storage, "/out/counts", form("a/b")).expect_err("it is a path");
+        let expected = "sink `out` has suffix `a/b`, expected one without separators of paths";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

@@ -49,10 +49,12 @@ fn every_key_of_a_job_file_is_explained() {
     job everything: a batch every 500ms
 
     sources
-      socket: socket localhost:9999   line: utf8
-      folder: the files of folder/in  user: utf8, age: int64?, tags: list<utf8?>
-      made: generated, 5 lines/s      line: utf8
-      typed: standard input           line: utf8
+      socket: socket localhost:9999         line: utf8
+      folder: the files of folder/in        user: utf8, age: int64?, tags: list<utf8?>
+      made: generated, 5 lines/s            line: utf8
+      typed: standard input                 line: utf8
+      heard: listens on 127.0.0.1:0         n: int64?
+      records: new files of folder/records  record: binary
 
     streams
       all from socket                line: utf8
@@ -67,6 +69,7 @@ fn every_key_of_a_job_file_is_explained() {
     stages
       stage 0 of all: one task per block of socket
       stage 1 of made: one task per block of made
+        -> sink third: files folder/out/third-<ms>.old
       stage 2 of typed: one task per block of typed
       stage 3 of all: one task per partition, from stages 0, then 1, then 2
         flat_map tags.of_text

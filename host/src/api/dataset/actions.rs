@@ -16,7 +16,7 @@ use super::{Dataset, DatasetError};
 use crate::limits::{RESULT_BYTES_DEFAULT, TAKE_GROWTH};
 use crate::model::operation::{Operation, OperatorRef, StepDeclaration};
 use crate::model::schema::StreamSchema;
-use crate::model::sink::SinkConnector;
+use crate::model::sink::{FileForm, FileFormat, SinkConnector};
 
 impl Dataset {
     /// The number of rows.
@@ -154,10 +154,24 @@ impl Dataset {
     /// # Errors
     /// When it is there already, cannot be written, or a task failed.
     pub fn save(&self, prefix: impl Into<PathBuf>) -> Result<PathBuf, DatasetError> {
+        self.save_as(FileFormat::Json, prefix)
+    }
+
+    /// As [`Self::save`], in another format.
+    ///
+    /// # Errors
+    /// As [`Self::save`], and when the rows cannot be written so.
+    pub fn save_as(
+        &self,
+        format: FileFormat,
+        prefix: impl Into<PathBuf>,
+    ) -> Result<PathBuf, DatasetError> {
         let prefix = prefix.into();
         let mut folder = prefix.clone().into_os_string();
         folder.push(format!("-{}", self.of.0.time.0));
-        self.run(None, SinkConnector::Files { prefix, empty_batches: true }, &Part::default())?;
+        let form = FileForm { format, ..FileForm::default() };
+        let files = SinkConnector::Files { prefix, empty_batches: true, form };
+        self.run(None, files, &Part::default())?;
         Ok(folder.into())
     }
 

@@ -3,6 +3,7 @@
 //! Takes the tables that could be read. Gives a pipeline and the place of each of its items, or
 //! what contradicts itself. Never resolves a name: that is the pipeline's own check.
 
+mod format;
 mod job;
 mod plugin;
 mod sink;

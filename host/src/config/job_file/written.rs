@@ -12,10 +12,11 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use super::bad_row::OnBadRowText;
+use super::format::FormatText;
 use super::quantity::{HumanBytes, HumanDuration};
 use super::value::{At, Named, OrWith, ParameterValue, Real, ShortOr, Vocabulary, Whole, Word};
 use crate::model::policy::OnFailure;
-use crate::model::source::Format;
+use crate::model::sink::FileFormat;
 pub(super) use verb::{
     AggregateWindowText, FoldsText, Is, SampleText, SortText, TopText, WhereText,
 };
@@ -81,6 +82,7 @@ pub(super) struct PluginText {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SourceType {
     Socket,
+    Listen,
     Files,
     Generate,
     Stdin,
@@ -90,15 +92,11 @@ impl Vocabulary for SourceType {
     const WHAT: &'static str = "source type";
     const WORDS: &'static [(&'static str, Self)] = &[
         ("socket", Self::Socket),
+        ("listen", Self::Listen),
         ("files", Self::Files),
         ("generate", Self::Generate),
         ("stdin", Self::Stdin),
     ];
-}
-
-impl Vocabulary for Format {
-    const WHAT: &'static str = "format";
-    const WORDS: &'static [(&'static str, Self)] = &[("lines", Self::Lines), ("json", Self::Json)];
 }
 
 impl Vocabulary for OnFailure {
@@ -110,12 +108,15 @@ impl Vocabulary for OnFailure {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SourceText {
-    /// `socket` connects to an address and reads lines; `files` reads new files of a folder;
+    /// `socket` connects to an address and reads lines; `listen` lets others connect and reads the
+    /// lines of each; `files` reads new files of a folder, also those that gzip has packed (`.gz`);
     /// `generate` makes text; `stdin` reads standard input to its end.
     #[serde(rename = "type")]
     pub(super) kind: At<Word<SourceType>>,
-    /// For `socket`: `host:port`.
+    /// For `socket`: `host:port`. For `listen`: the same, port 0 being any that is free.
     pub(super) address: Option<At<String>>,
+    /// For `listen`: connections at once; further ones wait. Default: 256.
+    pub(super) connections_max: Option<At<Whole>>,
     /// For `files`: the folder.
     pub(super) path: Option<At<String>>,
     /// For `files`: reads what is there and ends. Default: false.
@@ -129,10 +130,13 @@ pub(super) struct SourceText {
     /// For `generate`: lines in all. Default: without end.
     pub(super) lines: Option<At<Whole>>,
     /// `lines`: each line is a row of one column `line`. `json`: each line is an object of the
-    /// columns of `schema`. Default: "lines".
-    pub(super) format: Option<At<Word<Format>>>,
-    /// For `json`: the columns and their types, such as `{ user = "utf8", age = "int64?" }`; `?`
-    /// marks a column that rows may lack.
+    /// columns of `schema`. `csv`: each line is a row of fields, by position, or as in
+    /// `{ type = "csv", header = true, delimiter = ";" }`. For `files` also
+    /// `{ type = "binary", record_bytes = 16 }`: so many bytes each are a row of one column
+    /// `record`. Default: "lines".
+    pub(super) format: Option<At<FormatText>>,
+    /// For `json` and `csv`: the columns and their types, such as
+    /// `{ user = "utf8", age = "int64?" }`; `?` marks a column that rows may lack.
     pub(super) schema: Option<At<Named<At<String>>>>,
     /// What becomes of a record that does not fit. Default: "fail".
     pub(super) on_bad_row: Option<At<OnBadRowText>>,
@@ -450,11 +454,28 @@ impl Vocabulary for SinkType {
         &[("print", Self::Print), ("files", Self::Files)];
 }
 
+impl Vocabulary for FileFormat {
+    const WHAT: &'static str = "format of files";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("json", Self::Json), ("csv", Self::Csv), ("text", Self::Text), ("arrow", Self::Arrow)];
+}
+
+/// How files are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packing {
+    Gzip,
+}
+
+impl Vocabulary for Packing {
+    const WHAT: &'static str = "way to pack files";
+    const WORDS: &'static [(&'static str, Self)] = &[("gzip", Self::Gzip)];
+}
+
 /// A sink.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SinkText {
-    /// `print` shows the first rows of each batch; `files` writes JSON lines, a folder a batch.
+    /// `print` shows the first rows of each batch; `files` writes files, a folder a batch.
     #[serde(rename = "type")]
     pub(super) kind: At<Word<SinkType>>,
     /// The stream or source it is given.
@@ -467,6 +488,13 @@ pub(super) struct SinkText {
     pub(super) prefix: Option<At<String>>,
     /// For `files`: whether an empty batch makes a folder. Default: false.
     pub(super) empty_batches: Option<At<bool>>,
+    /// For `files`: `json` has an object a line; `csv` has a line of names, then a line a row;
+    /// `text` has rows as `print` shows them; `arrow` has Arrow's own files. Default: "json".
+    pub(super) format: Option<At<Word<FileFormat>>>,
+    /// For `files` but `arrow`, whose files are packed anyway: packs each. Default: not packed.
+    pub(super) compress: Option<At<Word<Packing>>>,
+    /// For `files`: how a batch's folder ends, behind its time and a dot. Default: it has no end.
+    pub(super) suffix: Option<At<String>>,
     /// What becomes of the job when the sink failed. Default: as the job says.
     pub(super) on_failure: Option<At<Word<OnFailure>>>,
 }

@@ -9,12 +9,15 @@ use crate::config::job_file::value::{At, Named};
 use crate::config::job_file::written::{SourceText, SourceType};
 use crate::limits::{
     COLUMNS_MAX, GENERATE_LINES_PER_SECOND_MAX, GENERATE_VOCABULARY_MAX, GENERATE_WORDS_MAX,
-    LINE_BYTES_DEFAULT, LINE_BYTES_MAX, NAME_BYTES_MAX,
+    LINE_BYTES_DEFAULT, LINE_BYTES_MAX, LISTEN_CONNECTIONS_DEFAULT, LISTEN_CONNECTIONS_MAX,
+    NAME_BYTES_MAX,
 };
 use crate::model::column_type::{ColumnType, ColumnTypeError};
 use crate::model::policy::OnBadRow;
 use crate::model::schema::{Column, StreamSchema};
-use crate::model::source::{Format, SourceConnector, SourceDeclaration, check_socket_address};
+use crate::model::source::{
+    SourceConnector, SourceDeclaration, check_listen_address, check_socket_address,
+};
 
 const GENERATED_LINES_PER_SECOND: u64 = 1_000;
 const GENERATED_WORDS_PER_LINE: usize = 10;
@@ -45,6 +48,8 @@ impl Meaning<'_> {
 
     fn misplaced_in_source(&mut self, source: &SourceText) {
         let address = ("address", span_of(&source.address));
+        let listen = [("connections_max", span_of(&source.connections_max))];
+        let both = [address, listen[0]];
         let files = [("path", span_of(&source.path)), ("bounded", span_of(&source.bounded))];
         let generate = [
             ("lines_per_second", span_of(&source.lines_per_second)),
@@ -53,10 +58,11 @@ impl Meaning<'_> {
             ("lines", span_of(&source.lines)),
         ];
         let (what, groups): (_, [&[_]; 3]) = match source.kind.value.0 {
-            SourceType::Socket => ("a source of type `socket`", [&[], &files, &generate]),
-            SourceType::Files => ("a source of type `files`", [&[address], &[], &generate]),
-            SourceType::Generate => ("a source of type `generate`", [&[address], &files, &[]]),
-            SourceType::Stdin => ("a source of type `stdin`", [&[address], &files, &generate]),
+            SourceType::Socket => ("a source of type `socket`", [&listen, &files, &generate]),
+            SourceType::Listen => ("a source of type `listen`", [&[], &files, &generate]),
+            SourceType::Files => ("a source of type `files`", [&both, &[], &generate]),
+            SourceType::Generate => ("a source of type `generate`", [&both, &files, &[]]),
+            SourceType::Stdin => ("a source of type `stdin`", [&both, &files, &generate]),
         };
         for keys in groups {
             self.misplaced(what, keys);
@@ -72,6 +78,17 @@ impl Meaning<'_> {
                     return None;
                 }
                 Some(SourceConnector::Socket { address: address.value.clone() })
+            }
+            SourceType::Listen => {
+                let address = self.needed(name, "address", source.address.as_ref())?;
+                if let Err(message) = check_listen_address(&address.value) {
+                    self.complain(&address.span, message);
+                    return None;
+                }
+                let most = source.connections_max.as_ref();
+                let most = self.number("connections_max", most, 1..=LISTEN_CONNECTIONS_MAX);
+                let connections_max = most.unwrap_or(LISTEN_CONNECTIONS_DEFAULT);
+                Some(SourceConnector::Listen { address: address.value.clone(), connections_max })
             }
             SourceType::Files => {
                 let path = self.needed(name, "path", source.path.as_ref())?;
@@ -105,7 +122,7 @@ impl Meaning<'_> {
         }
     }
 
-    fn needed<'v, T>(
+    pub(super) fn needed<'v, T>(
         &mut self,
         name: &At<String>,
         key: &str,
@@ -118,35 +135,7 @@ impl Meaning<'_> {
         at
     }
 
-    fn format(&mut self, name: &At<String>, source: &SourceText) -> Option<(Format, StreamSchema)> {
-        let format = source.format.as_ref().map_or(Format::Lines, |at| at.value.0);
-        match (format, &source.schema) {
-            (Format::Lines, None) => {
-                let line = Column::new("line", ColumnType::Utf8);
-                Some((format, StreamSchema::new(vec![line])))
-            }
-            (Format::Lines, Some(schema)) => {
-                let message = "`schema` stands beside the format `lines`, whose one column is \
-                               `line`; write `format = \"json\"`";
-                self.complain(&schema.span, message);
-                None
-            }
-            (Format::Json, Some(_)) if source.kind.value.0 == SourceType::Generate => {
-                let message = "a source of type `generate` makes lines, not `json`";
-                self.complain(span_of(&source.format)?, message);
-                None
-            }
-            (Format::Json, Some(schema)) => Some((format, self.columns(schema)?)),
-            (Format::Json, None) => {
-                let message = format!("source `{}` has no `schema`", name.value);
-                let span = span_of(&source.format).unwrap_or(&name.span);
-                self.complain(span, format!("{message}, which the format `json` needs"));
-                None
-            }
-        }
-    }
-
-    fn columns(&mut self, schema: &At<Named<At<String>>>) -> Option<StreamSchema> {
+    pub(super) fn columns(&mut self, schema: &At<Named<At<String>>>) -> Option<StreamSchema> {
         let written = &schema.value.0;
         if !(1..=COLUMNS_MAX).contains(&written.len()) {
             let found = format!("a schema of {} columns", written.len());

@@ -15,8 +15,8 @@ use crate::model::finding::{Finding, Part, Place};
 use crate::model::operation::{Operation, OperatorRef};
 use crate::model::pipeline::{Pipeline, PluginCode};
 use crate::model::policy::{OnBadRow, OnFailure};
-use crate::model::sink::SinkConnector;
-use crate::model::source::{Format, SourceConnector};
+use crate::model::sink::{FileForm, FileFormat, SinkConnector};
+use crate::model::source::{CsvFormat, Format, SourceConnector};
 
 const EVERYTHING: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/job_files/everything.toml"));
@@ -48,7 +48,7 @@ fn settings_and_plugins_mean_what_is_written() {
 #[test]
 fn sources_mean_what_is_written() {
     let pipeline = everything();
-    let [socket, folder, made, typed] = pipeline.sources.as_slice() else {
+    let [socket, folder, made, typed, heard, records] = pipeline.sources.as_slice() else {
         panic!("{:?}", pipeline.sources)
     };
     let SourceConnector::Socket { address } = &socket.connector else { panic!("{socket:?}") };
@@ -79,6 +79,14 @@ fn sources_mean_what_is_written() {
         typed.on_bad_row,
         OnBadRow::DeadLetter("folder/everything.dead-letters.jsonl".into())
     );
+    let SourceConnector::Listen { address, connections_max: 8 } = &heard.connector else {
+        panic!("{heard:?}")
+    };
+    assert_eq!(address, "127.0.0.1:0");
+    let csv = CsvFormat { header: true, delimiter: b';', quote: Some(b'\'') };
+    assert_eq!((heard.format, heard.schema.to_string()), (Format::Csv(csv), "n: int64?".into()));
+    assert_eq!(records.format, Format::Binary { record_bytes: 16 });
+    assert_eq!(records.schema.to_string(), "record: binary");
 }
 
 #[test]
@@ -94,11 +102,19 @@ fn steps_and_sinks_keep_their_order() {
     assert_eq!(all.steps[2].name.as_deref(), Some("lengths"));
     assert!(matches!(&counts.steps[1].operation, Operation::ReduceByKey(OperatorRef::BuiltIn(_))));
     assert_eq!(counts.steps[1].partitions, Some(3));
-    let [second, first] = pipeline.sinks.as_slice() else { panic!("{:?}", pipeline.sinks) };
+    let [second, first, third] = pipeline.sinks.as_slice() else { panic!("{:?}", pipeline.sinks) };
     assert!(matches!(second.connector, SinkConnector::Print { rows: 10 }));
-    let SinkConnector::Files { prefix, empty_batches: true } = &first.connector else {
+    let SinkConnector::Files { prefix, empty_batches: true, form } = &first.connector else {
         panic!("{first:?}")
     };
+    assert_eq!(form, &FileForm::default());
+    let SinkConnector::Files { prefix: third, empty_batches: false, form } = &third.connector
+    else {
+        panic!("{third:?}")
+    };
+    let suffix = Some("old".to_owned());
+    assert_eq!(form, &FileForm { format: FileFormat::Csv, gzip: true, suffix });
+    assert_eq!(third, Path::new("folder/out/third"));
     assert_eq!(prefix, Path::new("folder/out/rows"));
     assert_eq!((second.on_failure, first.on_failure), (None, Some(OnFailure::Stop)));
 }

@@ -48,7 +48,7 @@ fn unknown_keys_propose_the_nearest() {
         r#"
 window = "1s""#,
         "16:1: unknown key `window` (allowed are `type`, `from`, `rows`, `path`, `prefix`, \
-         `empty_batches`, `on_failure`)",
+         `empty_batches`, `format`, `compress`, `suffix`, `on_failure`)",
     );
     check_after(
         INTERVAL,

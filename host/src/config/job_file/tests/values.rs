@@ -53,8 +53,8 @@ fn wrong_types_say_what_is_expected() {
     check_after(
         ADDRESS,
         r#"
-format = { type = "csv" }"#,
-        "8:10: found a table, expected a format: `lines`, `json`",
+format = 5"#,
+        "8:10: found integer `5`, expected a format such as `json`, or a table with its `type`",
     );
 }
 
@@ -172,13 +172,14 @@ fn words_outside_a_choice_are_refused() {
     check(
         r#"type = "socket""#,
         r#"type = "sockte""#,
-        "6:8: `sockte` is no source type, allowed are `socket`, `files`, `generate`, `stdin`; \
-         did you mean `socket`?",
+        "6:8: `sockte` is no source type, allowed are `socket`, `listen`, `files`, `generate`, \
+         `stdin`; did you mean `socket`?",
     );
     check(
         r#"type = "socket""#,
         r#"type = "kafka""#,
-        "6:8: `kafka` is no source type, allowed are `socket`, `files`, `generate`, `stdin`",
+        "6:8: `kafka` is no source type, allowed are `socket`, `listen`, `files`, \
+         `generate`, `stdin`",
     );
     check(
         r#"type = "print""#,
@@ -189,7 +190,8 @@ fn words_outside_a_choice_are_refused() {
         ADDRESS,
         r#"
 format = "jsn""#,
-        "8:10: `jsn` is no format, allowed are `lines`, `json`; did you mean `json`?",
+        "8:10: `jsn` is no format, allowed are `lines`, `json`, `csv`, `binary`; did you mean \
+         `json`?",
     );
     check_after(
         ADDRESS,

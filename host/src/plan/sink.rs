@@ -1,0 +1,42 @@
+//! Plan: whether sinks can write the rows they are given.
+//!
+//! Takes the streams that were checked. Gives the rows of each sink. Never opens one.
+
+use super::fault::PlanFault;
+use super::{PlanError, PlanErrors};
+use crate::limits::FINDINGS_MAX;
+use crate::model::finding::{Finding, Item, Place};
+use crate::model::pipeline::Pipeline;
+use crate::model::schema::StreamSchema;
+use crate::model::sink::{FileFormat, SinkConnector, SinkDeclaration};
+use crate::model::source::check_csv_columns;
+use crate::model::wiring::{Origin, Wiring};
+
+/// The rows of each sink, in declared order; `rows_of` gives those of a stream.
+pub(super) fn check<'s>(
+    pipeline: &'s Pipeline,
+    wiring: &Wiring,
+    rows_of: impl Fn(Origin) -> Option<&'s StreamSchema>,
+) -> Result<Vec<StreamSchema>, PlanErrors> {
+    let (mut schemas, mut errors) = (Vec::new(), Vec::new());
+    for sink in &pipeline.sinks {
+        // Wiring has found a source or stream of that name.
+        let schema = wiring.origin(&sink.from).and_then(&rows_of);
+        let schema = schema.cloned().unwrap_or_default();
+        errors.extend(unwritable(sink, &schema));
+        schemas.push(schema);
+    }
+    errors.truncate(FINDINGS_MAX);
+    if errors.is_empty() { Ok(schemas) } else { Err(PlanErrors(errors)) }
+}
+
+fn unwritable(sink: &SinkDeclaration, schema: &StreamSchema) -> Option<PlanError> {
+    let SinkConnector::Files { form, .. } = &sink.connector else { return None };
+    if form.format != FileFormat::Csv {
+        return None;
+    }
+    let problem = check_csv_columns(schema).err()?;
+    let place = Place::whole(Item::Sink(sink.name.clone()));
+    let help = "leave the column out with `select`, or write `format = \"json\"`";
+    Some(PlanFault::from_finding(Finding::new(place, problem).with_help(help)))
+}
