@@ -11,3 +11,4 @@ pub mod refused;
 pub mod slide;
 pub mod stage;
 pub mod task_error;
+pub mod transform;

@@ -18,13 +18,14 @@ mod stage;
 mod step;
 mod window;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use crate::error::{Classify, Domain, Retry};
 use crate::limits::{FINDINGS_MAX, UNION_WIDTH_MAX};
 use crate::model::description::PluginDescription;
 use crate::model::finding::{Finding, Part, Place};
+use crate::model::id::StageId;
 use crate::model::pipeline::{Pipeline, StreamDeclaration};
 use crate::model::schema::StreamSchema;
 use crate::model::stage::JobPlan;
@@ -59,6 +60,9 @@ pub struct PlannedJob {
     pub plan: JobPlan,
     /// The streams that some sink needs, each after those it reads.
     pub streams: Vec<StreamSchemas>,
+    /// The stages whose datasets are those of a source or stream, by its name. Others are never
+    /// together: their steps run on in the stage of a reader.
+    pub datasets: BTreeMap<String, StageId>,
 }
 
 /// The rows of one stream, from its start to its end.
@@ -129,12 +133,12 @@ pub fn plan(
     })?;
     let partitions = pipeline.settings.partitions.unwrap_or(defaults.partitions).max(1);
     let checked = check_streams(pipeline, &wiring, plugins, partitions)?;
-    let plan = stage::cut(pipeline, &wiring, &checked);
+    let (plan, datasets) = stage::cut(pipeline, &wiring, &checked);
     let streams = wiring.order().iter().filter_map(|index| {
         let (stream, checked) = (pipeline.streams.get(*index)?, checked.get(index)?);
         Some(stream_schemas(stream, checked))
     });
-    Ok(PlannedJob { streams: streams.collect(), plan })
+    Ok(PlannedJob { streams: streams.collect(), plan, datasets })
 }
 
 /// A stream whose steps fit.
@@ -228,6 +232,7 @@ fn check_stream(
             // A window of many batches holds the sets of each; their number is bounded by time.
             StepWork::Window(_) => checked.width,
             StepWork::Fold { .. }
+            | StepWork::Transform { .. }
             | StepWork::Group { .. }
             | StepWork::Repartition(_)
             | StepWork::Join { .. }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 
 use super::graph::{Graph, Node};
+use super::misuse::Misuse;
 use crate::model::description::OperatorKind;
 use crate::model::join::{Join, JoinKind};
 use crate::model::operation::{
@@ -99,8 +100,7 @@ impl DStream {
     /// The partitions of this stream, then those of the other, whose schema must be equal.
     pub fn union(&self, other: &Self) -> Self {
         let step = StepDeclaration::new(Operation::Union(Vec::new()));
-        let node = Node::Step { parent: self.node, step: Box::new(step), others: vec![other.node] };
-        self.after(node)
+        self.with_others(step, std::slice::from_ref(other))
     }
 
     /// Each row with each row of the other stream that has an equal key, in the same batch. Both
@@ -140,7 +140,7 @@ impl DStream {
     /// Any join, with all that a job file may say of it; its `with` is not read.
     pub fn join_with(&self, other: &Self, join: Join) -> Self {
         let step = StepDeclaration::new(Operation::Join(join));
-        self.after(Node::Step { parent: self.node, step: Box::new(step), others: vec![other.node] })
+        self.with_others(step, std::slice::from_ref(other))
     }
 
     /// Value columns of equal names get the other stream's under `right_`.
@@ -273,6 +273,15 @@ impl DStream {
         self.step(StepDeclaration::new(Operation::Apply(kind, operator.into())))
     }
 
+    /// Appends a step that reads other streams of the same context as well.
+    pub(super) fn with_others(&self, step: StepDeclaration, others: &[Self]) -> Self {
+        if others.iter().any(|other| !Arc::ptr_eq(&self.graph, &other.graph)) {
+            self.lock().misused(Misuse::OtherContext { step: step.operation.step_word() });
+        }
+        let others = others.iter().map(|other| other.node).collect();
+        self.after(Node::Step { parent: self.node, step: Box::new(step), others })
+    }
+
     fn after(&self, node: Node) -> Self {
         let node = self.lock().add(node);
         Self { graph: Arc::clone(&self.graph), node }
@@ -282,7 +291,7 @@ impl DStream {
         self.lock().output(self.node, connector);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Graph> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Graph> {
         self.graph.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,13 +10,16 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::engine::{Engine, EngineConfig};
-use super::error::DriverError;
+use super::error::{DriverError, JobFailure};
 use super::event::Event;
 use super::event_loop::EventLoop;
 use super::handle::JobHandle;
+use super::listener_bus::ListenerBus;
 use super::parts::JobParts;
 use super::plugins::{GuestVoice, JobPlugins};
 use super::publisher::{OpenSink, Publisher};
+use super::receiver_board::ReceiverBoard;
+use super::remembered::Remembered;
 use super::sources::JobSources;
 use super::status_board::{Listener, StatusBoard};
 use super::ticker::{SharedSupervisor, Ticker};
@@ -26,7 +29,7 @@ use crate::error::panic_message;
 use crate::exec::stage::{BoundStage, SharedStage};
 use crate::ingest::EventPort;
 use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
-use crate::ingest::supervisor::Supervisor;
+use crate::ingest::supervisor::{Supervisor, is_received};
 use crate::limits::{
     BLOCK_INTERVAL_MAX, CONVERSION_SHARE, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX,
 };
@@ -57,13 +60,28 @@ pub struct JobRequest {
 /// When the job does not fit together, a source or sink cannot work, or the system gives no
 /// threads. Nothing is left running then.
 pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, DriverError> {
+    launch_telling(engine, request, Arc::default())
+}
+
+/// As [`launch`], with listeners that are there already.
+///
+/// # Errors
+/// As [`launch`].
+pub fn launch_telling(
+    engine: &Arc<Engine>,
+    request: JobRequest,
+    bus: Arc<ListenerBus>,
+) -> Result<JobHandle, DriverError> {
     let JobRequest { pipeline, plugins, listeners, output } = request;
+    for listener in listeners {
+        bus.add(listener).map_err(system("a listener"))?;
+    }
     let clock = Arc::new(SteadyClock::over(Arc::clone(&engine.config.clock)));
     let settings = pipeline.settings.clone();
     let defaults = PlanDefaults { partitions: engine.executors.count() };
     let planned = plan(&pipeline, &plugins, defaults)?;
     let seed = settings.seed.unwrap_or_else(|| engine.config.entropy.next_u64());
-    let board = Arc::new(StatusBoard::new(listeners));
+    let board = Arc::new(StatusBoard::new(bus, settings.retained_batches));
     let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(&board)));
     let keep = matches!(settings.on_rejected, OnBadRow::DeadLetter(_));
     let stages = bind(&planned.plan, (seed, keep), &plugins, &port)?;
@@ -77,21 +95,23 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
     let (sender, events) = unbounded();
     let sources = JobSources::open(&engine.config, &pipeline, Arc::clone(&blocks), sender.clone())?;
     let receivers = start_receivers(engine, &pipeline, &settings, seed, &blocks, &sender)?;
-    let system = |what| move |source| DriverError::System { what, source };
     let batches = BatchClock::start(clock.now_ms(), settings.batch_interval);
     let ticker = Ticker::start(batches, Arc::clone(&clock), receivers, sender.clone())
         .map_err(system("the batch clock"))?;
-    let publisher = Publisher::start(sinks, Arc::clone(&board), sender.clone())
+    let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone())
         .map_err(system("the publisher"))?;
     let answers = sender.clone();
+    let plan = Arc::new(planned.plan);
+    let remembered = Remembered::new(sender.clone(), Arc::clone(&plan), planned.datasets);
     let event_loop = EventLoop::new(JobParts {
         ticker,
         publisher,
-        plan: Arc::new(planned.plan),
+        plan,
         stages,
         settings,
         seed,
         sources,
+        receivers: receiver_board(&pipeline),
         blocks,
         executors: Arc::clone(&engine.executors),
         // An answer to a job that has ended is nobody's.
@@ -107,7 +127,17 @@ pub fn launch(engine: &Arc<Engine>, request: JobRequest) -> Result<JobHandle, Dr
             move || run_to_its_end(event_loop, &events, &board)
         })
         .map_err(system("the job's loop"))?;
-    Ok(JobHandle::new(Arc::clone(engine), sender, board, thread))
+    Ok(JobHandle::new(Arc::clone(engine), sender, board, remembered, thread))
+}
+
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> DriverError {
+    move |source| DriverError::System { what, source }
+}
+
+fn receiver_board(pipeline: &Pipeline) -> ReceiverBoard {
+    let sources = (0..).map(SourceId).zip(&pipeline.sources);
+    let received = sources.filter(|(_, source)| is_received(source));
+    ReceiverBoard::new(received.map(|(id, source)| (id, source.name.clone())))
 }
 
 fn bind(
@@ -130,6 +160,7 @@ fn open_sinks(
         let declared = &pipeline.sinks[sink.0];
         let (output, storage) = (Arc::clone(output), Arc::clone(&engine.storage));
         Ok(OpenSink {
+            id: *sink,
             name: declared.name.clone(),
             on_failure: declared.on_failure.unwrap_or(pipeline.settings.on_failure),
             sink: crate::sink::open(declared, output, storage, &*engine.entropy)?,
@@ -174,7 +205,7 @@ fn start_receivers(
 fn run_to_its_end(event_loop: EventLoop, events: &Receiver<Event>, board: &StatusBoard) {
     let ran = catch_unwind(AssertUnwindSafe(|| event_loop.run(events)));
     if let Err(panic) = ran {
-        board.end(Some(DriverError::Panicked(panic_message(&*panic))));
+        board.end(Some(JobFailure::Panicked(panic_message(&*panic))));
     }
 }
 

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::publisher::Publisher;
+use super::receiver_board::ReceiverBoard;
 use super::sources::JobSources;
 use super::status_board::StatusBoard;
 use super::ticker::Ticker;
@@ -33,6 +34,8 @@ pub struct JobParts {
     pub seed: u64,
     /// The sources.
     pub sources: JobSources,
+    /// What is told of their receivers.
+    pub receivers: ReceiverBoard,
     /// The blocks.
     pub blocks: Arc<BlockManager>,
     /// The executors.

@@ -4,6 +4,7 @@
 //! plugin's code: calls name a plugin, and a batch binds the name to a digest when it begins.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -13,6 +14,7 @@ use super::join::JoinKind;
 use super::operation::BuiltInFold;
 use super::operator::SharedOperator;
 use super::schema::StreamSchema;
+use super::transform::DatasetFunction;
 
 /// A planned job. Parents have lower numbers, so running stages in order is always legal.
 #[derive(Debug, Clone)]
@@ -86,6 +88,25 @@ pub enum StageInput {
     },
     /// Each partition reads the partitions of its own number.
     Keyed(KeyedInput),
+    /// One task reads its parents whole and makes all partitions of the dataset.
+    Transform(TransformPlan),
+}
+
+/// A program's function over whole datasets.
+#[derive(Clone)]
+pub struct TransformPlan {
+    /// What it is given, in this order.
+    pub parents: Vec<StageId>,
+    /// The columns of each.
+    pub schemas: Vec<StreamSchema>,
+    /// The function.
+    pub function: Arc<dyn DatasetFunction>,
+}
+
+impl std::fmt::Debug for TransformPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TransformPlan {{ parents: {:?} }}", self.parents)
+    }
 }
 
 impl StageInput {
@@ -96,6 +117,7 @@ impl StageInput {
             Self::Datasets(parents) => parents.clone(),
             Self::Window { from, .. } => vec![*from],
             Self::Keyed(keyed) => keyed.reads.iter().map(|read| read.from).collect(),
+            Self::Transform(transform) => transform.parents.clone(),
         }
     }
 }

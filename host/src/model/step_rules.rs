@@ -29,6 +29,7 @@ impl Operation {
             Self::CountByValue => "count_by_value",
             Self::Union(_) => "union",
             Self::Join(join) => join.kind.step_word(),
+            Self::Transform(_) => "transform",
             Self::Repartition(_) => "repartition",
             Self::KeyBy(_) => "key_by",
             Self::Select(_) => "select",
@@ -73,7 +74,11 @@ impl Operation {
             Self::Count | Self::CountByWindow(_) | Self::Select(_) => {
                 Takes { rename: true, ..none }
             }
-            Self::Union(_) | Self::Repartition(_) | Self::KeyBy(_) | Self::Window(_) => none,
+            Self::Union(_)
+            | Self::Transform(_)
+            | Self::Repartition(_)
+            | Self::KeyBy(_)
+            | Self::Window(_) => none,
         }
     }
 }

@@ -65,7 +65,9 @@ impl Case {
         shape: impl Fn(Value) -> Value,
         build: impl FnOnce(&[DStream]) -> DStream,
     ) {
-        let expected = self.facts["out"].as_array().expect("lists of rows").clone();
+        // A batch that fails has no dataset.
+        let expected = self.facts["out"].as_array().expect("lists of rows").iter();
+        let expected: Vec<Value> = expected.filter(|batch| *batch != "FAILED").cloned().collect();
         let (context, _) = self.run(expected.len(), build);
         let shaped = |rows: &Vec<Value>| rows.iter().cloned().map(&shape).collect::<Vec<_>>();
         let found: Vec<Vec<Value>> = context.iter().map(shaped).collect();

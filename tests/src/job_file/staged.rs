@@ -202,6 +202,7 @@ fn check_plan(plan: &JobPlan) {
                 assert!(matches!(parent.output, StageOutput::Dataset));
                 assert_eq!(parent.output_schema(), &stage.input_schema);
             }
+            StageInput::Transform(_) => panic!("a job file has no function of a program"),
             StageInput::Datasets(parents) => {
                 assert!(!parents.is_empty());
                 for parent in parents {
