@@ -35,6 +35,8 @@ mod job_rig;
 #[cfg(test)]
 mod joins;
 #[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
 mod plugin_cli;
 #[cfg(test)]
 mod prose;
