@@ -13,3 +13,4 @@ pub mod slide;
 pub mod stage;
 pub mod state;
 pub mod task_error;
+pub mod transform;

@@ -90,6 +90,29 @@ pub const BATCH_QUEUE_MAX: usize = 1024;
 pub const LATE_TICKS_MAX: u32 = BATCH_QUEUE_MAX as u32;
 /// Attempts of a task before its batch fails (Spark's `spark.task.maxFailures`).
 pub const TASK_FAILURES_MAX: u32 = 4;
+/// How often in a row what a stage made may be lost in a batch and made again (Spark's
+/// `spark.stage.maxConsecutiveAttempts`); the next loss fails the batch.
+pub const STAGE_REOPENINGS_MAX: u32 = 4;
+/// Batch intervals that a graceful stop may take once the receivers have stopped, unless set
+/// (Spark's `spark.streaming.gracefulStopTimeout`); then the rest is given up.
+pub const GRACEFUL_STOP_BATCHES: u32 = 10;
+/// The least a graceful stop may take unless set: ten batches of some milliseconds would be over
+/// at a breath of the machine.
+pub const GRACEFUL_STOP_MIN: Duration = Duration::from_secs(10);
+/// The most that may be set for a graceful stop: as long as the longest batch.
+pub const GRACEFUL_STOP_MAX: Duration = BATCH_INTERVAL_MAX;
+/// How long the end of a job waits for a sink that is just publishing; then it is left behind.
+pub const PUBLISHER_STOP_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Events that wait for one listener; further ones are dropped and counted (Spark's
+/// `spark.scheduler.listenerbus.eventqueue.capacity`).
+pub const LISTENER_QUEUE_MAX: usize = 10_000;
+/// How long the end of a job waits for a listener to hear the last events.
+pub const LISTENER_END_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Batches that have ended and can still be asked for (Spark's
+/// `spark.streaming.ui.retainedBatches`).
+pub const RETAINED_BATCHES_DEFAULT: usize = 1000;
+/// The most of them that a job may keep: each is some kilobytes.
+pub const RETAINED_BATCHES_MAX: usize = 100_000;
 /// Partitions of one shuffle: each costs a task per batch.
 pub const PARTITIONS_MAX: usize = 4096;
 /// Columns of a schema: a batch has some buffers for each.

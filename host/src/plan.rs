@@ -22,13 +22,14 @@ mod step;
 mod verb;
 mod window;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use crate::error::{Classify, Domain, Retry};
 use crate::limits::{FINDINGS_MAX, UNION_WIDTH_MAX};
 use crate::model::description::PluginDescription;
 use crate::model::finding::{Finding, Part, Place};
+use crate::model::id::StageId;
 use crate::model::pipeline::{Pipeline, StreamDeclaration};
 use crate::model::schema::StreamSchema;
 use crate::model::stage::JobPlan;
@@ -65,6 +66,9 @@ pub struct PlannedJob {
     pub streams: Vec<StreamSchemas>,
     /// The rows of each sink, in declared order.
     pub sinks: Vec<StreamSchema>,
+    /// The stages whose datasets are those of a source or stream, by its name. Others are never
+    /// together: their steps run on in the stage of a reader.
+    pub datasets: BTreeMap<String, StageId>,
 }
 
 /// The rows of one stream, from its start to its end.
@@ -137,12 +141,12 @@ pub fn plan(
     let checked = check_streams(pipeline, &wiring, plugins, partitions)?;
     let rows_of = |origin| rows_of(pipeline, &checked, origin);
     let sinks = sink::check(pipeline, &wiring, rows_of)?;
-    let plan = stage::cut(pipeline, &wiring, &checked);
+    let (plan, datasets) = stage::cut(pipeline, &wiring, &checked);
     let streams = wiring.order().iter().filter_map(|index| {
         let (stream, checked) = (pipeline.streams.get(*index)?, checked.get(index)?);
         Some(stream_schemas(stream, checked))
     });
-    Ok(PlannedJob { streams: streams.collect(), sinks, plan })
+    Ok(PlannedJob { streams: streams.collect(), sinks, plan, datasets })
 }
 
 /// A stream whose steps fit.
@@ -275,6 +279,7 @@ fn width_after(work: &StepWork, before: usize, width_of: &dyn Fn(&str) -> usize)
         | StepWork::Partition { .. }
         | StepWork::Join { .. }
         | StepWork::State(_)
+        | StepWork::Transform { .. }
         | StepWork::FoldWindow { .. }
         | StepWork::GroupWindow { .. } => 1,
     }

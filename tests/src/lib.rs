@@ -45,6 +45,8 @@ mod joins;
 #[cfg(test)]
 mod kept_windows;
 #[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
 mod plugin_cli;
 #[cfg(test)]
 mod prose;

@@ -1,27 +1,28 @@
 //! Api: the streaming context: sources in, one start, one end.
 //!
 //! Takes an engine and a batch interval. Gives streams to build on, and runs what was built. Never
-//! takes further streams once it was started (as in Spark).
+//! takes further streams once it was started or stopped, nor starts twice (as in Spark).
+
+mod lifecycle;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::declared::declare;
 use super::dstream::{DStream, InBatches};
 use super::given::{ConstantSource, DatasetQueue, Partitions, QueueSource};
 use super::graph::{Graph, Node};
+use super::misuse::Misuse;
 use crate::driver::engine::Engine;
 use crate::driver::error::DriverError;
-use crate::driver::handle::{JobControl, JobHandle};
-use crate::driver::launch::{JobRequest, launch};
-use crate::driver::status_board::Listener;
+use crate::driver::handle::JobHandle;
+use crate::driver::listener_bus::ListenerBus;
 use crate::limits::LINE_BYTES_DEFAULT;
 use crate::model::pipeline::JobSettings;
 use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
 use crate::model::source::{DatasetSource, Format, SourceConnector, SourceDeclaration};
-use crate::model::status::JobStatus;
 
 /// A job being built, then running.
 #[derive(Debug)]
@@ -30,15 +31,29 @@ pub struct StreamingContext {
     settings: JobSettings,
     name: String,
     graph: Arc<Mutex<Graph>>,
+    listeners: Arc<ListenerBus>,
+    /// Whether a start failed, or somebody asked for a stop.
+    stopped: AtomicBool,
     job: Option<JobHandle>,
 }
 
-/// A call that does not fit the context's state.
+/// Where a context stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ContextState {
+    /// Sources, steps and outputs can be added.
+    Initialized,
+    /// Its job runs.
+    Active,
+    /// Its job has ended, its start has failed, or it was stopped before. It cannot be started.
+    Stopped,
+}
+
+/// A call that does not fit the context's state, or a failure of its job.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
-    /// It was started before.
-    #[error("the context was started before: a context starts once")]
-    StartedBefore,
+    /// It was stopped, or its job has ended.
+    #[error("the context was stopped: it cannot be started again, make another one on its engine")]
+    Stopped,
     /// It has not been started.
     #[error("the context has not been started")]
     NotStarted,
@@ -48,9 +63,27 @@ pub enum ContextError {
     /// Nothing would be run.
     #[error("no output operations registered, so nothing to execute")]
     NoOutputs,
-    /// Streams of two contexts were brought together.
-    #[error("streams of two contexts were brought together: a job has one context")]
-    OtherContext,
+    /// A listener would wait for the end, which waits for the listener.
+    #[error("a listener of the context cannot wait for its end: let another thread do so")]
+    InListener,
+    /// What is to be set before the start came later.
+    #[error("`{what}` is set before the context is started or stopped")]
+    TooLate {
+        /// What was to be set.
+        what: &'static str,
+    },
+    /// It can be set once.
+    #[error(
+        "datasets are remembered for {} already: that is set once",
+        humantime::format_duration(*.0)
+    )]
+    RememberedBefore(Duration),
+    /// No time at all.
+    #[error("datasets cannot be remembered for 0s, expected 1ms at least")]
+    RemembersNothing,
+    /// A wrong call of a method that gives a stream.
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
     /// The job could not be started, or failed.
     #[error(transparent)]
     Job(#[from] DriverError),
@@ -64,6 +97,8 @@ impl StreamingContext {
             settings: JobSettings { batch_interval, ..JobSettings::default() },
             name: "program".to_owned(),
             graph: Arc::default(),
+            listeners: Arc::default(),
+            stopped: AtomicBool::new(false),
             job: None,
         }
     }
@@ -100,7 +135,7 @@ impl StreamingContext {
     }
 
     fn fixed(&self, connector: SourceConnector, format: Format) -> DStream {
-        let number = self.graph.lock().unwrap_or_else(PoisonError::into_inner).sources();
+        let number = self.lock().sources();
         self.source(SourceDeclaration {
             name: format!("source-{number}"),
             connector,
@@ -131,7 +166,7 @@ impl StreamingContext {
     }
 
     fn given(&self, schema: StreamSchema, source: Arc<dyn DatasetSource>) -> DStream {
-        let number = self.graph.lock().unwrap_or_else(PoisonError::into_inner).sources();
+        let number = self.lock().sources();
         self.source(SourceDeclaration {
             name: format!("source-{number}"),
             connector: SourceConnector::Datasets(source),
@@ -144,79 +179,26 @@ impl StreamingContext {
 
     /// Rows from any source, as a job file would declare it.
     pub fn source(&self, declaration: SourceDeclaration) -> DStream {
-        let mut graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
-        let node = graph.add(Node::Source(declaration));
+        let node = self.lock().add(Node::Source(declaration));
         DStream { graph: Arc::clone(&self.graph), node, of: InBatches }
     }
 
-    /// Starts the job.
-    ///
-    /// # Errors
-    /// When it was started before, has no output, or does not fit together.
-    pub fn start(&mut self) -> Result<(), ContextError> {
-        self.start_with(Vec::new())
+    /// Whether the stream is one of this context.
+    pub(super) fn owns(&self, stream: &DStream) -> bool {
+        Arc::ptr_eq(&self.graph, &stream.graph)
     }
 
-    /// Starts the job, telling the listeners what happens.
-    ///
-    /// # Errors
-    /// As [`Self::start`].
-    pub fn start_with(&mut self, listeners: Vec<Listener>) -> Result<(), ContextError> {
-        if self.job.is_some() {
-            return Err(ContextError::StartedBefore);
-        }
-        let graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if !graph.has_outputs() {
-            return Err(ContextError::NoOutputs);
-        }
-        if graph.has_strangers() {
-            return Err(ContextError::OtherContext);
-        }
-        let (pipeline, plugins) =
-            declare(&self.engine, &self.name, self.settings.clone(), graph.lower());
-        let request = JobRequest {
-            pipeline,
-            plugins,
-            listeners,
-            output: Arc::new(Mutex::new(std::io::stdout())),
-        };
-        self.job = Some(launch(&self.engine, request)?);
-        Ok(())
+    /// A stream that stands for none, which the start will refuse.
+    pub(super) fn wrong_streams(&self, step: &'static str, streams: &[DStream]) -> DStream {
+        self.lock().misused(match streams.is_empty() {
+            true => Misuse::NoStreams { step },
+            false => Misuse::OtherContext { step },
+        });
+        // Nobody looks for its node: a graph with a wrong call is never run.
+        DStream { graph: Arc::clone(&self.graph), node: usize::MAX, of: InBatches }
     }
 
-    /// Waits until the job has ended.
-    ///
-    /// # Errors
-    /// When it was not started, or what it failed of.
-    pub fn await_termination(&self) -> Result<(), ContextError> {
-        Ok(self.job()?.wait()?)
-    }
-
-    /// Takes no more input, works off what was received, and waits for the end.
-    ///
-    /// # Errors
-    /// As [`Self::await_termination`].
-    pub fn stop_gracefully(&self) -> Result<(), ContextError> {
-        Ok(self.job()?.drain()?)
-    }
-
-    /// What stops the job from another thread.
-    ///
-    /// # Errors
-    /// When it was not started.
-    pub fn control(&self) -> Result<JobControl, ContextError> {
-        Ok(self.job()?.control())
-    }
-
-    /// How the job stands.
-    ///
-    /// # Errors
-    /// When it was not started.
-    pub fn status(&self) -> Result<JobStatus, ContextError> {
-        Ok(self.job()?.status())
-    }
-
-    fn job(&self) -> Result<&JobHandle, ContextError> {
-        self.job.as_ref().ok_or(ContextError::NotStarted)
+    fn lock(&self) -> MutexGuard<'_, Graph> {
+        self.graph.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,7 +18,7 @@ use super::dstream::Lineage;
 use super::given::{ConstantSource, Partitions};
 use super::graph::{Graph, Node};
 use crate::driver::engine::Engine;
-use crate::driver::error::DriverError;
+use crate::driver::error::{DriverError, JobFailure};
 use crate::limits::LINE_BYTES_DEFAULT;
 use crate::model::column_type::ColumnType;
 use crate::model::partition_store::PartitionStore;
@@ -108,7 +108,7 @@ impl From<DriverError> for DatasetError {
     fn from(error: DriverError) -> Self {
         match error {
             // A dataset's only batch has no time that means anything.
-            DriverError::Batch { message, .. } => Self::Failed(message),
+            DriverError::Failed(JobFailure::Batch { message, .. }) => Self::Failed(message),
             error => Self::Job(error),
         }
     }

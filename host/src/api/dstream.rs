@@ -11,6 +11,7 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 
 use super::graph::{Graph, Node};
+use super::misuse::Misuse;
 use crate::model::description::OperatorKind;
 use crate::model::join::{Join, JoinKind};
 use crate::model::operation::{
@@ -172,12 +173,18 @@ impl<Of: Clone> Lineage<Of> {
 
     /// A step that reads another stream of the same context beside this one.
     fn with(&self, other: &Self, step: StepDeclaration) -> Self {
-        let mut others = vec![other.node];
-        if !Arc::ptr_eq(&self.graph, &other.graph) {
+        self.with_others(step, std::slice::from_ref(other))
+    }
+
+    /// Appends a step that reads other streams of the same context as well.
+    pub(super) fn with_others(&self, step: StepDeclaration, others: &[Self]) -> Self {
+        let own = |other: &Self| Arc::ptr_eq(&self.graph, &other.graph);
+        if !others.iter().all(own) {
             // Its number means nothing here; what is started next says so.
-            self.lock().met_stranger();
-            others = vec![self.node];
+            self.lock().misused(Misuse::OtherContext { step: step.operation.step_word() });
         }
+        let number = |other: &Self| if own(other) { other.node } else { self.node };
+        let others = others.iter().map(number).collect();
         self.after(Node::Step { parent: self.node, step: Box::new(step), others })
     }
 

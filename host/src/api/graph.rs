@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use super::misuse::Misuse;
+use crate::driver::remembered::Remembered;
 use crate::model::operation::{Operation, StepDeclaration};
 use crate::model::pipeline::StreamDeclaration;
 use crate::model::sink::{SinkConnector, SinkDeclaration};
@@ -56,8 +58,18 @@ impl Node {
 pub(super) struct Graph {
     nodes: Vec<Node>,
     outputs: Vec<(usize, SinkConnector)>,
-    strangers: bool,
+    closed: bool,
+    misuse: Option<Misuse>,
+    running: Option<Running>,
     levels: BTreeMap<usize, StorageLevel>,
+}
+
+/// The job that a graph has become.
+#[derive(Debug, Clone)]
+pub(super) struct Running {
+    pub remembered: Remembered,
+    /// The names of nodes that are read as a whole.
+    pub names: BTreeMap<usize, String>,
 }
 
 /// Sources, streams and sinks as a job file would name them.
@@ -66,10 +78,21 @@ pub(super) struct Lowered {
     pub sources: Vec<SourceDeclaration>,
     pub streams: Vec<StreamDeclaration>,
     pub sinks: Vec<SinkDeclaration>,
+    /// The names of sources and streams by their nodes.
+    pub names: BTreeMap<usize, String>,
 }
 
 impl Graph {
     pub(super) fn add(&mut self, node: Node) -> usize {
+        if self.closed {
+            self.misused(Misuse::Closed {
+                what: match &node {
+                    Node::Source(_) => "a source".to_owned(),
+                    Node::Step { step, .. } => format!("a step `{}`", step.operation.step_word()),
+                    Node::Snapshots { .. } => "a stream of states".to_owned(),
+                },
+            });
+        }
         self.nodes.push(node);
         self.nodes.len() - 1
     }
@@ -78,7 +101,33 @@ impl Graph {
         self.nodes.iter().filter(|node| matches!(node, Node::Source(_))).count()
     }
 
+    /// Takes nothing more.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Keeps the first wrong call.
+    pub(super) fn misused(&mut self, misuse: Misuse) {
+        self.misuse.get_or_insert(misuse);
+    }
+
+    /// The first wrong call that nobody has been told of.
+    pub(super) fn take_misuse(&mut self) -> Option<Misuse> {
+        self.misuse.take()
+    }
+
+    pub(super) fn runs_as(&mut self, running: Running) {
+        self.running = Some(running);
+    }
+
+    pub(super) fn running(&self) -> Option<&Running> {
+        self.running.as_ref()
+    }
+
     pub(super) fn output(&mut self, node: usize, connector: SinkConnector) {
+        if self.closed {
+            self.misused(Misuse::Closed { what: "an output".to_owned() });
+        }
         self.outputs.push((node, connector));
     }
 
@@ -86,18 +135,14 @@ impl Graph {
         &self.nodes[node]
     }
 
-    /// Notes that a stream of another context was to be read.
-    pub(super) fn met_stranger(&mut self) {
-        self.strangers = true;
-    }
-
     /// Has the datasets of a node kept at that level.
     pub(super) fn persist(&mut self, node: usize, level: StorageLevel) {
         self.levels.insert(node, level);
     }
 
+    /// Whether a stream of another context was to be read.
     pub(super) fn has_strangers(&self) -> bool {
-        self.strangers
+        matches!(self.misuse, Some(Misuse::OtherContext { .. }))
     }
 
     /// Whether each partition of the node is made of the partition of its number of one source.
@@ -117,9 +162,14 @@ impl Graph {
 
     /// Names every node that is read as a whole and gathers the steps between them.
     pub(super) fn lower(&self) -> Lowered {
-        let mut lowered = Lowered { sources: Vec::new(), streams: Vec::new(), sinks: Vec::new() };
+        let mut lowered = Lowered {
+            sources: Vec::new(),
+            streams: Vec::new(),
+            sinks: Vec::new(),
+            names: BTreeMap::new(),
+        };
         let readers = self.readers();
-        let mut names: BTreeMap<usize, String> = BTreeMap::new();
+        let names = &mut lowered.names;
         for (index, node) in self.nodes.iter().enumerate() {
             match node {
                 Node::Source(source) => {
@@ -137,7 +187,7 @@ impl Graph {
                 }
                 Node::Step { .. } if readers[index] == Readers::OneStep => {}
                 Node::Step { .. } => {
-                    let stream = self.stream_ending_at(index, &names);
+                    let stream = self.stream_ending_at(index, names);
                     names.insert(index, stream.name.clone());
                     lowered.streams.push(stream);
                 }

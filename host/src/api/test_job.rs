@@ -13,7 +13,7 @@ use super::given::{DatasetQueue, Partitions, QueueSource};
 use super::moved_clock::MovedClock;
 use super::test_context::Collected;
 use crate::driver::engine::{Engine, EngineConfig};
-use crate::driver::error::DriverError;
+use crate::driver::error::{DriverError, JobFailure};
 use crate::driver::handle::JobHandle;
 use crate::driver::launch::{JobRequest, launch};
 use crate::driver::plugins::JobPlugins;
@@ -106,7 +106,7 @@ impl TestJob {
             None => {
                 self.job.wait()?;
                 let message = "the job ended before its test".to_owned();
-                Err(DriverError::Batch { time: self.clock.time(), message })
+                Err(JobFailure::Batch { time: self.clock.time(), message }.into())
             }
         }
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tidemill::driver::error::DriverError;
+use tidemill::driver::error::{DriverError, JobFailure};
 use tidemill::driver::status_board::{Listener, StatusBoard};
 use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent};
 use tidemill::model::time::BatchTime;
@@ -99,7 +99,7 @@ impl Display {
         }
         let last = self.lock_failed().take();
         let told = match ended {
-            Err(DriverError::Batch { time, .. }) => Some(*time),
+            Err(DriverError::Failed(JobFailure::Batch { time, .. })) => Some(*time),
             _ => None,
         };
         if let Some((time, message)) = last.filter(|(time, _)| Some(*time) != told) {
@@ -117,7 +117,17 @@ impl Display {
 
     fn hear(&self, event: &JobEvent) {
         match event {
-            JobEvent::Started | JobEvent::BatchStarted(_) | JobEvent::Stopped => {}
+            JobEvent::Started { .. }
+            | JobEvent::BatchSubmitted(_)
+            | JobEvent::BatchStarted { .. }
+            | JobEvent::OutputStarted { .. }
+            | JobEvent::OutputEnded(_)
+            | JobEvent::ReceiverStarted(_)
+            | JobEvent::ReceiverError(_)
+            | JobEvent::ReceiverStopped(_)
+            // The line of each batch says what still waits.
+            | JobEvent::DrainProgress { .. }
+            | JobEvent::Stopped => {}
             JobEvent::Draining => self.say("draining: what was received is worked off"),
             JobEvent::BatchEnded(batch) => self.batch(batch),
             JobEvent::SinkFailed { time, message, .. } => {

@@ -58,9 +58,6 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         }
         said = cause;
     }
-    let ran = matches!(
-        error.downcast_ref::<DriverError>(),
-        Some(DriverError::Batch { .. } | DriverError::Broken { .. } | DriverError::Panicked(_))
-    );
+    let ran = matches!(error.downcast_ref::<DriverError>(), Some(DriverError::Failed(_)));
     ExitCode::from(if ran { FAILED } else { REFUSED })
 }

@@ -58,14 +58,18 @@ pub fn hint(batch: &BatchInfo, machine: Machine) -> Option<String> {
 
 /// All batches of a job in a line.
 pub fn totals(status: &JobStatus) -> String {
-    format!(
+    let mut totals = format!(
         "{} batches, {} failed, {} rows, {} rejected, {} bad",
         grouped(status.batches),
         grouped(status.failed_batches),
         grouped(status.rows_in),
         grouped(status.rejected_rows),
         grouped(status.bad_rows),
-    )
+    );
+    if status.dropped_events > 0 {
+        totals.push_str(&format!("; {} messages were not shown", grouped(status.dropped_events)));
+    }
+    totals
 }
 
 /// What the plugins of a job counted, if anything.
@@ -108,10 +112,14 @@ mod tests {
     fn batch(processing_ms: u64, source_tasks: usize) -> BatchInfo {
         BatchInfo {
             time: BatchTime(3_723_000),
+            inputs: Vec::new(),
             rows_in: 1_234_567,
             bytes_in: 0,
             tasks: 4,
             source_tasks,
+            submitted_us: 0,
+            started_us: 0,
+            ended_us: 0,
             scheduling_delay: Duration::ZERO,
             processing_delay: Duration::from_millis(processing_ms),
             total_delay: Duration::from_millis(processing_ms),
@@ -119,6 +127,8 @@ mod tests {
             shuffled: (0, 0),
             rejected: Rejected::default(),
             retries: 0,
+            recomputed: 0,
+            outputs: Vec::new(),
             outcome: BatchOutcome::Completed,
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Takes the errors of the rooms below. Gives one type. Never hides whose fault it was.
 
+use std::time::Duration;
+
 use crate::error::{Classify, Domain, Retry};
 use crate::ingest::IngestError;
 use crate::model::time::BatchTime;
@@ -56,6 +58,14 @@ pub enum DriverError {
         /// Why.
         message: String,
     },
+    /// The job ran and failed.
+    #[error(transparent)]
+    Failed(#[from] JobFailure),
+}
+
+/// Why a job that ran has failed. Everyone who waits for its end is told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JobFailure {
     /// A batch failed and the job's policy is to stop.
     #[error("batch {} failed: {message}", .time.of_day())]
     Batch {
@@ -75,6 +85,34 @@ pub enum DriverError {
         /// What happened.
         message: String,
     },
+    /// A graceful stop took longer than it may.
+    #[error(
+        "what was received was not worked off within {}: given up were {batches} batches with \
+         {rows} rows, as far as they are known; `graceful_stop_timeout` allows more time",
+        humantime::format_duration(*.within)
+    )]
+    GivenUp {
+        /// How long it may take.
+        within: Duration,
+        /// Batches that waited or ran.
+        batches: usize,
+        /// Their rows.
+        rows: u64,
+    },
+}
+
+impl Classify for JobFailure {
+    fn domain(&self) -> Domain {
+        match self {
+            Self::Batch { .. } => Domain::Plugin,
+            Self::Broken { .. } | Self::GivenUp { .. } => Domain::External,
+            Self::Panicked(_) => Domain::Internal,
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
 }
 
 impl Classify for DriverError {
@@ -86,9 +124,7 @@ impl Classify for DriverError {
             Self::Source(error) => error.domain(),
             Self::Sink(error) => error.domain(),
             Self::DeadLetter(error) => error.domain(),
-            Self::Batch { .. } => Domain::Plugin,
-            Self::Broken { .. } => Domain::External,
-            Self::Panicked(_) => Domain::Internal,
+            Self::Failed(failure) => failure.domain(),
         }
     }
 

@@ -2,9 +2,11 @@
 //!
 //! Takes nothing. Gives the events of the job's loop. Never carries anything shared.
 
+use super::slice::SliceAsked;
 use crate::exec::executor::TaskResult;
 use crate::ingest::ReceiverEvent;
 use crate::model::id::SourceId;
+use crate::model::status::OutputInfo;
 use crate::model::time::BatchTime;
 
 /// What the loop of a job hears.
@@ -20,6 +22,8 @@ pub enum Event {
     Published {
         /// The batch's run.
         run: u64,
+        /// What became of each output.
+        outputs: Vec<OutputInfo>,
         /// The first failure of a sink whose policy is to stop.
         fatal: Option<String>,
     },
@@ -31,12 +35,17 @@ pub enum Event {
         /// The batch time that would have been next.
         next: BatchTime,
     },
+    /// A graceful stop may take no longer.
+    Deadline,
+    /// A program asks for datasets of earlier batches.
+    Slice(SliceAsked),
 }
 
 /// What may be asked of a running job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Take no more input, work off what was received, then end.
+    /// Take no more input, work off what was received, then end: within the time that the job's
+    /// settings allow.
     Drain,
     /// End now; what was received and not published is dropped.
     Stop,

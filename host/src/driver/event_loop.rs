@@ -3,36 +3,31 @@
 //! Takes events, one at a time. Gives tasks to executors, batches to the publisher, facts to the
 //! status board. Never waits for anything but the next event.
 
+mod draining;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::Hasher;
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
 use super::dead_letter;
-use super::error::DriverError;
+use super::error::JobFailure;
 use super::event::{Command, Event};
-use super::history::{self, History};
-use super::pace::Pace;
+use super::history::History;
 use super::parts::JobParts;
 use super::publisher::Publication;
-use super::running_batch::{QueuedBatch, RunningBatch};
+use super::running_batch::{BatchInputs, QueuedBatch, RunningBatch};
 use crate::block::tracker::Tracker;
-use crate::error::Classify;
-use crate::exec::executor::{Task, TaskKey, TaskResult};
-use crate::exec::state::snapshot;
 use crate::ingest::ReceiverEvent;
 use crate::limits::BATCH_QUEUE_MAX;
+use crate::model::block::BlockInfo;
 use crate::model::id::SourceId;
-use crate::model::operator::TaskFacts;
 use crate::model::policy::{OnBadRow, OnFailure};
-use crate::model::stage::StageInput;
-use crate::model::status::{JobEvent, JobState};
+use crate::model::status::{JobEvent, OutputInfo};
 use crate::model::time::BatchTime;
-use crate::sched::batch_run::{ReadyTask, Verdict};
 
 /// What a job may say about rows that operators refuse, beside its failure.
 const REJECTED_POLICIES: &str = "`on_rejected = \"skip\"` or `\"dead-letter\"`";
@@ -45,12 +40,14 @@ pub struct EventLoop {
     running: BTreeMap<u64, RunningBatch>,
     next_run: u64,
     history: History,
-    /// Whether batches read datasets of earlier ones.
+    /// Whether datasets are kept beyond their batches.
     remembers: bool,
+    /// Whether batches read datasets of earlier ones.
+    looks_back: bool,
     draining: bool,
     /// No more input comes: what is queued and running is the rest.
     last_batch_made: bool,
-    failure: Option<DriverError>,
+    failure: Option<JobFailure>,
 }
 
 impl EventLoop {
@@ -59,6 +56,7 @@ impl EventLoop {
         Self {
             history: History::new(&parts.plan, Arc::clone(&parts.store)),
             remembers: History::is_needed(&parts.plan) || parts.states.any(),
+            looks_back: History::is_read(&parts.plan) || parts.states.any(),
             parts,
             tracker: Tracker::new(),
             queue: VecDeque::new(),
@@ -72,7 +70,8 @@ impl EventLoop {
 
     /// Runs until the job has ended, and notes how on the status board.
     pub fn run(mut self, events: &Receiver<Event>) {
-        self.parts.board.tell(&JobEvent::Started);
+        self.parts.board.tell(&JobEvent::Started { at_us: self.parts.clock.now_us() });
+        self.parts.receivers.started(&self.parts.board);
         if self.parts.pace.is_at_once() {
             self.draining = true;
             self.parts.ticker.drain();
@@ -98,9 +97,11 @@ impl EventLoop {
             Event::Tick(time) => self.tick(time),
             Event::Receiver(source, event) => self.receiver(source, event),
             Event::Task(result) => self.task_ended(result),
-            Event::Published { run, fatal } => self.published(run, fatal),
-            Event::Command(Command::Drain | Command::Stop) => self.drain(),
+            Event::Published { run, outputs, fatal } => self.published(run, outputs, fatal),
+            Event::Command(Command::Drain | Command::Stop) => self.stop_gracefully(),
             Event::Drained { next } => self.make_last_batches(next),
+            Event::Deadline => self.give_up_the_rest(),
+            Event::Slice(asked) => asked.answer(&self.parts.plan, &self.history),
         }
     }
 
@@ -121,23 +122,19 @@ impl EventLoop {
     fn make_batch(&mut self, time: BatchTime) {
         let files = self.parts.sources.take(time);
         let blocks = self.tracker.allocate(time);
-        self.queue.push_back(QueuedBatch::new(time, blocks, files));
+        self.queue_batch(time, blocks, files);
     }
 
-    /// Batches of what is left when nothing more comes. There may be more files than one is given.
-    fn make_last_batches(&mut self, next: BatchTime) {
-        self.last_batch_made = true;
-        if let Pace::Once(batch) = &self.parts.pace {
-            let inputs = self.parts.sources.take_all(batch);
-            self.queue.push_back(QueuedBatch::new(batch.time, BTreeMap::new(), inputs));
-            return;
-        }
-        let mut time = next;
-        self.parts.sources.look_for_files(time, &self.parts.board);
-        while self.tracker.has_unallocated() || self.parts.sources.has_more_files() {
-            self.make_batch(time);
-            time = time.next(self.parts.settings.batch_interval);
-        }
+    fn queue_batch(
+        &mut self,
+        time: BatchTime,
+        blocks: BTreeMap<SourceId, Vec<BlockInfo>>,
+        files: BatchInputs,
+    ) {
+        let name_of = |source| self.parts.sources.name(source).to_owned();
+        let batch = QueuedBatch::new(time, blocks, files, name_of, self.parts.clock.now_us());
+        self.parts.board.tell(&JobEvent::BatchSubmitted(batch.submission.clone()));
+        self.queue.push_back(batch);
     }
 
     fn receiver(&mut self, source: SourceId, event: ReceiverEvent) {
@@ -149,132 +146,41 @@ impl EventLoop {
             && self.failure.is_none()
         {
             let name = self.parts.sources.name(source).to_owned();
-            self.failure = Some(DriverError::Broken { name, message: message.clone() });
+            self.failure = Some(JobFailure::Broken { name, message: message.clone() });
         }
+        let now_us = self.parts.clock.now_us();
+        self.parts.receivers.heard(source, &event, now_us, &self.parts.board);
         self.parts.sources.heard(source, &event, &self.parts.board);
         if self.parts.sources.all_ended() {
             self.drain();
         }
     }
 
-    fn drain(&mut self) {
-        if !self.draining {
-            self.draining = true;
-            self.parts.board.change(|status| status.state = JobState::Draining);
-            self.parts.board.tell(&JobEvent::Draining);
-            self.parts.ticker.drain();
-        }
-    }
-
     /// Starts waiting batches, oldest first, as many at once as the job allows.
     fn begin_batches(&mut self) {
         // What reads earlier batches waits for them.
-        let at_once = if self.remembers { 1 } else { self.parts.settings.concurrent_jobs };
+        let at_once = if self.looks_back { 1 } else { self.parts.settings.concurrent_jobs };
         while self.failure.is_none() && self.running.len() < at_once {
             let Some(batch) = self.queue.pop_front() else { return };
             let run = self.next_run;
             self.next_run += 1;
-            self.parts.board.tell(&JobEvent::BatchStarted(batch.time));
             let now_us = self.parts.clock.now_us();
             let failures_max = self.parts.settings.max_failures;
             let keeps = self.history.begin(&self.parts.plan);
             let running = RunningBatch::begin(&self.parts.plan, batch, keeps, failures_max, now_us);
+            self.parts.board.tell(&JobEvent::BatchStarted {
+                batch: running.batch.submission.clone(),
+                scheduling_delay: running.scheduling_delay(),
+            });
             self.running.insert(run, running);
             self.submit_ready(run);
-        }
-    }
-
-    fn submit_ready(&mut self, run: u64) {
-        let Some(batch) = self.running.get_mut(&run) else { return };
-        let tasks = batch.ready(&self.parts.plan, &self.history);
-        tasks.into_iter().for_each(|task| self.submit(run, task));
-    }
-
-    fn submit(&mut self, run: u64, task: ReadyTask) {
-        let Some(batch) = self.running.get(&run) else { return };
-        let ReadyTask { stage, partition } = task;
-        let planned = &self.parts.plan.stages[stage.0];
-        let time = batch.batch.time;
-        let read = match &planned.input {
-            StageInput::Source(source) => {
-                let partition = batch.batch.inputs[source][partition].clone();
-                self.parts.sources.reader(&partition)
-            }
-            StageInput::Snapshots(from) => {
-                let delta = batch.deltas.get(&(*from, partition)).map(Arc::clone);
-                let schema = planned.input_schema.to_arrow();
-                let Some(store) = self.parts.states.of(*from).map(Arc::clone) else { return };
-                Box::new(move || {
-                    Ok(vec![snapshot(&store, delta.as_deref(), &schema, (partition, time))?])
-                })
-            }
-            _ => {
-                let input = batch.data.input(planned, partition, time, &self.history);
-                Box::new(move || history::read(&input))
-            }
-        };
-        let answer = Arc::clone(&self.parts.answer);
-        let answer = match self.history.keeper(&batch.keeps, planned, partition) {
-            Some(keeper) => Arc::new(move |result| answer(keeper.keep(result))) as _,
-            None => answer,
-        };
-        let facts = TaskFacts {
-            batch_time: time,
-            partition: u32::try_from(partition).unwrap_or(u32::MAX),
-            seed: task_seed(self.parts.seed, time, task),
-            input_rows: 0,
-            input_bytes: 0,
-        };
-        self.parts.executors.submit(Task {
-            key: TaskKey { run, stage, partition },
-            stage: Arc::clone(&self.parts.stages[stage.0]),
-            facts,
-            read,
-            cancelled: Arc::clone(&batch.cancelled),
-            answer,
-        });
-    }
-
-    fn task_ended(&mut self, result: TaskResult) {
-        let TaskResult { key, outcome, cpu, rows_in } = result;
-        let Some(batch) = self.running.get_mut(&key.run) else { return };
-        let reads_files = self.parts.sources.is_file_stage(&self.parts.plan, key.stage);
-        batch.charge(cpu, if reads_files && outcome.is_ok() { rows_in } else { 0 });
-        let task = ReadyTask { stage: key.stage, partition: key.partition };
-        match outcome {
-            Ok(attempted) => {
-                let result_bytes_max = self.parts.pace.result_bytes_max();
-                batch.weigh(&self.parts.plan, key.stage, &attempted.output, result_bytes_max);
-                batch.data.store(key.stage, key.partition, attempted.output);
-                batch.refused.absorb(attempted.refused);
-                if let Some(delta) = attempted.state {
-                    batch.deltas.insert((key.stage, key.partition), Arc::new(delta));
-                }
-                if batch.schedule().finished(task) && batch.failure.is_none() {
-                    self.submit_ready(key.run);
-                }
-            }
-            Err(error) => match batch.schedule().failed(task, error.retry()) {
-                Verdict::Again(task) if batch.failure.is_none() => {
-                    batch.again();
-                    self.submit(key.run, task);
-                }
-                _ => {
-                    let stream = &self.parts.plan.stages[key.stage.0].stream;
-                    let message = format!(
-                        "stream `{stream}`, stage {}, partition {}: {error}",
-                        key.stage.0, key.partition
-                    );
-                    batch.fail(message);
-                }
-            },
         }
     }
 
     /// Hands the oldest batch to the publisher when it is through; a younger one waits for it.
     fn publish_in_order(&mut self) {
         while let Some((&run, batch)) = self.running.first_key_value() {
-            if batch.publishing || !batch.is_through() {
+            if batch.publishing || !batch.is_through() || self.make_lost_again(run) {
                 return;
             }
             self.refuse_rejected(run);
@@ -316,8 +222,9 @@ impl EventLoop {
         }
     }
 
-    fn published(&mut self, run: u64, fatal: Option<String>) {
+    fn published(&mut self, run: u64, outputs: Vec<OutputInfo>, fatal: Option<String>) {
         let Some(batch) = self.running.get_mut(&run) else { return };
+        batch.outputs = outputs;
         let time = batch.batch.time;
         batch.failure.clone_from(&fatal);
         self.batch_ended(run);
@@ -325,7 +232,7 @@ impl EventLoop {
         if let Some(message) = fatal
             && self.failure.is_none()
         {
-            self.failure = Some(DriverError::Batch { time, message });
+            self.failure = Some(JobFailure::Batch { time, message });
         }
     }
 
@@ -345,15 +252,20 @@ impl EventLoop {
             && self.parts.settings.on_failure == OnFailure::Stop
             && self.failure.is_none()
         {
-            self.failure = Some(DriverError::Batch { time, message });
+            self.failure = Some(JobFailure::Batch { time, message });
+        }
+        if self.last_batch_made {
+            self.tell_progress();
         }
     }
 
-    /// Keeps what later batches read of one that has succeeded, and nothing of one that has failed.
+    /// Keeps what later batches read of one that has succeeded; one that has failed is empty to
+    /// them, and has changed no state.
     fn remember(&mut self, batch: &mut RunningBatch) {
         let (plan, time) = (&self.parts.plan, batch.batch.time);
         if batch.failure.is_some() {
             self.history.give_up(&batch.keeps);
+            self.history.keep_empty(plan, time);
         } else {
             self.parts.states.commit(time, std::mem::take(&mut batch.deltas));
             let partitions_of = |stage| batch.dataset(stage).map(<[_]>::len);
@@ -385,18 +297,10 @@ impl EventLoop {
 
     /// Lets go of receivers, clock and publisher, in this order, and notes the end.
     fn end(self) {
-        let Self { parts, failure, .. } = self;
+        let Self { mut parts, failure, .. } = self;
         let board = Arc::clone(&parts.board);
+        parts.receivers.stopped(&board);
         drop(parts);
         board.end(failure);
     }
-}
-
-/// The same chance in every attempt and every replay of a task.
-fn task_seed(job_seed: u64, time: BatchTime, task: ReadyTask) -> u64 {
-    let mut hasher = siphasher::sip::SipHasher13::new_with_keys(job_seed, 1);
-    hasher.write(&time.0.to_le_bytes());
-    hasher.write(&(task.stage.0 as u64).to_le_bytes());
-    hasher.write(&(task.partition as u64).to_le_bytes());
-    hasher.finish()
 }

@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
 use super::engine::Engine;
 use super::error::DriverError;
 use super::event::{Command, Event};
+use super::remembered::Remembered;
 use super::status_board::StatusBoard;
 use crate::model::status::JobStatus;
 
@@ -19,9 +21,10 @@ use crate::model::status::JobStatus;
 pub struct JobHandle {
     events: Sender<Event>,
     board: Arc<StatusBoard>,
+    remembered: Remembered,
     thread: Option<JoinHandle<()>>,
     /// Receivers and executors are the engine's: it lasts as long as the job.
-    _engine: Arc<Engine>,
+    engine: Arc<Engine>,
 }
 
 /// Commands a job from another thread, such as a signal's. It does not keep the job alive.
@@ -31,7 +34,8 @@ pub struct JobControl {
 }
 
 impl JobControl {
-    /// Takes no more input, works off what was received, then ends.
+    /// Takes no more input, works off what was received, then ends; what is not done within the
+    /// job's `graceful_stop_timeout` is given up.
     pub fn drain(&self) {
         // A job that has ended hears nothing, and need not.
         let _sent = self.events.send(Event::Command(Command::Drain));
@@ -48,9 +52,10 @@ impl JobHandle {
         engine: Arc<Engine>,
         events: Sender<Event>,
         board: Arc<StatusBoard>,
+        remembered: Remembered,
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { events, board, thread: Some(thread), _engine: engine }
+        Self { events, board, remembered, thread: Some(thread), engine }
     }
 
     /// What commands the job from elsewhere.
@@ -68,12 +73,28 @@ impl JobHandle {
         self.board.snapshot()
     }
 
+    /// The way to the datasets that the job remembers.
+    pub fn remembered(&self) -> &Remembered {
+        &self.remembered
+    }
+
     /// Waits until the job has ended.
     ///
     /// # Errors
-    /// What it failed of.
+    /// What it failed of first, whoever asks and however often.
     pub fn wait(&self) -> Result<(), DriverError> {
         self.board.wait()
+    }
+
+    /// Waits until the job has ended, but by the engine's clock no longer than that. Gives whether
+    /// it has ended.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub fn wait_at_most(&self, longest: Duration) -> Result<bool, DriverError> {
+        let clock = &*self.engine.config.clock;
+        let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
+        self.board.wait_until(clock, clock.monotonic_us().saturating_add(micros))
     }
 
     /// Takes no more input, works off what was received, and waits for the end.
@@ -89,7 +110,9 @@ impl JobHandle {
 impl Drop for JobHandle {
     fn drop(&mut self) {
         self.control().stop();
-        if let Some(thread) = self.thread.take() {
+        // A listener that lets go of its job cannot wait for its end, which waits for the listener.
+        let thread = self.thread.take().filter(|_| !self.board.listeners().is_calling());
+        if let Some(thread) = thread {
             let _ended = thread.join();
         }
     }

@@ -1,9 +1,9 @@
-//! Driver: datasets of earlier batches, for windows that read them.
+//! Driver: datasets of earlier batches, for windows that read them and programs that ask.
 //!
 //! Takes the datasets of a batch that has succeeded, partition by partition as its tasks make them.
-//! Gives them to later batches, until no window reaches them any more. Never keeps what no window
-//! reads, and never loses what one does: its blocks are gone, so what memory has no room for goes
-//! to disk.
+//! Gives them to later batches, until no window reaches them any more; a batch that failed leaves
+//! an empty one. Never keeps what nobody reads, and never loses what a window does: its blocks are
+//! gone, so what memory has no room for goes to disk.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -20,7 +20,7 @@ use crate::model::id::StageId;
 use crate::model::partition_store::{
     DatasetId, PartitionKey, PartitionStore, StoreError, StoredPartition, StoredSizes,
 };
-use crate::model::stage::{JobPlan, Stage};
+use crate::model::stage::{JobPlan, Span, Stage, StageInput};
 use crate::model::storage_level::StorageLevel;
 use crate::model::time::BatchTime;
 
@@ -37,7 +37,11 @@ pub enum HeldPartition {
 }
 
 impl HeldPartition {
-    fn read(&self) -> Result<Vec<RecordBatch>, TaskError> {
+    /// Its slices.
+    ///
+    /// # Errors
+    /// When it is kept and cannot be read.
+    pub fn read(&self) -> Result<Vec<RecordBatch>, TaskError> {
         match self {
             Self::Made(slices) => Ok(slices.to_vec()),
             Self::Kept(Some(stored)) => stored.read().map_err(|error| failed(&error)),
@@ -88,8 +92,17 @@ impl Keeper {
     /// fails it.
     pub fn keep(&self, mut result: TaskResult) -> TaskResult {
         let Ok(attempted) = &result.outcome else { return result };
-        let TaskOutput::Dataset(slices) = &attempted.output else { return result };
-        let put = || self.store.put(self.key, self.level, slices.clone());
+        let one = |partition, slices: &Vec<RecordBatch>| {
+            let key = PartitionKey { partition, ..self.key };
+            self.store.put(key, self.level, slices.clone())
+        };
+        let put = || match &attempted.output {
+            TaskOutput::Dataset(slices) => one(self.key.partition, slices),
+            TaskOutput::Apart(partitions) => {
+                (0..).zip(partitions).try_for_each(|(number, slices)| one(number, slices))
+            }
+            TaskOutput::MapOutput(_) => Ok(()),
+        };
         match catch_unwind(AssertUnwindSafe(put)) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => result.outcome = Err(failed(&error)),
@@ -103,7 +116,16 @@ impl Keeper {
 #[derive(Debug)]
 pub struct History {
     store: Arc<dyn PartitionStore>,
-    stages: Vec<BTreeMap<BatchTime, KeptDataset>>,
+    stages: Vec<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    datasets: BTreeMap<BatchTime, KeptDataset>,
+    /// The newest that was let go.
+    forgotten: Option<BatchTime>,
+    /// Whether its windows are made of the ones before.
+    slides: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -115,12 +137,29 @@ struct KeptDataset {
 impl History {
     /// Nothing remembered yet; it will be in that store.
     pub fn new(plan: &JobPlan, store: Arc<dyn PartitionStore>) -> Self {
-        Self { store, stages: plan.stages.iter().map(|_| BTreeMap::new()).collect() }
+        let slides = |input: &StageInput| match input {
+            StageInput::Keyed(keyed) => {
+                keyed.reads.iter().any(|read| matches!(read.span, Span::Sliding(_)))
+            }
+            _ => false,
+        };
+        let kept = plan.stages.iter();
+        let kept = kept.map(|stage| Kept { slides: slides(&stage.input), ..Kept::default() });
+        Self { store, stages: kept.collect() }
     }
 
-    /// Whether the plan has anything to remember: its batches run one after the other then.
+    /// Whether the plan has anything to remember.
     pub fn is_needed(plan: &JobPlan) -> bool {
         plan.stages.iter().any(|stage| !stage.remember.is_zero())
+    }
+
+    /// Whether batches read datasets of earlier ones: they run one after the other then.
+    pub fn is_read(plan: &JobPlan) -> bool {
+        plan.stages.iter().any(|stage| match &stage.input {
+            StageInput::Window { .. } => true,
+            StageInput::Keyed(keyed) => keyed.reads.iter().any(|read| read.span != Span::Batch),
+            _ => false,
+        })
     }
 
     /// The datasets that a batch which begins will keep.
@@ -149,12 +188,24 @@ impl History {
         for (stage, kept) in plan.stages.iter().zip(&mut self.stages) {
             let Some(&id) = keeps.get(&stage.id) else { continue };
             if let Some(partitions) = partitions_of(stage.id) {
-                kept.insert(time, KeptDataset { id, partitions });
+                kept.datasets.insert(time, KeptDataset { id, partitions });
             }
-            let forgotten = time.before(stage.remember);
-            while let Some(oldest) = kept.first_entry().filter(|e| *e.key() <= forgotten) {
-                self.store.remove(oldest.remove().id);
+            kept.forget(&*self.store, time.before(stage.remember));
+        }
+    }
+
+    /// Keeps an empty dataset for a batch that was given up, at each stage that would have had one.
+    /// A window that is made of the one before has none to go on from: the next is made anew.
+    pub fn keep_empty(&mut self, plan: &JobPlan, time: BatchTime) {
+        for (stage, kept) in plan.stages.iter().zip(&mut self.stages) {
+            if stage.remember.is_zero() {
+                continue;
             }
+            if time.is_multiple_of(stage.slide) && !kept.slides {
+                let id = self.store.new_dataset();
+                kept.datasets.insert(time, KeptDataset { id, partitions: 0 });
+            }
+            kept.forget(&*self.store, time.before(stage.remember));
         }
     }
 
@@ -171,7 +222,7 @@ impl History {
         partition: usize,
         time: BatchTime,
     ) -> Option<Vec<HeldPartition>> {
-        let dataset = self.stages[stage.0].get(&time)?;
+        let dataset = self.stages[stage.0].datasets.get(&time)?;
         Some(self.held(dataset, partition).into_iter().collect())
     }
 
@@ -212,7 +263,7 @@ impl History {
     pub fn sizes(&self, plan: &JobPlan) -> BTreeMap<String, StoredSizes> {
         let mut sizes: BTreeMap<String, StoredSizes> = BTreeMap::new();
         for (stage, kept) in plan.stages.iter().zip(&self.stages) {
-            for dataset in kept.values() {
+            for dataset in kept.datasets.values() {
                 let of_stream = sizes.entry(stage.stream.clone()).or_default();
                 *of_stream = *of_stream + self.store.sizes(dataset.id);
             }
@@ -232,7 +283,130 @@ impl History {
         to: BatchTime,
     ) -> impl Iterator<Item = &KeptDataset> {
         let range = (Bound::Excluded(after), Bound::Included(to));
-        let range = (after < to).then(|| self.stages[stage.0].range(range));
+        let range = (after < to).then(|| self.stages[stage.0].datasets.range(range));
         range.into_iter().flatten().map(|(_, dataset)| dataset)
+    }
+
+    /// The newest dataset of a stage that was remembered once.
+    pub fn forgotten(&self, stage: StageId) -> Option<BatchTime> {
+        self.stages[stage.0].forgotten
+    }
+
+    /// The datasets of a stage from one time to another, both included.
+    pub fn from_to(
+        &self,
+        stage: StageId,
+        from: BatchTime,
+        to: BatchTime,
+    ) -> Vec<(BatchTime, Vec<HeldPartition>)> {
+        if from > to {
+            return Vec::new();
+        }
+        let held = |dataset: &KeptDataset| -> Vec<HeldPartition> {
+            (0..dataset.partitions).filter_map(|number| self.held(dataset, number)).collect()
+        };
+        let found = self.stages[stage.0].datasets.range(from..=to);
+        found.map(|(time, dataset)| (*time, held(dataset))).collect()
+    }
+}
+
+impl Kept {
+    fn forget(&mut self, store: &dyn PartitionStore, up_to: BatchTime) {
+        while let Some(entry) = self.datasets.first_entry().filter(|entry| *entry.key() <= up_to) {
+            self.forgotten = Some(*entry.key());
+            store.remove(entry.remove().id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::block::budget::BlockBudget;
+    use crate::block::store::KeptPartitions;
+    use crate::model::id::SourceId;
+    use crate::model::schema::StreamSchema;
+    use crate::model::stage::{Gather, KeyedInput, Read, Stage, StageOutput, WithoutParent};
+
+    use crate::sys::storage_memory::MemoryStorage;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn stage(id: usize, input: StageInput, slide: u32, remember: u32) -> Stage {
+        Stage {
+            id: StageId(id),
+            stream: "s".to_owned(),
+            input,
+            slide: SECOND * slide,
+            remember: SECOND * remember,
+            without_parent: WithoutParent::Runs,
+            input_schema: StreamSchema::default(),
+            steps: Vec::new(),
+            output: StageOutput::Dataset,
+            level: None,
+        }
+    }
+
+    fn history(plan: &JobPlan) -> History {
+        let budget = BlockBudget::new(1 << 20);
+        let storage = Arc::new(MemoryStorage::new());
+        let store = KeptPartitions::new(budget, 1 << 20, storage, Path::new("/spill"));
+        History::new(plan, Arc::new(store))
+    }
+
+    fn window(from: usize, length: u32) -> StageInput {
+        StageInput::Window { from: StageId(from), length: SECOND * length }
+    }
+
+    fn plan(stages: Vec<Stage>) -> JobPlan {
+        JobPlan { stages, sinks: Vec::new() }
+    }
+
+    /// Seconds of the datasets that a stage has kept.
+    fn kept(history: &History, stage: usize) -> Vec<i64> {
+        history.stages[stage].datasets.keys().map(|time| time.0 / 1000).collect()
+    }
+
+    /// Case D01 of Spark's suites: ten batches, remember 3 s, then a window (2 s, 1 s) and one of
+    /// it (4 s, 2 s). Spark's streams remember what their children remember on top of windows,
+    /// since they compute those anew; here datasets are kept as they are, each as long as a window
+    /// or the program needs it.
+    #[test]
+    fn each_stage_keeps_what_windows_and_the_program_need() {
+        let plan = plan(vec![
+            stage(0, StageInput::Source(SourceId(0)), 1, 3),
+            stage(1, window(0, 2), 1, 4),
+            stage(2, window(1, 4), 2, 3),
+        ]);
+        let mut history = history(&plan);
+        for second in 1..=10 {
+            let time = BatchTime(second * 1000);
+            let there = |id: StageId| time.is_multiple_of(plan.stages[id.0].slide);
+            let keeps = history.begin(&plan);
+            history.keep(&plan, time, &keeps, |id| there(id).then_some(0));
+        }
+        assert_eq!(kept(&history, 0), [8, 9, 10]);
+        assert_eq!(kept(&history, 1), [7, 8, 9, 10]);
+        assert_eq!(kept(&history, 2), [8, 10]);
+        assert_eq!(history.forgotten(StageId(2)), Some(BatchTime(6000)));
+    }
+
+    #[test]
+    fn a_batch_that_was_given_up_leaves_an_empty_dataset() {
+        let read = Read { from: StageId(0), span: Span::Sliding(2 * SECOND) };
+        let gather = Gather::Append;
+        let keyed = KeyedInput { reads: vec![read], partitions: 1, gather };
+        let plan = plan(vec![
+            stage(0, StageInput::Source(SourceId(0)), 2, 4),
+            stage(1, StageInput::Keyed(keyed), 2, 2),
+        ]);
+        let mut history = history(&plan);
+        (2..=8).for_each(|second| history.keep_empty(&plan, BatchTime(second * 1000)));
+        assert_eq!(kept(&history, 0), [6, 8], "on its grid, and no longer than others");
+        // A window cannot be made of an empty one before: something has left that one, too.
+        assert!(kept(&history, 1).is_empty());
     }
 }

@@ -10,14 +10,17 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::engine::{Engine, EngineConfig};
-use super::error::DriverError;
+use super::error::{DriverError, JobFailure};
 use super::event::Event;
 use super::event_loop::EventLoop;
 use super::handle::JobHandle;
+use super::listener_bus::ListenerBus;
 use super::pace::Pace;
 use super::parts::JobParts;
 use super::plugins::{GuestVoice, JobPlugins};
 use super::publisher::{OpenSink, Publisher};
+use super::receiver_board::ReceiverBoard;
+use super::remembered::Remembered;
 use super::sources::JobSources;
 use super::states::JobStates;
 use super::status_board::{Listener, StatusBoard};
@@ -28,7 +31,7 @@ use crate::error::panic_message;
 use crate::exec::stage::{BoundStage, SharedStage};
 use crate::ingest::EventPort;
 use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
-use crate::ingest::supervisor::Supervisor;
+use crate::ingest::supervisor::{Supervisor, is_received};
 use crate::limits::{
     BLOCK_INTERVAL_MAX, CONVERSION_SHARE, KEPT_SHARE, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX,
 };
@@ -72,13 +75,29 @@ pub fn launch_at(
     request: JobRequest,
     pace: Pace,
 ) -> Result<JobHandle, DriverError> {
+    launch_telling(engine, request, pace, Arc::default())
+}
+
+/// As [`launch_at`], with listeners that are there already.
+///
+/// # Errors
+/// As [`launch`].
+pub fn launch_telling(
+    engine: &Arc<Engine>,
+    request: JobRequest,
+    pace: Pace,
+    bus: Arc<ListenerBus>,
+) -> Result<JobHandle, DriverError> {
     let JobRequest { pipeline, plugins, listeners, output } = request;
+    for listener in listeners {
+        bus.add(listener).map_err(system("a listener"))?;
+    }
     let clock = Arc::new(SteadyClock::over(Arc::clone(&engine.config.clock)));
     let settings = pipeline.settings.clone();
     let defaults = PlanDefaults { partitions: engine.executors.count() };
     let planned = plan(&pipeline, &plugins, defaults)?;
     let seed = settings.seed.unwrap_or_else(|| engine.config.entropy.next_u64());
-    let board = Arc::new(StatusBoard::new(listeners));
+    let board = Arc::new(StatusBoard::new(bus, settings.retained_batches));
     let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(&board)));
     let keep = matches!(settings.on_rejected, OnBadRow::DeadLetter(_));
     let states = JobStates::open(&planned.plan, seed, &*engine.config.storage)?;
@@ -97,23 +116,25 @@ pub fn launch_at(
     let (sender, events) = unbounded();
     let sources = JobSources::open(&engine.config, &pipeline, Arc::clone(&blocks), sender.clone())?;
     let receivers = start_receivers(engine, &pipeline, &settings, seed, &blocks, &sender)?;
-    let system = |what| move |source| DriverError::System { what, source };
     let batches = BatchClock::start(clock.now_ms(), settings.batch_interval);
     let ticker = Ticker::start(batches, Arc::clone(&clock), receivers, sender.clone())
         .map_err(system("the batch clock"))?;
-    let publisher = Publisher::start(sinks, Arc::clone(&board), sender.clone())
+    let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone())
         .map_err(system("the publisher"))?;
     let answers = sender.clone();
+    let plan = Arc::new(planned.plan);
+    let remembered = Remembered::new(sender.clone(), Arc::clone(&plan), planned.datasets);
     let event_loop = EventLoop::new(JobParts {
         ticker,
         publisher,
-        plan: Arc::new(planned.plan),
+        plan,
         stages,
         states,
         settings,
         seed,
         pace,
         sources,
+        receivers: receiver_board(&pipeline),
         store: Arc::new(store),
         blocks,
         executors: Arc::clone(&engine.executors),
@@ -130,7 +151,17 @@ pub fn launch_at(
             move || run_to_its_end(event_loop, &events, &board)
         })
         .map_err(system("the job's loop"))?;
-    Ok(JobHandle::new(Arc::clone(engine), sender, board, thread))
+    Ok(JobHandle::new(Arc::clone(engine), sender, board, remembered, thread))
+}
+
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> DriverError {
+    move |source| DriverError::System { what, source }
+}
+
+fn receiver_board(pipeline: &Pipeline) -> ReceiverBoard {
+    let sources = (0..).map(SourceId).zip(&pipeline.sources);
+    let received = sources.filter(|(_, source)| is_received(source));
+    ReceiverBoard::new(received.map(|(id, source)| (id, source.name.clone())))
 }
 
 /// The rows that the first sink of a job would be given.
@@ -172,6 +203,7 @@ fn open_sinks(
         let (declared, schema) = (&pipeline.sinks[sink.0], &planned.sinks[sink.0]);
         let (output, storage) = (Arc::clone(output), Arc::clone(&engine.storage));
         Ok(OpenSink {
+            id: *sink,
             name: declared.name.clone(),
             on_failure: declared.on_failure.unwrap_or(pipeline.settings.on_failure),
             sink: crate::sink::open(declared, schema, output, storage, &*engine.entropy)?,
@@ -216,7 +248,7 @@ fn start_receivers(
 fn run_to_its_end(event_loop: EventLoop, events: &Receiver<Event>, board: &StatusBoard) {
     let ran = catch_unwind(AssertUnwindSafe(|| event_loop.run(events)));
     if let Err(panic) = ran {
-        board.end(Some(DriverError::Panicked(panic_message(&*panic))));
+        board.end(Some(JobFailure::Panicked(panic_message(&*panic))));
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::pace::Pace;
 use super::publisher::Publisher;
+use super::receiver_board::ReceiverBoard;
 use super::sources::JobSources;
 use super::states::JobStates;
 use super::status_board::StatusBoard;
@@ -40,6 +41,8 @@ pub struct JobParts {
     pub pace: Pace,
     /// The sources.
     pub sources: JobSources,
+    /// What is told of their receivers.
+    pub receivers: ReceiverBoard,
     /// The blocks.
     pub blocks: Arc<BlockManager>,
     /// Where datasets are kept for later batches.

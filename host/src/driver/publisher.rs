@@ -3,22 +3,27 @@
 //! Takes the datasets of a batch, in the order of the job's outputs. Gives the loop the outcome.
 //! Never publishes two batches of a job at once, or out of order.
 
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use arrow_array::RecordBatch;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::event::Event;
 use super::history::DatasetPartition;
 use super::status_board::StatusBoard;
+use crate::limits::PUBLISHER_STOP_WAIT_MAX;
+use crate::model::id::SinkId;
 use crate::model::policy::OnFailure;
-use crate::model::status::JobEvent;
+use crate::model::status::{JobEvent, OutputInfo};
 use crate::model::time::BatchTime;
 use crate::sink::Sink;
+use crate::sys::steady_clock::SteadyClock;
 
 /// A sink with its name and policy.
 pub struct OpenSink {
+    /// Its place in the job.
+    pub id: SinkId,
     /// Its name.
     pub name: String,
     /// What becomes of the job when it fails.
@@ -37,11 +42,13 @@ pub struct Publication {
     pub datasets: Vec<Option<Vec<DatasetPartition>>>,
 }
 
-/// The publishing thread. Dropping it lets it finish and joins it.
+/// The publishing thread. Dropping it lets it finish, though not for ever: a sink that stands still
+/// is left behind.
 pub struct Publisher {
     // Holds at most one publication per running batch.
     queue: Option<Sender<Publication>>,
-    thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has ended.
+    ended: Receiver<Infallible>,
 }
 
 impl Publisher {
@@ -52,19 +59,25 @@ impl Publisher {
     pub fn start(
         mut sinks: Vec<OpenSink>,
         board: Arc<StatusBoard>,
+        clock: Arc<SteadyClock>,
         events: Sender<Event>,
     ) -> std::io::Result<Self> {
         let (queue, publications): (_, Receiver<Publication>) = unbounded();
+        let (running, ended) = bounded::<Infallible>(0);
         let run = move || {
             for publication in publications {
-                let fatal = publish(&mut sinks, &publication, &board);
-                if events.send(Event::Published { run: publication.run, fatal }).is_err() {
-                    return;
+                let (outputs, fatal) = publish(&mut sinks, &publication, &board, &clock);
+                let run = publication.run;
+                if events.send(Event::Published { run, outputs, fatal }).is_err() {
+                    break;
                 }
             }
+            // Whoever waits for the end finds the sinks closed.
+            drop(sinks);
+            drop(running);
         };
-        let thread = std::thread::Builder::new().name("publisher".to_owned()).spawn(run)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        std::thread::Builder::new().name("publisher".to_owned()).spawn(run)?;
+        Ok(Self { queue: Some(queue), ended })
     }
 
     /// Queues a batch.
@@ -79,35 +92,42 @@ impl Publisher {
 impl Drop for Publisher {
     fn drop(&mut self) {
         self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            let _ended = thread.join();
-        }
+        // Nobody ever sends: the wait ends with the thread, or after its time.
+        let _ended = self.ended.recv_timeout(PUBLISHER_STOP_WAIT_MAX);
     }
 }
 
 /// Publishes to each sink in turn. A sink that fails does not keep the others from publishing
-/// (as in Spark). Gives the first failure whose policy is to stop.
+/// (as in Spark). Gives what became of each, and the first failure whose policy is to stop.
 fn publish(
     sinks: &mut [OpenSink],
     publication: &Publication,
     board: &StatusBoard,
-) -> Option<String> {
-    let mut fatal = None;
+    clock: &SteadyClock,
+) -> (Vec<OutputInfo>, Option<String>) {
+    let (mut outputs, mut fatal) = (Vec::new(), None);
+    let time = publication.time;
     for (sink, dataset) in sinks.iter_mut().zip(&publication.datasets) {
         let Some(dataset) = dataset else { continue };
         let partitions: Vec<Vec<RecordBatch>> =
             dataset.iter().map(|partition| partition.to_vec()).collect();
-        let Err(error) = sink.sink.publish(publication.time, &partitions) else { continue };
-        // It names its sink.
-        let message = error.to_string();
+        let (output, name, started_us) = (sink.id, sink.name.clone(), clock.now_us());
+        board.tell(&JobEvent::OutputStarted { time, output, name: name.clone(), started_us });
+        // The error names its sink.
+        let failure = sink.sink.publish(time, &partitions).err().map(|error| error.to_string());
+        let ended_us = clock.now_us();
+        let info =
+            OutputInfo { time, output, name, started_us, ended_us, failure: failure.clone() };
+        board.tell(&JobEvent::OutputEnded(info.clone()));
+        outputs.push(info);
+        let Some(message) = failure else { continue };
         match sink.on_failure {
             OnFailure::Stop => fatal = fatal.or(Some(message)),
-            OnFailure::Skip => board.tell(&JobEvent::SinkFailed {
-                sink: sink.name.clone(),
-                time: publication.time,
-                message,
-            }),
+            OnFailure::Skip => {
+                let sink = sink.name.clone();
+                board.tell(&JobEvent::SinkFailed { sink, time, message });
+            }
         }
     }
-    fatal
+    (outputs, fatal)
 }

@@ -13,14 +13,14 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use super::batch_data::BatchData;
 use super::history::{BatchKeeps, DatasetPartition, History};
 use super::states::SharedDelta;
-use crate::exec::attempt::TaskOutput;
+use crate::exec::attempt::{Attempted, TaskOutput};
 use crate::exec::refused::Refused;
 use crate::model::block::BlockInfo;
 use crate::model::id::{SourceId, StageId};
 use crate::model::stage::{JobPlan, PartitionInput};
-use crate::model::status::{BatchInfo, BatchOutcome};
+use crate::model::status::{BatchInfo, BatchOutcome, BatchSubmission, OutputInfo, SourceRows};
 use crate::model::time::BatchTime;
-use crate::sched::batch_run::{BatchRun, Inputs, ReadyTask};
+use crate::sched::batch_run::{BatchRun, Finished, Inputs, ReadyTask};
 
 /// The partitions of a batch's sources.
 pub type BatchInputs = BTreeMap<SourceId, Vec<PartitionInput>>;
@@ -34,30 +34,42 @@ pub struct QueuedBatch {
     pub inputs: BatchInputs,
     /// Rows and bytes of its blocks.
     pub size: (u64, u64),
+    /// What is told of it while it waits.
+    pub submission: BatchSubmission,
 }
 
 impl QueuedBatch {
-    /// A batch of blocks and file ranges.
+    /// A batch of blocks and file ranges, made now. Sources are told of by name.
     pub fn new(
         time: BatchTime,
         blocks: BTreeMap<SourceId, Vec<BlockInfo>>,
         files: BatchInputs,
+        name_of: impl Fn(SourceId) -> String,
+        now_us: i64,
     ) -> Self {
         let all = || blocks.values().flatten();
-        let size =
+        let mut size =
             (all().map(|block| block.rows).sum(), all().map(|block| block.bytes as u64).sum());
         let mut inputs = files;
-        let mut size = size;
-        for partition in inputs.values().flatten() {
-            if let PartitionInput::Rows { slices, .. } = partition {
-                size.0 += slices.iter().map(|slice| slice.num_rows() as u64).sum::<u64>();
+        let mut rows: BTreeMap<SourceId, u64> = inputs.keys().map(|id| (*id, 0)).collect();
+        for (source, partitions) in &inputs {
+            for partition in partitions {
+                if let PartitionInput::Rows { slices, .. } = partition {
+                    let given = slices.iter().map(|slice| slice.num_rows() as u64).sum::<u64>();
+                    size.0 += given;
+                    *rows.entry(*source).or_default() += given;
+                }
             }
         }
         for (source, blocks) in blocks {
+            *rows.entry(source).or_default() += blocks.iter().map(|block| block.rows).sum::<u64>();
             let partitions = blocks.into_iter().map(|block| PartitionInput::Block(block.id));
             inputs.entry(source).or_default().extend(partitions);
         }
-        Self { time, inputs, size }
+        let told = |(id, rows)| SourceRows { id, source: name_of(id), rows };
+        let told = rows.into_iter().map(told).collect();
+        let submission = BatchSubmission { time, inputs: told, submitted_us: now_us };
+        Self { time, inputs, size, submission }
     }
 }
 
@@ -80,15 +92,18 @@ pub struct RunningBatch {
     pub failure: Option<String>,
     /// Whether the publisher has it.
     pub publishing: bool,
+    /// What became of its outputs.
+    pub outputs: Vec<OutputInfo>,
     /// Tells tasks that wait for a core that they need not run; set when it fails and when it is
     /// let go.
     pub cancelled: Arc<AtomicBool>,
     run: BatchRun,
     begun_us: i64,
     cpu: Duration,
-    file_rows: u64,
+    file_rows: BTreeMap<SourceId, u64>,
     result_bytes: usize,
     retries: u32,
+    recomputed: u32,
 }
 
 impl RunningBatch {
@@ -110,14 +125,25 @@ impl RunningBatch {
             in_flight: 0,
             failure: None,
             publishing: false,
+            outputs: Vec::new(),
             cancelled: Arc::default(),
             run: BatchRun::new(plan, time, failures_max),
             begun_us: now_us,
             cpu: Duration::ZERO,
-            file_rows: 0,
+            file_rows: BTreeMap::new(),
             result_bytes: 0,
             retries: 0,
+            recomputed: 0,
         }
+    }
+
+    /// From its time until it began.
+    pub fn scheduling_delay(&self) -> Duration {
+        micros(self.begun_us - self.due_us())
+    }
+
+    fn due_us(&self) -> i64 {
+        self.batch.time.0.saturating_mul(1000)
     }
 
     /// The tasks that have become ready; none when a stage lacks a dataset, which fails the batch.
@@ -131,9 +157,7 @@ impl RunningBatch {
             }
         };
         for task in &tasks {
-            if task.partition == 0 {
-                self.data.open(task.stage, self.run.partitions(task.stage));
-            }
+            self.data.open(task.stage, self.run.tasks_of(task.stage));
         }
         self.in_flight += tasks.len();
         tasks
@@ -144,16 +168,49 @@ impl RunningBatch {
         (!self.run.is_absent(stage)).then(|| self.data.dataset(stage))
     }
 
-    /// The schedule, to be told of ends of tasks.
+    /// The schedule, to be told of failed tasks.
     pub fn schedule(&mut self) -> &mut BatchRun {
         &mut self.run
     }
 
     /// Counts the end of an attempt.
-    pub fn charge(&mut self, cpu: Duration, file_rows: u64) {
+    pub fn charge(&mut self, cpu: Duration) {
         self.in_flight -= 1;
         self.cpu += cpu;
-        self.file_rows += file_rows;
+    }
+
+    /// Keeps what a task made. What it refused, and the rows it read of files, count once, however
+    /// often it is run. Gives whether its stage is done.
+    pub fn finished(
+        &mut self,
+        task: ReadyTask,
+        attempted: Attempted,
+        file_rows: Option<(SourceId, u64)>,
+    ) -> bool {
+        let ReadyTask { stage, partition } = task;
+        if let TaskOutput::Apart(partitions) = &attempted.output {
+            self.run.made(stage, partitions.len());
+        }
+        self.data.store(stage, partition, attempted.output);
+        if let Some(delta) = attempted.state {
+            self.deltas.insert((stage, partition), Arc::new(delta));
+        }
+        let Finished { stage_done, first } = self.run.finished(task);
+        if first {
+            self.refused.absorb(attempted.refused);
+            if let Some((source, rows)) = file_rows {
+                *self.file_rows.entry(source).or_default() += rows;
+            }
+        }
+        stage_done
+    }
+
+    /// Has what is lost made again; `reader` found it so and waits, or else an output needs it.
+    pub fn lost(&mut self, plan: &JobPlan, reader: Option<ReadyTask>, lost: &[ReadyTask]) {
+        match self.run.lost(plan, reader, lost) {
+            Ok(news) => self.recomputed += news,
+            Err(again) => self.fail(again.to_string()),
+        }
     }
 
     /// Fails the batch when its sinks would be given more bytes than they may.
@@ -197,26 +254,34 @@ impl RunningBatch {
 
     /// The facts, when it has ended.
     pub fn info(&self, now_us: i64) -> BatchInfo {
-        let micros = |us: i64| Duration::from_micros(u64::try_from(us).unwrap_or(0));
-        let due_us = self.batch.time.0.saturating_mul(1000);
         let (rows, bytes) = self.batch.size;
+        let mut inputs = self.batch.submission.inputs.clone();
+        for input in &mut inputs {
+            input.rows += self.file_rows.get(&input.id).copied().unwrap_or(0);
+        }
         let outcome = match &self.failure {
             Some(message) => BatchOutcome::Failed { message: message.clone() },
             None => BatchOutcome::Completed,
         };
         BatchInfo {
             time: self.batch.time,
-            rows_in: rows + self.file_rows,
+            inputs,
+            rows_in: rows + self.file_rows.values().sum::<u64>(),
             bytes_in: bytes,
             tasks: self.run.tasks(),
             source_tasks: self.batch.inputs.values().map(Vec::len).max().unwrap_or(0),
-            scheduling_delay: micros(self.begun_us - due_us),
+            submitted_us: self.batch.submission.submitted_us,
+            started_us: self.begun_us,
+            ended_us: now_us,
+            scheduling_delay: self.scheduling_delay(),
             processing_delay: micros(now_us - self.begun_us),
-            total_delay: micros(now_us - due_us),
+            total_delay: micros(now_us - self.due_us()),
             cpu: self.cpu,
             shuffled: self.data.shuffled(),
             rejected: self.refused.counts.clone(),
             retries: self.retries,
+            recomputed: self.recomputed,
+            outputs: self.outputs.clone(),
             outcome,
         }
     }
@@ -226,6 +291,10 @@ impl RunningBatch {
 fn row_bytes(slice: &RecordBatch) -> usize {
     let of = |column: &ArrayRef| column.to_data().get_slice_memory_size();
     slice.columns().iter().map(|column| of(column).unwrap_or(column.get_array_memory_size())).sum()
+}
+
+fn micros(us: i64) -> Duration {
+    Duration::from_micros(u64::try_from(us).unwrap_or(0))
 }
 
 /// What a run asks about sources and earlier batches.

@@ -83,11 +83,11 @@ impl JobSources {
         !self.declared.is_empty() && self.ended.len() == self.declared.len()
     }
 
-    /// Whether the stage reads files, whose rows are known only when they are read.
-    pub fn is_file_stage(&self, plan: &JobPlan, stage: StageId) -> bool {
-        let StageInput::Source(source) = plan.stages[stage.0].input else { return false };
-        let declared = self.declared.get(source.0 as usize);
-        declared.is_some_and(|declared| declared.connector.reads_files())
+    /// The source whose files the stage reads, if it does: their rows are known only then.
+    pub fn files_of(&self, plan: &JobPlan, stage: StageId) -> Option<SourceId> {
+        let StageInput::Source(source) = plan.stages[stage.0].input else { return None };
+        let declared = self.declared.get(source.0 as usize)?;
+        declared.connector.reads_files().then_some(source)
     }
 
     /// Takes note of what happened at a receiver, and tells the listeners of it in words.

@@ -1,30 +1,39 @@
 //! Driver: where the loop writes down how a job stands, and whoever watches reads it.
 //!
 //! Takes events and counts from the loop. Gives snapshots, and each event to the listeners. Never
-//! makes the loop wait for a reader longer than a listener takes.
+//! makes the loop wait for a reader.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::error::DriverError;
-use crate::error::panic_message;
+use super::error::{DriverError, JobFailure};
+use super::listener_bus::ListenerBus;
+pub use super::listener_bus::{Listener, ListenerId};
+use super::progress::Progress;
 use crate::limits::COUNTERS_MAX;
-use crate::model::status::{BatchOutcome, JobEvent, JobState, JobStatus};
-
-/// Is told each event of a job, on the thread on which it happened. It must be quick.
-pub type Listener = Box<dyn Fn(&JobEvent) + Send + Sync>;
+use crate::model::gauges::Gauges;
+use crate::model::status::{BatchInfo, BatchOutcome, JobEvent, JobState, JobStatus};
+use crate::sys::clock::{Clock, Wake};
 
 /// How a job stands.
 pub struct StatusBoard {
-    status: Mutex<(JobStatus, Option<DriverError>)>,
+    status: Mutex<(JobStatus, Option<JobFailure>)>,
     ended: Condvar,
-    listeners: Vec<Listener>,
+    bells: Mutex<Bells>,
+    progress: Mutex<Progress>,
+    listeners: Arc<ListenerBus>,
+}
+
+/// Those who wait for the end by a clock.
+#[derive(Default)]
+struct Bells {
+    by_number: BTreeMap<u64, Wake>,
+    next: u64,
 }
 
 impl StatusBoard {
-    /// A job that has just been started.
-    pub fn new(listeners: Vec<Listener>) -> Self {
+    /// A job that has just been started, of which so many batches are kept when they have ended.
+    pub fn new(listeners: Arc<ListenerBus>, retained_batches: usize) -> Self {
         let status = JobStatus {
             state: JobState::Running,
             queued_batches: 0,
@@ -39,11 +48,18 @@ impl StatusBoard {
             counters: BTreeMap::new(),
             states: Vec::new(),
             last_batch: None,
+            dropped_events: 0,
         };
-        Self { status: Mutex::new((status, None)), ended: Condvar::new(), listeners }
+        Self {
+            status: Mutex::new((status, None)),
+            ended: Condvar::new(),
+            bells: Mutex::default(),
+            progress: Mutex::new(Progress::new(retained_batches)),
+            listeners,
+        }
     }
 
-    /// Tells every listener, and counts a batch that has ended.
+    /// Takes note of what happened, and tells every listener.
     pub fn tell(&self, event: &JobEvent) {
         if let JobEvent::BatchEnded(batch) = event {
             self.change(|status| {
@@ -54,16 +70,13 @@ impl StatusBoard {
                 status.last_batch = Some(batch.clone());
             });
         }
-        self.tell_listeners(event);
+        self.lock_progress().hear(event);
+        self.listeners.tell(event);
     }
 
-    /// A listener that panics is not the job's end.
-    fn tell_listeners(&self, event: &JobEvent) {
-        for listener in &self.listeners {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(event))) {
-                tracing::error!("a listener panicked: {}", panic_message(&*panic));
-            }
-        }
+    /// Who is told.
+    pub fn listeners(&self) -> &Arc<ListenerBus> {
+        &self.listeners
     }
 
     /// Adds to a counter of a plugin; names past the limit are dropped.
@@ -86,37 +99,83 @@ impl StatusBoard {
         change(&mut self.lock().0);
     }
 
-    /// Notes the end of the job and tells it.
-    pub fn end(&self, error: Option<DriverError>) {
-        let state = if error.is_some() { JobState::Failed } else { JobState::Stopped };
-        self.tell_listeners(&JobEvent::Stopped);
+    /// Tells the end of the job, the last thing listeners hear, and notes it.
+    pub fn end(&self, failure: Option<JobFailure>) {
+        let state = if failure.is_some() { JobState::Failed } else { JobState::Stopped };
+        self.listeners.tell(&JobEvent::Stopped);
+        self.listeners.end();
         let mut status = self.lock();
         status.0.state = state;
-        status.1 = error;
+        status.1 = failure;
         self.ended.notify_all();
+        drop(status);
+        self.lock_bells().by_number.values().for_each(Wake::ring);
     }
 
     /// How the job stands now.
     pub fn snapshot(&self) -> JobStatus {
-        self.lock().0.clone()
+        let mut status = self.lock().0.clone();
+        status.dropped_events = self.listeners.dropped();
+        status
     }
 
-    /// Waits until the job has ended; gives its error to the first who asks.
+    /// The numbers a dashboard draws.
+    pub fn gauges(&self) -> Gauges {
+        self.lock_progress().gauges()
+    }
+
+    /// The batches that ended last, the oldest first, as many as the job retains.
+    pub fn completed_batches(&self) -> Vec<BatchInfo> {
+        self.lock_progress().completed()
+    }
+
+    /// Waits until the job has ended.
     ///
     /// # Errors
-    /// What the job failed of.
+    /// What the job failed of first, each time it is asked.
     pub fn wait(&self) -> Result<(), DriverError> {
-        let running = |(status, _): &mut (JobStatus, _)| {
-            matches!(status.state, JobState::Running | JobState::Draining)
-        };
-        let mut status =
+        let running = |(status, _): &mut (JobStatus, _)| is_running(status.state);
+        let status =
             self.ended.wait_while(self.lock(), running).unwrap_or_else(PoisonError::into_inner);
-        status.1.take().map_or(Ok(()), Err)
+        status.1.clone().map_or(Ok(()), |failure| Err(failure.into()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, (JobStatus, Option<DriverError>)> {
+    /// Waits until the job has ended or the clock's monotonic half stands so. Gives whether it has
+    /// ended.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub fn wait_until(&self, clock: &dyn Clock, until_us: u64) -> Result<bool, DriverError> {
+        let bell = Wake::default();
+        let number = {
+            let mut bells = self.lock_bells();
+            let number = bells.next;
+            bells.next += 1;
+            bells.by_number.insert(number, bell.clone());
+            number
+        };
+        while is_running(self.lock().0.state) && clock.monotonic_us() < until_us {
+            clock.wait_until_us(until_us, &bell);
+        }
+        self.lock_bells().by_number.remove(&number);
+        if is_running(self.lock().0.state) { Ok(false) } else { self.wait().map(|()| true) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (JobStatus, Option<JobFailure>)> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn lock_progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_bells(&self) -> MutexGuard<'_, Bells> {
+        self.bells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_running(state: JobState) -> bool {
+    matches!(state, JobState::Running | JobState::Draining)
 }
 
 impl std::fmt::Debug for StatusBoard {

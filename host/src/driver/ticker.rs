@@ -6,12 +6,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
 use super::event::Event;
 use crate::batch::clock::BatchClock;
 use crate::ingest::supervisor::Supervisor;
+use crate::limits::GRACEFUL_STOP_MAX;
 use crate::sys::clock::Wake;
 use crate::sys::steady_clock::SteadyClock;
 
@@ -21,9 +23,27 @@ pub type SharedSupervisor = Arc<Mutex<Option<Supervisor>>>;
 /// The ticking thread. Dropping it ends the thread.
 #[derive(Debug)]
 pub struct Ticker {
-    stop: Arc<AtomicBool>,
+    asked: Arc<Asked>,
+    clock: Arc<SteadyClock>,
     wake: Wake,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread is asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    /// To tick no more.
+    stop: AtomicBool,
+    /// To end.
+    end: AtomicBool,
+    /// When a graceful stop was asked for, and how long it may take.
+    graceful: Mutex<Option<(i64, Duration)>>,
+}
+
+impl Asked {
+    fn graceful(&self) -> Option<(i64, Duration)> {
+        *self.graceful.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Ticker {
@@ -37,34 +57,49 @@ impl Ticker {
         receivers: SharedSupervisor,
         events: Sender<Event>,
     ) -> std::io::Result<Self> {
-        let (stop, wake) = (Arc::new(AtomicBool::new(false)), Wake::default());
-        let (stopped, bell) = (Arc::clone(&stop), wake.clone());
+        let (asked, wake) = (Arc::new(Asked::default()), Wake::default());
+        let (told, bell, time) = (Arc::clone(&asked), wake.clone(), Arc::clone(&clock));
         let run = move || {
-            while !stopped.load(Ordering::Acquire) {
-                clock.wait_until_us(batches.next().0.saturating_mul(1000), &bell);
-                while !stopped.load(Ordering::Acquire)
-                    && let Some(time) = batches.due(clock.now_ms())
+            while !told.stop.load(Ordering::Acquire) {
+                time.wait_until_us(batches.next().0.saturating_mul(1000), &bell);
+                while !told.stop.load(Ordering::Acquire)
+                    && let Some(due) = batches.due(time.now_ms())
                 {
-                    if !tick(&receivers, &events, time) {
+                    if !tick(&receivers, &events, due) {
                         return;
                     }
                 }
             }
-            drain(&receivers, &events, &mut batches);
+            stop_receivers(&receivers);
+            // Before the loop hears of it: from then on a test may move the clock.
+            let drained_us = time.now_us();
+            // Nobody listens any more when the job was stopped at once.
+            let _sent = events.send(Event::Drained { next: batches.take() });
+            wait_for_deadline(&told, &time, &bell, drained_us, &events);
         };
         let thread = std::thread::Builder::new().name("batch-clock".to_owned()).spawn(run)?;
-        Ok(Self { stop, wake, thread: Some(thread) })
+        Ok(Self { asked, clock, wake, thread: Some(thread) })
     }
 
     /// Stops ticking and the receivers; the loop hears of it when everything received is stored.
     pub fn drain(&self) {
-        self.stop.store(true, Ordering::Release);
+        self.asked.stop.store(true, Ordering::Release);
         self.wake.ring();
+    }
+
+    /// As [`Self::drain`]; the loop also hears when so much time has passed since, or since the
+    /// receivers stopped. The first to ask says how long.
+    pub fn drain_within(&self, longest: Duration) {
+        let mut graceful = self.asked.graceful.lock().unwrap_or_else(PoisonError::into_inner);
+        graceful.get_or_insert((self.clock.now_us(), longest));
+        drop(graceful);
+        self.drain();
     }
 }
 
 impl Drop for Ticker {
     fn drop(&mut self) {
+        self.asked.end.store(true, Ordering::Release);
         self.drain();
         if let Some(thread) = self.thread.take() {
             let _ended = thread.join();
@@ -86,13 +121,33 @@ fn tick(
     events.send(Event::Tick(time)).is_ok()
 }
 
-fn drain(receivers: &SharedSupervisor, events: &Sender<Event>, batches: &mut BatchClock) {
+fn stop_receivers(receivers: &SharedSupervisor) {
     let supervisor = receivers.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(supervisor) = supervisor {
         supervisor.stop();
     }
-    // Nobody listens any more when the job was stopped at once.
-    let _sent = events.send(Event::Drained { next: batches.take() });
+}
+
+/// Waits until a graceful stop has had its time, should one be asked for, or for the job's end.
+fn wait_for_deadline(
+    asked: &Asked,
+    clock: &SteadyClock,
+    bell: &Wake,
+    drained_us: i64,
+    events: &Sender<Event>,
+) {
+    while !asked.end.load(Ordering::Acquire) {
+        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        let until_us = match asked.graceful() {
+            Some((asked_us, longest)) => asked_us.max(drained_us).saturating_add(micros(longest)),
+            None => clock.now_us().saturating_add(micros(GRACEFUL_STOP_MAX)),
+        };
+        if asked.graceful().is_some() && clock.now_us() >= until_us {
+            let _sent = events.send(Event::Deadline);
+            return;
+        }
+        clock.wait_until_us(until_us, bell);
+    }
 }
 
 #[cfg(test)]

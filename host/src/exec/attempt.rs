@@ -24,6 +24,8 @@ use crate::state::delta::StateDelta;
 pub enum TaskOutput {
     /// A partition of the stage's dataset.
     Dataset(Vec<RecordBatch>),
+    /// All partitions of it, which its one task made.
+    Apart(Vec<Vec<RecordBatch>>),
     /// What the stage's shuffle carries, by reduce partition.
     MapOutput(MapOutput),
 }
@@ -50,6 +52,11 @@ pub fn attempt(
     scope: &mut TaskScope,
     input: Vec<Vec<RecordBatch>>,
 ) -> Result<Attempted, TaskError> {
+    if let BoundOutput::Apart = stage.output {
+        let rows_out = input.iter().flatten().map(|slice| slice.num_rows() as u64).sum();
+        let (output, refused) = (TaskOutput::Apart(input), Refused::default());
+        return Ok(Attempted { output, refused, rows_out, state: None });
+    }
     let keep = stage.keep_refused.then_some(scope.facts.batch_time);
     let mut refused = Refused::of_batch(keep);
     let (mut slices, state) = match &stage.gather {
@@ -183,7 +190,7 @@ impl<'a> Writer<'a> {
     fn combine(&self) -> Option<&'a BoundFold> {
         match &self.stage.output {
             BoundOutput::Shuffle { combine, .. } => combine.as_ref(),
-            BoundOutput::Dataset => None,
+            BoundOutput::Dataset | BoundOutput::Apart => None,
         }
     }
 

@@ -114,6 +114,8 @@ pub struct BoundJoin {
 pub enum BoundOutput {
     /// They are the partition of a dataset.
     Dataset,
+    /// They are all partitions of a dataset, as they were read.
+    Apart,
     /// They are written by partition.
     Shuffle {
         /// How a row finds its partition.
@@ -202,6 +204,9 @@ impl BoundStage {
             _ => BoundGather::Append,
         };
         let output = match &stage.output {
+            StageOutput::Dataset if matches!(stage.input, StageInput::Transform(_)) => {
+                BoundOutput::Apart
+            }
             StageOutput::Dataset => BoundOutput::Dataset,
             StageOutput::Shuffle { by, partitions, combine } => BoundOutput::Shuffle {
                 by: *by,

@@ -6,6 +6,7 @@ use arrow_schema::ArrowError;
 
 use crate::error::{Classify, Domain, Retry};
 use crate::limits::JOIN_ROWS_MAX;
+use crate::model::id::StageId;
 use crate::model::operator::OperatorError;
 
 /// Why an attempt failed.
@@ -50,6 +51,22 @@ pub enum TaskError {
         /// What they would give.
         found: u64,
     },
+    /// What an earlier stage made is no more there to be read: it is made again.
+    #[error("what stage {} made in partition {partition} is lost", .stage.0)]
+    Lost {
+        /// The stage that made it.
+        stage: StageId,
+        /// The partition.
+        partition: usize,
+    },
+    /// A program's function over whole datasets went wrong.
+    #[error("the function of `transform` {what}: {message}")]
+    Transform {
+        /// `failed`, `panicked` or `gave` what it must not.
+        what: &'static str,
+        /// In its words.
+        message: String,
+    },
     /// Columns did not fit together: a bug of the host.
     #[error("columns do not fit together: {0}")]
     Columns(#[from] ArrowError),
@@ -66,9 +83,11 @@ impl Classify for TaskError {
         match self {
             Self::Operator(error) => error.domain(),
             Self::Input { domain, .. } => *domain,
-            Self::BadRows(_) | Self::TooManyValues { .. } | Self::JoinTooLarge { .. } => {
-                Domain::User
-            }
+            Self::BadRows(_)
+            | Self::TooManyValues { .. }
+            | Self::JoinTooLarge { .. }
+            | Self::Transform { .. } => Domain::User,
+            Self::Lost { .. } => Domain::External,
             Self::Columns(_) | Self::Panic(_) | Self::Cancelled => Domain::Internal,
         }
     }
@@ -76,6 +95,7 @@ impl Classify for TaskError {
     fn retry(&self) -> Retry {
         match self {
             Self::Input { retry, .. } => *retry,
+            Self::Lost { .. } => Retry::Recompute,
             _ => Retry::Never,
         }
     }

@@ -111,8 +111,9 @@ async fn watch_over(receiver: JoinHandle<()>, intake: Arc<Intake>, running: Send
     drop(running);
 }
 
-/// Files are planned for each batch; nobody waits for them to arrive.
-fn is_received(source: &SourceDeclaration) -> bool {
+/// Whether a source has a receiver. Files are planned for each batch; nobody waits for them to
+/// arrive.
+pub fn is_received(source: &SourceDeclaration) -> bool {
     !source.connector.is_there()
 }
 

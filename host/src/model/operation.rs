@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use super::description::{OperatorDescription, OperatorKind};
 use super::join::Join;
 use super::operator::SharedOperator;
+use super::transform::Transform;
 use verb::Verb;
 
 /// One step of a stream.
@@ -70,6 +71,8 @@ pub enum Operation {
     Union(Vec<String>),
     /// Brings another stream's rows of the same batch together with this one's, by key.
     Join(Join),
+    /// A program's function from whole datasets to one.
+    Transform(Transform),
     /// Spreads rows over so many partitions.
     Repartition(usize),
     /// Makes these columns the key, moving them to the front.
@@ -175,6 +178,7 @@ impl Operation {
         match self {
             Self::Union(names) => names,
             Self::Join(join) => std::slice::from_ref(&join.with),
+            Self::Transform(transform) => &transform.others,
             _ => &[],
         }
     }
@@ -183,6 +187,7 @@ impl Operation {
     pub fn name_others(&mut self, names: Vec<String>) {
         match self {
             Self::Union(others) => *others = names,
+            Self::Transform(transform) => transform.others = names,
             Self::Join(join) => join.with = names.into_iter().next().unwrap_or_default(),
             _ => {}
         }

@@ -11,6 +11,7 @@ use super::policy::{OnBadRow, OnFailure};
 use super::sink::SinkDeclaration;
 use super::source::SourceDeclaration;
 use super::storage_level::StorageLevel;
+use crate::limits::{GRACEFUL_STOP_BATCHES, GRACEFUL_STOP_MIN};
 
 /// A job as declared.
 #[derive(Debug, Clone)]
@@ -73,6 +74,21 @@ pub struct JobSettings {
     pub block_budget_bytes: usize,
     /// Seed of the job's hashes and of its tasks; `None`: drawn at the first start.
     pub seed: Option<u64>,
+    /// How long a graceful stop may take once the receivers have stopped; `None`: so many batch
+    /// intervals as [`crate::limits::GRACEFUL_STOP_BATCHES`] says.
+    pub graceful_stop_timeout: Option<Duration>,
+    /// Batches that have ended and can still be asked for.
+    pub retained_batches: usize,
+    /// How long datasets are kept at least, for programs that ask for them; `None`: not at all.
+    pub remember: Option<Duration>,
+}
+
+impl JobSettings {
+    /// How long a graceful stop may take.
+    pub fn graceful_stop(&self) -> Duration {
+        let batches = self.batch_interval.saturating_mul(GRACEFUL_STOP_BATCHES);
+        self.graceful_stop_timeout.unwrap_or(batches.max(GRACEFUL_STOP_MIN))
+    }
 }
 
 impl Default for JobSettings {
@@ -88,6 +104,9 @@ impl Default for JobSettings {
             partitions: None,
             block_budget_bytes: crate::limits::BLOCK_BUDGET_BYTES_DEFAULT,
             seed: None,
+            graceful_stop_timeout: None,
+            retained_batches: crate::limits::RETAINED_BATCHES_DEFAULT,
+            remember: None,
         }
     }
 }

@@ -16,6 +16,7 @@ use super::operator::SharedOperator;
 use super::partition_store::StoredPartition;
 use super::schema::{Column, StreamSchema};
 use super::storage_level::StorageLevel;
+use super::transform::DatasetFunction;
 use super::verb_call::VerbCall;
 
 /// A planned job. Parents have lower numbers, so running stages in order is always legal.
@@ -94,6 +95,25 @@ pub enum StageInput {
     Keyed(KeyedInput),
     /// What a stateful stage keeps after the batch, by partition.
     Snapshots(StageId),
+    /// One task reads its parents whole and makes all partitions of the dataset.
+    Transform(TransformPlan),
+}
+
+/// A program's function over whole datasets.
+#[derive(Clone)]
+pub struct TransformPlan {
+    /// What it is given, in this order.
+    pub parents: Vec<StageId>,
+    /// The columns of each.
+    pub schemas: Vec<StreamSchema>,
+    /// The function.
+    pub function: Arc<dyn DatasetFunction>,
+}
+
+impl std::fmt::Debug for TransformPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TransformPlan {{ parents: {:?} }}", self.parents)
+    }
 }
 
 impl StageInput {
@@ -104,6 +124,7 @@ impl StageInput {
             Self::Datasets(parents) => parents.clone(),
             Self::Window { from, .. } | Self::Snapshots(from) => vec![*from],
             Self::Keyed(keyed) => keyed.reads.iter().map(|read| read.from).collect(),
+            Self::Transform(transform) => transform.parents.clone(),
         }
     }
 }

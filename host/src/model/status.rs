@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::id::{SinkId, SourceId};
 use super::partition_store::StoredSizes;
 use super::rejected::Rejected;
 use super::time::BatchTime;
@@ -21,11 +22,76 @@ pub enum BatchOutcome {
     },
 }
 
-/// Facts about a batch that has ended. Delays are defined as in Spark's `BatchInfo`.
+/// Rows that a batch reads of one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRows {
+    /// The source's number.
+    pub id: SourceId,
+    /// Its name.
+    pub source: String,
+    /// The rows. Those of files are known when they have been read.
+    pub rows: u64,
+}
+
+/// A batch that waits to run: it has no delay yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchSubmission {
+    /// Its time.
+    pub time: BatchTime,
+    /// What it reads of each source that has a dataset.
+    pub inputs: Vec<SourceRows>,
+    /// When it was made, in microseconds since the epoch.
+    pub submitted_us: i64,
+}
+
+impl BatchSubmission {
+    /// Rows of all sources.
+    pub fn rows(&self) -> u64 {
+        self.inputs.iter().map(|input| input.rows).sum()
+    }
+}
+
+/// One output of one batch, when it is through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputInfo {
+    /// The batch.
+    pub time: BatchTime,
+    /// The sink's place in the job: the same in every batch, whichever outputs have a dataset in
+    /// it. (Spark numbers them anew in each.)
+    pub output: SinkId,
+    /// The sink's name.
+    pub name: String,
+    /// When it began, in microseconds since the epoch.
+    pub started_us: i64,
+    /// When it was through.
+    pub ended_us: i64,
+    /// Why it failed, if it has.
+    pub failure: Option<String>,
+}
+
+/// A receiver and what last happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiverInfo {
+    /// The source's number.
+    pub id: SourceId,
+    /// Its name.
+    pub source: String,
+    /// Whether it still receives.
+    pub active: bool,
+    /// The last error, in words.
+    pub last_error: Option<String>,
+    /// When that was, in microseconds since the epoch.
+    pub last_error_us: Option<i64>,
+}
+
+/// Facts about a batch that has ended. A scheduling delay begins at the batch's time, not when it
+/// was made as in Spark: a tick that came late counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchInfo {
     /// Its time.
     pub time: BatchTime,
+    /// Rows that it read of each source.
+    pub inputs: Vec<SourceRows>,
     /// Rows of its blocks; of files, rows read.
     pub rows_in: u64,
     /// Bytes of its blocks.
@@ -34,6 +100,12 @@ pub struct BatchInfo {
     pub tasks: usize,
     /// Tasks of its widest source stage: with fewer than cores, cores stand idle.
     pub source_tasks: usize,
+    /// When it was made, in microseconds since the epoch.
+    pub submitted_us: i64,
+    /// When its first task could run.
+    pub started_us: i64,
+    /// When its last output was published, or it was given up.
+    pub ended_us: i64,
     /// From its time until its first task could run.
     pub scheduling_delay: Duration,
     /// From then until its last output was published.
@@ -48,6 +120,10 @@ pub struct BatchInfo {
     pub rejected: Rejected,
     /// Attempts of tasks that failed and were made again.
     pub retries: u32,
+    /// Tasks run once more because what they had made was lost.
+    pub recomputed: u32,
+    /// Its outputs, in the order in which they ran; none when it failed before them.
+    pub outputs: Vec<OutputInfo>,
     /// What became of it.
     pub outcome: BatchOutcome,
 }
@@ -56,11 +132,40 @@ pub struct BatchInfo {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobEvent {
     /// All receivers have been started.
-    Started,
+    Started {
+        /// When, in microseconds since the epoch.
+        at_us: i64,
+    },
+    /// A batch has been made and waits to run.
+    BatchSubmitted(BatchSubmission),
     /// A batch has begun to run.
-    BatchStarted(BatchTime),
+    BatchStarted {
+        /// The batch.
+        batch: BatchSubmission,
+        /// From its time until now.
+        scheduling_delay: Duration,
+    },
     /// A batch has ended.
     BatchEnded(BatchInfo),
+    /// An output of a batch has begun.
+    OutputStarted {
+        /// The batch.
+        time: BatchTime,
+        /// The sink's place in the job.
+        output: SinkId,
+        /// The sink's name.
+        name: String,
+        /// When, in microseconds since the epoch.
+        started_us: i64,
+    },
+    /// An output of a batch is through, with or without an error.
+    OutputEnded(OutputInfo),
+    /// A receiver has been started.
+    ReceiverStarted(ReceiverInfo),
+    /// A receiver met an error.
+    ReceiverError(ReceiverInfo),
+    /// A receiver receives no more.
+    ReceiverStopped(ReceiverInfo),
     /// A sink could not publish a batch and is to be skipped then.
     SinkFailed {
         /// The sink's name.
@@ -90,6 +195,13 @@ pub enum JobEvent {
     },
     /// No more input is taken; what was received is worked off.
     Draining,
+    /// What is left to work off. Told when no more input comes, and after each batch from then on.
+    DrainProgress {
+        /// Batches that wait or run.
+        batches: usize,
+        /// Their rows, as far as they are known.
+        rows: u64,
+    },
     /// The job has ended.
     Stopped,
 }
@@ -148,4 +260,6 @@ pub struct JobStatus {
     pub states: Vec<StateInfo>,
     /// The last batch that ended.
     pub last_batch: Option<BatchInfo>,
+    /// Events that were not told, because a listener was too slow.
+    pub dropped_events: u64,
 }

@@ -30,6 +30,7 @@ impl Operation {
             Self::CountByValue => "count_by_value",
             Self::Union(_) => "union",
             Self::Join(join) => join.kind.step_word(),
+            Self::Transform(_) => "transform",
             Self::Repartition(_) => "repartition",
             Self::KeyBy(_) => "key_by",
             Self::Select(_) => "select",
@@ -82,7 +83,11 @@ impl Operation {
             Self::Count | Self::CountByWindow(_) | Self::Select(_) => {
                 Takes { rename: true, ..none }
             }
-            Self::Union(_) | Self::Repartition(_) | Self::KeyBy(_) | Self::Window(_) => none,
+            Self::Union(_)
+            | Self::Transform(_)
+            | Self::Repartition(_)
+            | Self::KeyBy(_)
+            | Self::Window(_) => none,
             Self::Verb(Verb::Glom) => Takes { rename: true, ..none },
             Self::Verb(verb) => Takes { partitions: verb.takes_partitions(), ..none },
         }

@@ -27,6 +27,11 @@ impl BatchTime {
         Self(self.0.saturating_sub(interval_ms(span)))
     }
 
+    /// The last time at or before it on the grid of the interval, which begins at the epoch.
+    pub fn floor(self, interval: Duration) -> Self {
+        Self(self.0 - self.0.rem_euclid(interval_ms(interval)))
+    }
+
     /// Whether it lies on the grid of the interval, which begins at the epoch.
     pub fn is_multiple_of(self, interval: Duration) -> bool {
         self.0.rem_euclid(interval_ms(interval)) == 0
@@ -66,6 +71,27 @@ mod tests {
         assert_eq!(BatchTime::first_after(10_000, interval), BatchTime(11_000));
         assert_eq!(BatchTime::first_after(10_001, interval), BatchTime(11_000));
         assert_eq!(BatchTime::first_after(-1, interval), BatchTime(0));
+    }
+
+    /// Case Q03 of Spark's suites, on a grid that begins at the epoch.
+    #[test]
+    fn a_time_is_floored_to_its_grid() {
+        let interval = Duration::from_millis(200);
+        for (time, floor) in [(1_350, 1_200), (199, 0), (200, 200), (-1, -200)] {
+            assert_eq!(BatchTime(time).floor(interval), BatchTime(floor), "{time}");
+            assert!(BatchTime(floor).is_multiple_of(interval));
+        }
+    }
+
+    /// Case Q03 of Spark's suites: the times from one to another.
+    #[test]
+    fn times_follow_each_other_on_the_grid() {
+        let step = Duration::from_millis(100);
+        let first = BatchTime::first_after(999, step);
+        let times = std::iter::successors(Some(first), |time| Some(time.next(step)));
+        let times: Vec<i64> = times.take_while(|time| time.0 <= 1_250).map(|time| time.0).collect();
+        assert_eq!(times, [1_000, 1_100, 1_200]);
+        assert_eq!(BatchTime(1_200).before(2 * step), first);
     }
 
     #[test]

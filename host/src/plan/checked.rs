@@ -12,6 +12,7 @@ use crate::model::finding::Part;
 use crate::model::operation::StepDeclaration;
 use crate::model::schema::StreamSchema;
 use crate::model::stage::{Attach, FoldPlan, JoinPlan, OperatorCall, StatePlan};
+use crate::model::transform::Transform;
 
 /// A mismatch and the part of the step it is about.
 pub(super) type Mismatch = (Part, PlanFault);
@@ -77,6 +78,8 @@ pub(super) enum StepWork {
     Partition { keys: usize, partitions: usize },
     /// Several steps that were written as one.
     Then(Vec<CheckedStep>),
+    /// Calls a program's function with whole datasets: its own, then those of other streams.
+    Transform { declared: Transform, others: Vec<(String, StreamSchema)> },
     /// Appends other streams.
     Union(Vec<String>),
     /// Shuffles both streams by key and brings them together.

@@ -146,6 +146,11 @@ fn tasks(pipeline: &Pipeline, plan: &JobPlan, stage: &Stage) -> String {
             let every = every(pipeline, stage);
             format!("one task per partition, from {length} of stage {}{every}", from.0)
         }
+        StageInput::Transform(transform) => {
+            let names: Vec<String> =
+                transform.parents.iter().map(|StageId(id)| id.to_string()).collect();
+            format!("1 task over all of stage {}", names.join(" and stage "))
+        }
         StageInput::Datasets(parents) => {
             let names: Vec<String> = parents.iter().map(|StageId(id)| id.to_string()).collect();
             let known = fixed_tasks(plan)[stage.id.0];
@@ -181,7 +186,7 @@ fn fixed_tasks(plan: &JobPlan) -> Vec<Option<usize>> {
     let mut fixed: Vec<Option<usize>> = Vec::with_capacity(plan.stages.len());
     for stage in &plan.stages {
         fixed.push(match &stage.input {
-            StageInput::Source(_) | StageInput::Window { .. } => None,
+            StageInput::Source(_) | StageInput::Window { .. } | StageInput::Transform(_) => None,
             StageInput::Keyed(keyed) => Some(keyed.partitions),
             StageInput::Snapshots(StageId(parent)) => fixed.get(*parent).copied().flatten(),
             // Parents have lower numbers, so they are there.

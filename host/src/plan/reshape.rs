@@ -11,6 +11,7 @@ use crate::model::column_type::ColumnType;
 use crate::model::finding::Part;
 use crate::model::operation::StepDeclaration;
 use crate::model::schema::{Column, StreamSchema};
+use crate::model::transform::Transform;
 
 /// Checks `group_by_key`: each value column becomes a list, its items as nullable as it was.
 pub(super) fn group_by_key(
@@ -102,6 +103,20 @@ pub(super) fn union(
     let names: Vec<String> = others.iter().map(|(name, _)| (*name).to_owned()).collect();
     let label = label(step, &names.join(", "));
     Ok(CheckedStep { label, output: input.clone(), work: StepWork::Union(names) })
+}
+
+/// Checks `transform`: what its function gives has the columns it declares.
+pub(super) fn transform(
+    step: &StepDeclaration,
+    declared: &Transform,
+    others: Vec<(String, StreamSchema)>,
+) -> Result<CheckedStep, Mismatch> {
+    let names: Vec<&str> = others.iter().map(|(name, _)| name.as_str()).collect();
+    let label = label(step, &names.join(", "));
+    let (columns, keys) = (declared.schema.columns.clone(), declared.schema.keys);
+    let output = naming::schema(step, &label, columns, keys)?;
+    let work = StepWork::Transform { declared: declared.clone(), others };
+    Ok(CheckedStep { label, output, work })
 }
 
 /// The first difference of two schemas in words.

@@ -5,7 +5,7 @@
 
 mod wide;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::CheckedStream;
@@ -23,12 +23,13 @@ use crate::model::wiring::{Origin, Wiring};
 /// stands beside any.
 const BATCHES: &str = "\u{0}batches";
 
-/// Cuts the streams that sinks need.
+/// Cuts the streams that sinks need. Gives the stages that keep a dataset by the name of its source
+/// or stream, too.
 pub(super) fn cut(
     pipeline: &Pipeline,
     wiring: &Wiring,
     checked: &HashMap<usize, CheckedStream>,
-) -> JobPlan {
+) -> (JobPlan, BTreeMap<String, StageId>) {
     let (stages, ends) = (Vec::new(), HashMap::new());
     let mut cutter = Cutter { pipeline, wiring, stages, ends, level: None };
     for index in wiring.order() {
@@ -42,7 +43,13 @@ pub(super) fn cut(
             sinks.push((SinkId(index), cutter.dataset_of(origin)));
         }
     }
-    JobPlan { stages: cutter.stages, sinks }
+    let datasets = cutter.datasets();
+    let mut stages = cutter.stages;
+    let least = pipeline.settings.remember.unwrap_or_default();
+    for stage in stages.iter_mut().filter(|s| matches!(s.output, StageOutput::Dataset)) {
+        stage.remember = stage.remember.max(least);
+    }
+    (JobPlan { stages, sinks }, datasets)
 }
 
 /// A stage that still takes steps.
@@ -63,6 +70,7 @@ impl OpenStage {
     fn new(stream: &str, slide: Duration, input: StageInput, input_schema: StreamSchema) -> Self {
         let without_parent = match &input {
             StageInput::Datasets(parents) if parents.len() > 1 => WithoutParent::Fails,
+            StageInput::Transform(_) => WithoutParent::Fails,
             StageInput::Window { .. } => WithoutParent::Runs,
             StageInput::Keyed(keyed) if keyed.reads.len() > 1 => WithoutParent::Fails,
             StageInput::Keyed(keyed)
@@ -196,6 +204,17 @@ impl Cutter<'_> {
         };
         self.ends.insert(origin, End::Dataset(id));
         id
+    }
+
+    /// The stages that keep the datasets of sources and streams, by name.
+    fn datasets(&self) -> BTreeMap<String, StageId> {
+        let sources = self.pipeline.sources.iter().map(|source| &source.name);
+        let names = sources.chain(self.pipeline.streams.iter().map(|stream| &stream.name));
+        let kept = names.filter_map(|name| match self.ends.get(&self.wiring.origin(name)?)? {
+            End::Dataset(stage) => Some((name.clone(), *stage)),
+            End::Open(_) => None,
+        });
+        kept.collect()
     }
 
     fn close(&mut self, open: OpenStage, output: StageOutput) -> StageId {

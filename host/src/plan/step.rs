@@ -30,6 +30,14 @@ pub(super) fn check(
             window::same_slide(names, context)?;
             reshape::union(step, &others, input)?
         }
+        Operation::Transform(transform) => {
+            let other = |name: &String| Some((name.clone(), (context.schema_of)(name)?.clone()));
+            let Some(others) = transform.others.iter().map(other).collect() else {
+                return Ok(None);
+            };
+            window::same_slide(&transform.others, context)?;
+            reshape::transform(step, transform, others)?
+        }
         Operation::Join(declared) => return join::join(step, declared, input, context),
         Operation::Window(span) => window::window(step, *span, input, context)?,
         Operation::FoldByWindow(fold) => window::fold(step, fold, input, context)?,

@@ -1,11 +1,13 @@
 //! Sched: the run of one batch through its stages.
 //!
-//! Takes the plan, the number of source partitions, and each task's end. Gives the tasks that have
-//! become ready. Never runs a stage before all its parents are done.
+//! Takes the plan, the number of source partitions, each task's end, and what was lost. Gives the
+//! tasks that have become ready. Never runs a stage before all its parents are done.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::error::Retry;
+use crate::limits::STAGE_REOPENINGS_MAX;
 use crate::model::id::{SourceId, StageId};
 use crate::model::stage::{JobPlan, Stage, StageInput, WithoutParent};
 use crate::model::time::BatchTime;
@@ -51,6 +53,31 @@ pub struct MissingDataset {
     pub parent: String,
 }
 
+/// What a stage had made was lost again and again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "what stage {} of stream `{stream}` had made was lost {lost} times in a row, allowed are \
+     {STAGE_REOPENINGS_MAX}",
+    .stage.0
+)]
+pub struct LostAgain {
+    /// The stage.
+    pub stage: StageId,
+    /// Its stream.
+    pub stream: String,
+    /// How often.
+    pub lost: u32,
+}
+
+/// What the end of a task comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// Whether its stage is done with it.
+    pub stage_done: bool,
+    /// Whether the task has never been done before: what it counted counts once.
+    pub first: bool,
+}
+
 /// One batch on its way through the stages.
 #[derive(Debug)]
 pub struct BatchRun {
@@ -63,16 +90,36 @@ pub struct BatchRun {
 struct StageRun {
     parents: Vec<StageId>,
     /// Known once all parents are done.
-    partitions: Option<usize>,
+    tasks: Option<usize>,
+    /// Partitions of its dataset, where one task makes several.
+    made: Option<usize>,
+    /// Tasks to hand out when all parents are done: at first all, later those whose work was lost
+    /// or that found theirs lost.
+    waiting: BTreeSet<usize>,
     left: usize,
+    done: Vec<bool>,
+    ever_done: Vec<bool>,
     failures: Vec<u32>,
+    /// How often what it made was lost since a task that reads it was done.
+    lost: u32,
     /// Whether it has no dataset in this batch.
     absent: bool,
 }
 
 impl StageRun {
+    /// So many tasks; none: it has no dataset.
+    fn open(&mut self, found: Option<usize>) {
+        let tasks = found.unwrap_or(0);
+        self.absent = found.is_none();
+        self.tasks = Some(tasks);
+        self.waiting = (0..tasks).collect();
+        self.left = tasks;
+        (self.done, self.ever_done) = (vec![false; tasks], vec![false; tasks]);
+        self.failures = vec![0; tasks];
+    }
+
     fn is_done(&self) -> bool {
-        self.partitions.is_some() && self.left == 0
+        self.tasks.is_some() && self.left == 0
     }
 }
 
@@ -86,7 +133,8 @@ impl BatchRun {
     }
 
     /// The tasks that can run now and have not been given before: at the start those of the
-    /// sources, later those of stages whose parents are done.
+    /// sources, later those of stages whose parents are done. A task whose work was lost is given
+    /// again.
     ///
     /// # Errors
     /// When a stage needs a dataset that is not there.
@@ -100,18 +148,16 @@ impl BatchRun {
         for (stage, planned) in plan.stages.iter().enumerate() {
             let run = &self.stages[stage];
             let blocked = run.parents.iter().any(|parent| !self.stages[parent.0].is_done());
-            if run.partitions.is_some() || blocked {
+            if blocked {
                 continue;
             }
-            let found = self.partitions_of(plan, planned, inputs)?;
-            let partitions = found.unwrap_or(0);
-            let run = &mut self.stages[stage];
-            run.absent = found.is_none();
-            run.partitions = Some(partitions);
-            run.left = partitions;
-            run.failures = vec![0; partitions];
+            if run.tasks.is_none() {
+                let found = self.partitions_of(plan, planned, inputs)?;
+                self.stages[stage].open(found);
+            }
+            let waiting = std::mem::take(&mut self.stages[stage].waiting);
             let stage = StageId(stage);
-            tasks.extend((0..partitions).map(|partition| ReadyTask { stage, partition }));
+            tasks.extend(waiting.into_iter().map(|partition| ReadyTask { stage, partition }));
         }
         Ok(tasks)
     }
@@ -136,7 +182,10 @@ impl BatchRun {
                 return Err(MissingDataset { stream: stage.stream.clone(), parent });
             }
         }
-        let known = |stage: &StageId| self.partitions(*stage);
+        let known = |stage: &StageId| {
+            let run = &self.stages[stage.0];
+            run.made.or(run.tasks).unwrap_or(0)
+        };
         Ok(match &stage.input {
             StageInput::Source(source) => inputs.of_source(*source),
             StageInput::Keyed(keyed) => Some(keyed.partitions),
@@ -145,14 +194,63 @@ impl BatchRun {
             StageInput::Window { from, length } => {
                 Some(inputs.of_earlier(*from, *length) + known(from))
             }
+            StageInput::Transform(_) => Some(1),
         })
     }
 
-    /// Notes that a task has done its work. Gives whether its stage is done with it.
-    pub fn finished(&mut self, task: ReadyTask) -> bool {
+    /// Notes that a task has done its work.
+    pub fn finished(&mut self, task: ReadyTask) -> Finished {
         let run = &mut self.stages[task.stage.0];
-        run.left = run.left.saturating_sub(1);
-        run.left == 0
+        if !std::mem::replace(&mut run.done[task.partition], true) {
+            run.left -= 1;
+        }
+        let first = !std::mem::replace(&mut run.ever_done[task.partition], true);
+        let stage_done = run.left == 0;
+        for parent in run.parents.clone() {
+            self.stages[parent.0].lost = 0;
+        }
+        Finished { stage_done, first }
+    }
+
+    /// Notes that the one task of a stage made so many partitions.
+    pub fn made(&mut self, stage: StageId, partitions: usize) {
+        self.stages[stage.0].made = Some(partitions);
+    }
+
+    /// Notes that what these tasks had made is lost, as `reader` found, which waits for it now; no
+    /// reader: an output needs it. Only they are run again. Gives how many of them were not known
+    /// to be lost.
+    ///
+    /// # Errors
+    /// When a stage loses what it made too often in a row.
+    pub fn lost(
+        &mut self,
+        plan: &JobPlan,
+        reader: Option<ReadyTask>,
+        lost: &[ReadyTask],
+    ) -> Result<u32, LostAgain> {
+        if let Some(ReadyTask { stage, partition }) = reader {
+            self.stages[stage.0].waiting.insert(partition);
+        }
+        let mut news = 0;
+        for ReadyTask { stage, partition } in lost {
+            let run = &mut self.stages[stage.0];
+            let partition = if run.made.is_some() { 0 } else { *partition };
+            let was_done = run.is_done();
+            if !run.done.get_mut(partition).is_some_and(std::mem::take) {
+                continue;
+            }
+            run.left += 1;
+            run.waiting.insert(partition);
+            news += 1;
+            // Further losses of a stage that is open again belong to the same round.
+            run.lost += u32::from(was_done);
+            if run.lost > STAGE_REOPENINGS_MAX {
+                let stream = plan.stages[stage.0].stream.clone();
+                return Err(LostAgain { stage: *stage, stream, lost: run.lost });
+            }
+        }
+        Ok(news)
     }
 
     /// Decides about a failed task.
@@ -172,9 +270,9 @@ impl BatchRun {
         self.stages.iter().all(StageRun::is_done)
     }
 
-    /// The partitions of a stage, once they are known.
-    pub fn partitions(&self, stage: StageId) -> usize {
-        self.stages[stage.0].partitions.unwrap_or(0)
+    /// The tasks of a stage, once they are known.
+    pub fn tasks_of(&self, stage: StageId) -> usize {
+        self.stages[stage.0].tasks.unwrap_or(0)
     }
 
     /// Whether a stage has no dataset in this batch.
@@ -184,7 +282,7 @@ impl BatchRun {
 
     /// Tasks of the whole run that are known so far.
     pub fn tasks(&self) -> usize {
-        self.stages.iter().filter_map(|stage| stage.partitions).sum()
+        self.stages.iter().filter_map(|stage| stage.tasks).sum()
     }
 }
 
@@ -251,9 +349,9 @@ mod tests {
         let plan = two_stages();
         let mut run = BatchRun::new(&plan, BatchTime(1000), 4);
         assert_eq!(ready(&mut run, &plan, Some(2)), [task(0, 0), task(0, 1)]);
-        assert!(!run.finished(task(0, 1)));
+        assert!(!run.finished(task(0, 1)).stage_done);
         assert_eq!(ready(&mut run, &plan, Some(2)), []);
-        assert!(run.finished(task(0, 0)));
+        assert!(run.finished(task(0, 0)).stage_done);
         assert_eq!(ready(&mut run, &plan, Some(2)), [task(1, 0), task(1, 1)]);
         run.finished(task(1, 0));
         assert!(!run.is_done());
@@ -297,6 +395,72 @@ mod tests {
             seen.extend(ready(&mut run, &plan, Some(2)));
             assert_eq!(seen.len(), tasks, "at {time}");
         }
+    }
+
+    /// Runs all tasks that are ready as done.
+    fn finish(run: &mut BatchRun, plan: &JobPlan) -> Vec<ReadyTask> {
+        let tasks = ready(run, plan, Some(2));
+        for task in &tasks {
+            run.finished(*task);
+        }
+        tasks
+    }
+
+    #[test]
+    fn only_what_was_lost_is_made_again() {
+        let plan = two_stages();
+        let mut run = BatchRun::new(&plan, BatchTime(1000), 4);
+        finish(&mut run, &plan);
+        assert_eq!(ready(&mut run, &plan, Some(2)), [task(1, 0), task(1, 1)]);
+        // Both readers find the same map output lost.
+        assert_eq!(run.lost(&plan, Some(task(1, 0)), &[task(0, 1)]), Ok(1));
+        assert_eq!(run.lost(&plan, Some(task(1, 1)), &[task(0, 1)]), Ok(0));
+        assert_eq!(ready(&mut run, &plan, Some(2)), [task(0, 1)]);
+        assert_eq!(ready(&mut run, &plan, Some(2)), [], "readers wait for it");
+        let again = run.finished(task(0, 1));
+        assert_eq!(again, Finished { stage_done: true, first: false });
+        assert_eq!(finish(&mut run, &plan), [task(1, 0), task(1, 1)]);
+        assert!(run.is_done());
+        // An output finds its dataset lost, and the map output it was made of as well.
+        assert_eq!(run.lost(&plan, None, &[task(1, 0)]), Ok(1));
+        assert_eq!(ready(&mut run, &plan, Some(2)), [task(1, 0)]);
+        assert_eq!(run.lost(&plan, Some(task(1, 0)), &[task(0, 0)]), Ok(1));
+        assert_eq!(finish(&mut run, &plan), [task(0, 0)]);
+        assert_eq!(finish(&mut run, &plan), [task(1, 0)]);
+        assert!(run.is_done());
+    }
+
+    #[test]
+    fn a_stage_that_loses_its_work_again_and_again_fails_the_batch() {
+        let plan = two_stages();
+        let mut run = BatchRun::new(&plan, BatchTime(1000), 4);
+        finish(&mut run, &plan);
+        ready(&mut run, &plan, Some(2));
+        for _ in 0..STAGE_REOPENINGS_MAX {
+            assert_eq!(run.lost(&plan, Some(task(1, 0)), &[task(0, 1)]), Ok(1));
+            assert_eq!(ready(&mut run, &plan, Some(2)), [task(0, 1)]);
+            run.finished(task(0, 1));
+            assert_eq!(ready(&mut run, &plan, Some(2)), [task(1, 0)]);
+        }
+        let error = run.lost(&plan, Some(task(1, 0)), &[task(0, 1)]).expect_err("once too often");
+        assert_eq!((error.stage, error.lost), (StageId(0), STAGE_REOPENINGS_MAX + 1));
+    }
+
+    #[test]
+    fn losses_are_forgotten_when_what_was_made_again_was_of_use() {
+        let plan = two_stages();
+        let mut run = BatchRun::new(&plan, BatchTime(1000), 4);
+        finish(&mut run, &plan);
+        ready(&mut run, &plan, Some(2));
+        for reader in [task(1, 0), task(1, 1)] {
+            for _ in 0..STAGE_REOPENINGS_MAX {
+                assert_eq!(run.lost(&plan, Some(reader), &[task(0, 0)]), Ok(1));
+                assert_eq!(finish(&mut run, &plan), [task(0, 0)]);
+                assert_eq!(ready(&mut run, &plan, Some(2)), [reader]);
+            }
+            run.finished(reader);
+        }
+        assert!(run.is_done());
     }
 
     #[test]

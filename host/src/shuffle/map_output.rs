@@ -30,6 +30,13 @@ impl MapOutputs {
         self.by_map_partition[map_partition] = Some(output);
     }
 
+    /// Lets go of what a map task wrote.
+    pub fn lose(&mut self, map_partition: usize) {
+        if let Some(output) = self.by_map_partition.get_mut(map_partition) {
+            *output = None;
+        }
+    }
+
     /// The slices of a reduce partition. Slices share their memory with the map output.
     pub fn read(&self, reduce_partition: usize) -> Vec<RecordBatch> {
         self.by_map_partition

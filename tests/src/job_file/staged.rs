@@ -208,6 +208,7 @@ fn check_plan(plan: &JobPlan) {
                 };
                 assert!(from.0 < index && matches!(parent.gather, Gather::State(_)));
             }
+            StageInput::Transform(_) => panic!("a job file has no function of a program"),
             StageInput::Datasets(parents) => {
                 assert!(!parents.is_empty());
                 for parent in parents {

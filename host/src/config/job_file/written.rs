@@ -46,6 +46,11 @@ pub(super) struct JobText {
     pub(super) block_budget: Option<At<HumanBytes>>,
     /// Seed of the job's hashes and of its tasks' chance. Default: drawn at the first start.
     pub(super) seed: Option<At<Whole>>,
+    /// How long a graceful stop may take once sources are read no further; then the rest is given
+    /// up. Default: ten batch intervals, at least "10s".
+    pub(super) graceful_stop_timeout: Option<At<HumanDuration>>,
+    /// Batches that have ended and can still be asked for. Default: 1000.
+    pub(super) retained_batches: Option<At<Whole>>,
     /// The components whose operators the steps call.
     #[serde(default)]
     #[expect(dead_code, reason = "its tables are read one by one; here it is for the schema")]

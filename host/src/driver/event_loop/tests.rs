@@ -1,9 +1,10 @@
 //! Driver: what the loop of a job does with ticks.
 //!
-//! Takes events, as the loop would hear them. Gives the batches that wait. No thread runs a task.
+//! Takes events, as the loop would hear them. Gives the batches that wait. No thread runs the loop.
+
+mod lineage;
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
@@ -14,23 +15,30 @@ use crate::block::manager::BlockManager;
 use crate::block::store::KeptPartitions;
 use crate::driver::engine::EngineConfig;
 use crate::driver::pace::Pace;
-use crate::driver::publisher::Publisher;
+use crate::driver::publisher::{OpenSink, Publisher};
+use crate::driver::receiver_board::ReceiverBoard;
 use crate::driver::sources::JobSources;
 use crate::driver::states::JobStates;
 use crate::driver::status_board::StatusBoard;
 use crate::driver::ticker::Ticker;
 use crate::exec::executor::Executors;
+use crate::exec::stage::BoundStage;
 use crate::model::column_type::ColumnType;
+use crate::model::id::SinkId;
 use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::schema::{Column, StreamSchema};
+use crate::model::sink::SinkConnector;
 use crate::model::source::{Format, SourceConnector, SourceDeclaration};
 use crate::model::stage::JobPlan;
+use crate::sink::batch_function::BatchFunctionSink;
 use crate::sys::clock::ManualClock;
 use crate::sys::steady_clock::SteadyClock;
 use crate::sys::storage_memory::MemoryStorage;
 use crate::wasm::compile::Compiler;
 
 const BUDGET: usize = 100;
+/// More than any test makes happen at once.
+const EVENTS_MAX: usize = 4_096;
 
 /// The loop of a job that watches the folder `/in` from time 0 on, with a batch a second.
 fn watching(storage: &MemoryStorage) -> EventLoop {
@@ -42,15 +50,26 @@ fn watching(storage: &MemoryStorage) -> EventLoop {
         on_bad_row: OnBadRow::Fail,
         line_bytes_max: 1024,
     };
-    let settings = JobSettings { batch_interval: Duration::from_secs(1), ..Default::default() };
     let pipeline = Pipeline {
         name: "job".to_owned(),
-        settings: settings.clone(),
+        settings: JobSettings { batch_interval: Duration::from_secs(1), ..Default::default() },
         plugins: Vec::new(),
         sources: vec![source],
         streams: Vec::new(),
         sinks: Vec::new(),
     };
+    let plan = JobPlan { stages: Vec::new(), sinks: Vec::new() };
+    loop_of(storage, &pipeline, plan, 0).0
+}
+
+/// The loop of a planned job on so many executors, and the events that it is to be given. It has
+/// no thread of its own, and the clock stands.
+fn loop_of(
+    storage: &MemoryStorage,
+    pipeline: &Pipeline,
+    plan: JobPlan,
+    executors: usize,
+) -> (EventLoop, Receiver<Event>) {
     let manual = Arc::new(ManualClock::at_ms(0));
     let clock = Arc::new(SteadyClock::over(manual.clone()));
     let config = EngineConfig {
@@ -59,25 +78,41 @@ fn watching(storage: &MemoryStorage) -> EventLoop {
         ..EngineConfig::new(PathBuf::new(), Compiler::InProcess)
     };
     let blocks = Arc::new(BlockManager::new(BUDGET));
-    let board = Arc::new(StatusBoard::new(Vec::new()));
-    let (sender, _) = bounded(1);
-    let sources = JobSources::open(&config, &pipeline, Arc::clone(&blocks), sender.clone());
-    let batches = BatchClock::start(0, settings.batch_interval);
-    let receivers = Arc::new(Mutex::new(None));
-    let ticker = Ticker::start(batches, Arc::clone(&clock), receivers, sender.clone());
-    let publisher = Publisher::start(Vec::new(), Arc::clone(&board), sender);
-    // Past all ticks of a test: files have the system's time.
-    manual.advance(Duration::from_secs(1_000_000));
-    EventLoop::new(JobParts {
+    let board = Arc::new(StatusBoard::new(Arc::default(), 10));
+    let (sender, events) = bounded(EVENTS_MAX);
+    let sources = JobSources::open(&config, pipeline, Arc::clone(&blocks), sender.clone());
+    let batches = BatchClock::start(0, pipeline.settings.batch_interval);
+    let ticker = Ticker::start(batches, Arc::clone(&clock), Arc::default(), sender.clone());
+    let open = |(id, _): &(SinkId, _)| OpenSink {
+        id: *id,
+        name: pipeline.sinks[id.0].name.clone(),
+        on_failure: OnFailure::Stop,
+        sink: match &pipeline.sinks[id.0].connector {
+            SinkConnector::ForEachBatch(function) => {
+                Box::new(BatchFunctionSink::new("out".to_owned(), Arc::clone(function)))
+            }
+            other => unreachable!("these tests have no sink {other:?}"),
+        },
+    };
+    let sinks = plan.sinks.iter().map(open).collect();
+    let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone());
+    let bind = |stage| {
+        let unbound = |call: &_| -> Result<_, std::convert::Infallible> {
+            unreachable!("these tests call no operator {call:?}")
+        };
+        Arc::new(BoundStage::bind(stage, 0, false, None, &unbound).expect("nothing can fail"))
+    };
+    let parts = JobParts {
         states: JobStates::default(),
         ticker: ticker.expect("there are threads"),
         publisher: publisher.expect("there are threads"),
-        plan: Arc::new(JobPlan { stages: Vec::new(), sinks: Vec::new() }),
-        stages: Vec::new(),
-        settings,
+        stages: plan.stages.iter().map(bind).collect(),
+        plan: Arc::new(plan),
+        settings: pipeline.settings.clone(),
         seed: 0,
         pace: Pace::Clock,
         sources: sources.expect("the folder is there"),
+        receivers: ReceiverBoard::default(),
         store: Arc::new(KeptPartitions::new(
             Arc::clone(blocks.budget()),
             BUDGET,
@@ -85,12 +120,15 @@ fn watching(storage: &MemoryStorage) -> EventLoop {
             Path::new("/spill"),
         )),
         blocks,
-        executors: Arc::new(Executors::start(0).expect("none is started")),
-        answer: Arc::new(|_| unreachable!("no task is run")),
+        executors: Arc::new(Executors::start(executors).expect("there are threads")),
+        answer: Arc::new(move |result| drop(sender.send(Event::Task(result)))),
         board,
         storage: config.storage,
         clock,
-    })
+    };
+    // Past all ticks of a test: files have the system's time.
+    manual.advance(Duration::from_secs(1_000_000));
+    (EventLoop::new(parts), events)
 }
 
 fn tick(event_loop: &mut EventLoop, second: usize) {

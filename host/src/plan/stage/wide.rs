@@ -3,6 +3,7 @@
 //! Takes an open stage and a step that fits. Gives the stage that is open then. Never asks where
 //! streams come from: the cutter does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{BATCHES, Cutter, OpenStage};
@@ -11,8 +12,9 @@ use crate::model::id::StageId;
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::stage::{
     FoldPlan, Gather, JoinPlan, KeyedInput, Partitioner, PlannedStep, Read, SlidePlan, Span,
-    StageInput, StageOutput, WithoutParent,
+    StageInput, StageOutput, TransformPlan, WithoutParent,
 };
+use crate::model::transform::Transform;
 use crate::plan::checked::{CheckedStep, InversePlan, StateWork, StepWork, Window};
 
 impl Cutter<'_> {
@@ -54,6 +56,7 @@ impl Cutter<'_> {
                 self.shuffle(open, schema, by, *partitions, Gather::Append)
             }
             StepWork::Then(steps) => steps.iter().fold(open, |open, step| self.step(open, step)),
+            StepWork::Transform { declared, others } => self.transform(open, declared, others),
             StepWork::Union(names) => self.union(open, names),
             StepWork::Join { other, plan, partitions } => self.join(open, other, plan, *partitions),
             StepWork::State(state) => self.state(open, state, step),
@@ -263,6 +266,29 @@ impl Cutter<'_> {
         let gather = Gather::Join(plan.clone());
         let input = StageInput::Keyed(KeyedInput { reads, partitions, gather });
         OpenStage::new(&stream, slide, input, plan.output.clone())
+    }
+
+    /// One task reads the streams whole; what comes after it has a task per partition again.
+    fn transform(
+        &mut self,
+        open: OpenStage,
+        declared: &Transform,
+        others: &[(String, StreamSchema)],
+    ) -> OpenStage {
+        let (stream, slide) = (open.stream.clone(), open.slide);
+        let mut schemas = vec![open.schema().clone()];
+        let mut parents = vec![self.close_as_dataset(open)];
+        for (name, schema) in others {
+            if let Some(origin) = self.wiring.origin(name) {
+                parents.push(self.dataset_of(origin));
+                schemas.push(schema.clone());
+            }
+        }
+        let (function, output) = (Arc::clone(&declared.function), declared.schema.clone());
+        let input = StageInput::Transform(TransformPlan { parents, schemas, function });
+        let whole = OpenStage::new(&stream, slide, input, output.clone());
+        let made = self.close(whole, StageOutput::Dataset);
+        OpenStage::new(&stream, slide, StageInput::Datasets(vec![made]), output)
     }
 
     fn union(&mut self, open: OpenStage, names: &[String]) -> OpenStage {

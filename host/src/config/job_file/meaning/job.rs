@@ -7,7 +7,8 @@ use super::{Meaning, span_of};
 use crate::config::job_file::written::JobText;
 use crate::limits::{
     BATCH_INTERVAL_MAX, BATCH_INTERVAL_MIN, BLOCK_BUDGET_BYTES_DEFAULT, BLOCK_BUDGET_BYTES_MAX,
-    BLOCK_BYTES_MAX, BLOCK_INTERVAL_MAX, BLOCK_INTERVAL_MIN, CONCURRENT_JOBS_MAX, PARTITIONS_MAX,
+    BLOCK_BYTES_MAX, BLOCK_INTERVAL_MAX, BLOCK_INTERVAL_MIN, CONCURRENT_JOBS_MAX,
+    GRACEFUL_STOP_MAX, PARTITIONS_MAX, RETAINED_BATCHES_DEFAULT, RETAINED_BATCHES_MAX,
     TASK_FAILURES_ASKED_MAX, TASK_FAILURES_MAX,
 };
 use crate::model::pipeline::JobSettings;
@@ -42,6 +43,13 @@ impl Meaning<'_> {
             job.block_budget.as_ref(),
             2 * BLOCK_BYTES_MAX..=BLOCK_BUDGET_BYTES_MAX,
         );
+        let graceful = self.duration(
+            "graceful_stop_timeout",
+            job.graceful_stop_timeout.as_ref(),
+            BATCH_INTERVAL_MIN..=GRACEFUL_STOP_MAX,
+        );
+        let retained = job.retained_batches.as_ref();
+        let retained = self.number("retained_batches", retained, 0..=RETAINED_BATCHES_MAX);
         JobSettings {
             batch_interval,
             block_interval,
@@ -52,6 +60,9 @@ impl Meaning<'_> {
             partitions: self.number("partitions", job.partitions.as_ref(), 1..=PARTITIONS_MAX),
             block_budget_bytes: budget.unwrap_or(BLOCK_BUDGET_BYTES_DEFAULT),
             seed: self.number("seed", job.seed.as_ref(), 0..=i64::MAX.unsigned_abs()),
+            graceful_stop_timeout: graceful,
+            retained_batches: retained.unwrap_or(RETAINED_BATCHES_DEFAULT),
+            remember: None,
         }
     }
 }

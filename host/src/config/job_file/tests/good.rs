@@ -33,6 +33,8 @@ fn settings_and_plugins_mean_what_is_written() {
     assert_eq!(settings.block_interval, Some(Duration::from_millis(50)));
     assert_eq!((settings.concurrent_jobs, settings.max_failures), (2, 1));
     assert_eq!((settings.partitions, settings.seed), (Some(8), Some(7)));
+    assert_eq!(settings.graceful_stop(), Duration::from_secs(30));
+    assert_eq!(settings.retained_batches, 50);
     assert_eq!((settings.block_budget_bytes, settings.on_failure), (64 << 20, OnFailure::Skip));
     let letters = PathBuf::from("folder/everything.dead-letters.jsonl");
     assert_eq!(settings.on_rejected, OnBadRow::DeadLetter(letters));
