@@ -31,3 +31,8 @@ fn sessions_end_when_nothing_comes() {
 fn tags_of_the_last_minute_are_counted() {
     holds("trending_tags", 1);
 }
+
+#[test]
+fn trades_of_a_batch_are_added_up_to_their_books() {
+    holds("trades", 2);
+}

@@ -136,11 +136,12 @@ fn rows_that_were_parted_by_key_are_not_shuffled_again() {
     let batch: Value = (0..100).map(row).collect();
     let parted = |input: &DStream| input.partition_by(4);
     type Build = fn(&DStream) -> DStream;
-    let builds: [(Build, usize); 4] = [
+    let builds: [(Build, usize); 5] = [
         (|stream| stream.group_by_key(), 4),
         (|stream| stream.reduce_by_key(BuiltInFold::Sum), 4),
         (|stream| stream.rename(&[("v", "w")]).group_by_key(), 4),
         (|stream| stream.partition_by(4), 4),
+        (|stream| stream.update_state_by_key("sums", BuiltInFold::Sum), 4),
     ];
     for (build, partitions) in builds {
         let (test_partitions, alone) = {

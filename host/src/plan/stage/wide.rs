@@ -123,8 +123,8 @@ impl Cutter<'_> {
         let (stream, slide) = (open.stream.clone(), open.slide);
         let by = Partitioner::Hash { keys: plan.output.keys };
         let partitions = *partitions;
-        let written = StageOutput::Shuffle { by, partitions, combine: combine.clone() };
-        let reads = vec![Read { from: self.close(open, written), span: Span::Batch }];
+        let from = self.write(open, by, partitions, combine.clone());
+        let reads = vec![Read { from, span: Span::Batch }];
         let gather = Gather::State(plan.clone());
         let input = StageInput::Keyed(KeyedInput { reads, partitions, gather });
         OpenStage::new(&stream, slide, input, step.output.clone())
