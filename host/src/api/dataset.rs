@@ -66,16 +66,6 @@ pub enum DatasetError {
         /// The action.
         action: &'static str,
     },
-    /// A column that the dataset does not have.
-    #[error("`{action}` names column `{found}`; the dataset has {}", .allowed.join(", "))]
-    Column {
-        /// The action.
-        action: &'static str,
-        /// What was named.
-        found: String,
-        /// The columns it has.
-        allowed: Vec<String>,
-    },
     /// It was persisted at another level.
     #[error("the dataset is kept as {found}, asked for is {asked}: `unpersist` it first")]
     Level {
