@@ -25,7 +25,7 @@ use crate::model::partition_store::PartitionStore;
 use crate::model::pipeline::JobSettings;
 use crate::model::policy::{OnBadRow, OnFailure};
 use crate::model::schema::{Column, StreamSchema};
-use crate::model::source::{Format, SourceConnector, SourceDeclaration};
+use crate::model::source::{CsvFormat, Format, SourceConnector, SourceDeclaration};
 use crate::model::storage_level::StorageLevel;
 use crate::model::time::BatchTime;
 
@@ -140,6 +140,17 @@ impl DatasetContext {
         partitions_min: usize,
     ) -> Dataset {
         self.files(path.as_ref().to_owned(), partitions_min, Format::Json, schema)
+    }
+
+    /// The rows of files of fields, found as [`Self::text_file`] does.
+    pub fn read_csv(
+        &self,
+        path: impl AsRef<Path>,
+        schema: StreamSchema,
+        format: CsvFormat,
+        partitions_min: usize,
+    ) -> Dataset {
+        self.files(path.as_ref().to_owned(), partitions_min, Format::Csv(format), schema)
     }
 
     /// Rows that the program has, in those partitions.
