@@ -25,7 +25,7 @@ use crate::model::partition_store::PartitionStore;
 use crate::model::pipeline::JobSettings;
 use crate::model::policy::{OnBadRow, OnFailure};
 use crate::model::schema::{Column, StreamSchema};
-use crate::model::source::{Format, SourceConnector, SourceDeclaration};
+use crate::model::source::{CsvFormat, Format, SourceConnector, SourceDeclaration};
 use crate::model::storage_level::StorageLevel;
 use crate::model::time::BatchTime;
 
@@ -65,16 +65,6 @@ pub enum DatasetError {
     Empty {
         /// The action.
         action: &'static str,
-    },
-    /// A column that the dataset does not have.
-    #[error("`{action}` names column `{found}`; the dataset has {}", .allowed.join(", "))]
-    Column {
-        /// The action.
-        action: &'static str,
-        /// What was named.
-        found: String,
-        /// The columns it has.
-        allowed: Vec<String>,
     },
     /// It was persisted at another level.
     #[error("the dataset is kept as {found}, asked for is {asked}: `unpersist` it first")]
@@ -150,6 +140,17 @@ impl DatasetContext {
         partitions_min: usize,
     ) -> Dataset {
         self.files(path.as_ref().to_owned(), partitions_min, Format::Json, schema)
+    }
+
+    /// The rows of files of fields, found as [`Self::text_file`] does.
+    pub fn read_csv(
+        &self,
+        path: impl AsRef<Path>,
+        schema: StreamSchema,
+        format: CsvFormat,
+        partitions_min: usize,
+    ) -> Dataset {
+        self.files(path.as_ref().to_owned(), partitions_min, Format::Csv(format), schema)
     }
 
     /// Rows that the program has, in those partitions.

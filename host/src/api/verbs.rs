@@ -1,33 +1,21 @@
-//! Api: the host's own verbs on streams.
+//! Api: the host's own verbs on streams and datasets.
 //!
 //! Takes names of columns, folds and numbers. Gives further streams. Never needs an operator: what
 //! these do is the host's business.
 
 use std::time::Duration;
 
-use super::dstream::DStream;
+use super::dstream::{DStream, Lineage};
 use crate::model::operation::aggregate::Aggregated;
 use crate::model::operation::condition::Condition;
 use crate::model::operation::verb::{RowOrder, Verb};
 use crate::model::operation::{Operation, StepDeclaration, WindowSpan};
 
-impl DStream {
-    /// Folds several columns at once, of each key, or of the batch where there is no key. Nulls are
-    /// ignored; a batch without rows gives none.
+impl<Of: Clone> Lineage<Of> {
+    /// Folds several columns at once, of each key, or of the whole where there is no key. Nulls are
+    /// ignored; no rows give none.
     pub fn aggregate(&self, columns: impl IntoIterator<Item = Aggregated>) -> Self {
         self.verb(Verb::Aggregate(columns.into_iter().collect()))
-    }
-
-    /// Folds several columns at once, of each key in a window. A key goes with the last of its
-    /// values.
-    pub fn aggregate_by_key_and_window(
-        &self,
-        columns: impl IntoIterator<Item = Aggregated>,
-        length: Duration,
-        slide: Duration,
-    ) -> Self {
-        let window = WindowSpan { length, slide: Some(slide) };
-        self.verb(Verb::AggregateByKeyAndWindow(columns.into_iter().collect(), window))
     }
 
     /// Gives columns new names, each old one with its new one.
@@ -53,12 +41,6 @@ impl DStream {
         self.verb(Verb::SortBy(order(columns, false)))
     }
 
-    /// The rows of a batch that are greatest by these columns (Spark's `top`), or least where a `-`
-    /// stands before the name. Of equal rows the first ones stay.
-    pub fn top(&self, rows: usize, columns: &[&str]) -> Self {
-        self.verb(Verb::Top(rows, order(columns, true)))
-    }
-
     /// Keeps each row with that probability. A task that runs again keeps the same ones.
     pub fn sample(&self, fraction: f64, seed: u64) -> Self {
         self.verb(Verb::Sample { fraction, seed })
@@ -80,6 +62,26 @@ impl DStream {
     }
 }
 
-fn order(columns: &[&str], descending: bool) -> RowOrder {
+impl DStream {
+    /// Folds several columns at once, of each key in a window. A key goes with the last of its
+    /// values.
+    pub fn aggregate_by_key_and_window(
+        &self,
+        columns: impl IntoIterator<Item = Aggregated>,
+        length: Duration,
+        slide: Duration,
+    ) -> Self {
+        let window = WindowSpan { length, slide: Some(slide) };
+        self.verb(Verb::AggregateByKeyAndWindow(columns.into_iter().collect(), window))
+    }
+
+    /// The rows of a batch that are greatest by these columns (Spark's `top`), or least where a `-`
+    /// stands before the name. Of equal rows the first ones stay.
+    pub fn top(&self, rows: usize, columns: &[&str]) -> Self {
+        self.verb(Verb::Top(rows, order(columns, true)))
+    }
+}
+
+pub(super) fn order(columns: &[&str], descending: bool) -> RowOrder {
     RowOrder { by: columns.iter().map(|&column| column.to_owned()).collect(), descending }
 }

@@ -81,7 +81,7 @@ impl FileSource {
             rules: (!bounded).then(|| FileRules::new(interval, now_ms)),
             left: VecDeque::new(),
             files: 0,
-            range_bytes: range_bytes(declared),
+            range_bytes: range_bytes(declared, usize::MAX),
             batch_bytes_max,
             opening: None,
             late_lines: 0,

@@ -162,7 +162,13 @@ pub struct FoldByWindow {
 impl Operation {
     /// Whether it makes each partition of the partition of its number, and moves no row to another.
     pub fn is_narrow(&self) -> bool {
-        matches!(self, Self::Apply(..) | Self::KeyBy(_) | Self::Select(_))
+        match self {
+            Self::Apply(..) | Self::KeyBy(_) | Self::Select(_) => true,
+            Self::Verb(verb) => {
+                matches!(verb, Verb::Rename(_) | Verb::Where(..) | Verb::Sample { .. } | Verb::Glom)
+            }
+            _ => false,
+        }
     }
 
     /// The plugins whose operators it calls.

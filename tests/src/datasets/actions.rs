@@ -59,8 +59,10 @@ fn greatest_and_least_rows_come_in_order() {
     assert_eq!(found(numbers.top(3, &["n"]).expect("they are made")), [9, 9, 7]);
     assert_eq!(found(numbers.take_ordered(2, &["n"]).expect("they are made")), [1, 5]);
     assert_eq!(found(numbers.top(99, &["n"]).expect("they are made")).len(), 5);
-    let expected = "`top` names column `m`; the dataset has n";
-    assert_eq!(failure(numbers.top(3, &["m"])), expected);
+    assert_eq!(found(numbers.top(2, &["-n"]).expect("they are made")), [1, 5]);
+    assert_eq!(numbers.top(0, &["n"]).expect("nothing is made"), None);
+    let message = failure(numbers.top(3, &["m"]));
+    assert!(message.contains("`m`") && message.contains("n"), "{message}");
 }
 
 #[test]

@@ -10,7 +10,9 @@ use tidemill::api::dataset::Dataset;
 use tidemill::api::native::{flat_map, map};
 use tidemill::model::column_type::ColumnType;
 use tidemill::model::operation::BuiltInFold;
+use tidemill::model::policy::OnBadRow;
 use tidemill::model::schema::{Column, StreamSchema};
+use tidemill::model::source::{CsvFormat, Format, SourceConnector, SourceDeclaration};
 
 use super::rig::{context, failure, values};
 
@@ -90,6 +92,45 @@ fn json_rows_are_read_by_their_schema() {
     assert_eq!(values(&dataset.collect().expect("it is made")), [1, 20]);
     put(folder.path(), "rows", "{\"n\":\"many\"}\n");
     assert!(failure(dataset.count()).contains("1 bad rows"));
+}
+
+#[test]
+fn fields_are_read_by_their_schema_however_a_file_is_cut() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows: String = (0..50).map(|n| format!("{n},\"row {n}\"\n")).collect();
+    put(folder.path(), "rows.csv", &format!("n,text\n{rows}"));
+    let columns = [("n", ColumnType::Int64), ("text", ColumnType::Utf8)];
+    let schema = StreamSchema::new(columns.map(|(name, of)| Column::new(name, of)).to_vec());
+    let format = CsvFormat { header: true, ..CsvFormat::default() };
+    let context = context();
+    for cut in [1, 7, 40] {
+        let dataset = context.read_csv(folder.path(), schema.clone(), format, cut);
+        let numbers = values(&dataset.collect().expect("it is made"));
+        assert_eq!(numbers, (0..50).collect::<Vec<_>>(), "in {cut} partitions");
+    }
+}
+
+/// The story: a file was cut by its bytes into as many partitions as were asked for, in the middle
+/// of its records.
+#[test]
+fn records_are_whole_however_many_partitions_are_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text: String = (0..100).map(|n| format!("{n:05}")).collect();
+    put(folder.path(), "records", &text);
+    let declaration = |partitions_min| SourceDeclaration {
+        name: "records".to_owned(),
+        connector: SourceConnector::FileSet { path: folder.path().into(), partitions_min },
+        format: Format::Binary { record_bytes: 5 },
+        schema: StreamSchema::new(vec![Column::new("record", ColumnType::Binary)]),
+        on_bad_row: OnBadRow::Fail,
+        line_bytes_max: 1024,
+    };
+    for cut in [1, 3, 7, 1_000] {
+        let rows = context().read(declaration(cut)).collect().expect("it is made");
+        let records = rows.iter().flat_map(|s| s.column(0).as_binary::<i32>().iter().flatten());
+        let found: Vec<u8> = records.flatten().copied().collect();
+        assert_eq!(String::from_utf8(found).expect("digits"), text, "in {cut} partitions");
+    }
 }
 
 #[test]

@@ -29,6 +29,16 @@ fn a_dataset_that_is_read_twice_in_an_action_is_made_once() {
 }
 
 #[test]
+fn the_hosts_own_verbs_work_on_datasets() {
+    let (context, made) = (context(), Made::default());
+    let numbers = numbers(&context, &[&[3, 1, 3], &[2], &[1, 9]]);
+    assert_eq!(collected(&numbers.distinct().sort_by(&["-n"])), [9, 3, 2, 1]);
+    let renamed = made.counting(&numbers.rename(&[("n", "m")])).rename(&[("value", "k")]);
+    assert_eq!(renamed.take(1).expect("they are made")[0].schema().field(0).name(), "k");
+    assert_eq!(made.rows(), 3, "one partition: a name moves no row");
+}
+
+#[test]
 fn datasets_of_two_contexts_do_not_meet() {
     let (here, there) = (context(), context());
     let both = numbers(&here, &[&[1]]).union(&numbers(&there, &[&[2]]));

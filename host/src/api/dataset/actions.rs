@@ -10,12 +10,13 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 
 use super::partition_function::{Failure, step};
-use super::rows::{first_in_order, first_rows, joined};
+use super::rows::{first_rows, joined};
 use super::run::Part;
 use super::{Dataset, DatasetError};
+use crate::api::verbs::order;
 use crate::limits::{RESULT_BYTES_DEFAULT, TAKE_GROWTH};
+use crate::model::operation::verb::{RowOrder, Verb};
 use crate::model::operation::{Operation, OperatorRef, StepDeclaration};
-use crate::model::schema::StreamSchema;
 use crate::model::sink::{FileForm, FileFormat, SinkConnector};
 
 impl Dataset {
@@ -94,17 +95,17 @@ impl Dataset {
         first.ok_or(DatasetError::Empty { action: "first" })
     }
 
-    /// The greatest rows by these columns, the greatest first. Equal ones come in the order of
-    /// partitions; nulls are less than anything.
+    /// The greatest rows by these columns, the greatest first, or the least where a `-` stands
+    /// before the name. Equal ones come in the order of partitions, nulls last.
     ///
     /// # Errors
     /// When there is no such column, it has no order, or a task failed.
     pub fn top(&self, rows: usize, by: &[&str]) -> Result<Option<RecordBatch>, DatasetError> {
-        self.in_order("top", rows, by, true)
+        self.in_order(rows, order(by, true))
     }
 
-    /// The least rows by these columns, the least first. Equal ones come in the order of
-    /// partitions; nulls come last.
+    /// The least rows by these columns, the least first, or the greatest where a `-` stands before
+    /// the name. Equal ones come in the order of partitions, nulls last.
     ///
     /// # Errors
     /// As [`Self::top`].
@@ -113,28 +114,17 @@ impl Dataset {
         rows: usize,
         by: &[&str],
     ) -> Result<Option<RecordBatch>, DatasetError> {
-        self.in_order("take_ordered", rows, by, false)
+        self.in_order(rows, order(by, false))
     }
 
-    fn in_order(
-        &self,
-        action: &'static str,
-        rows: usize,
-        by: &[&str],
-        descending: bool,
-    ) -> Result<Option<RecordBatch>, DatasetError> {
-        let schema = self.schema()?;
-        let columns = by.iter().map(|name| column(action, &schema, name));
-        let columns = columns.collect::<Result<Vec<usize>, _>>()?;
-        let of_partition = columns.clone();
-        let first = move |_, slice: &RecordBatch| {
-            Ok(first_in_order(slice, &of_partition, descending, rows)?)
-        };
-        let last = step(action, &schema, schema.clone(), first);
+    fn in_order(&self, rows: usize, by: RowOrder) -> Result<Option<RecordBatch>, DatasetError> {
+        if rows == 0 {
+            return Ok(None);
+        }
+        let top = StepDeclaration::new(Operation::Verb(Verb::Top(rows, by)));
         let part = Part { partitions: None, bytes_max: Some(RESULT_BYTES_DEFAULT) };
-        let found: Vec<_> = self.collect_part(Some(last), &part)?.into_iter().flatten().collect();
-        let Some(found) = joined(&found)? else { return Ok(None) };
-        Ok(Some(first_in_order(&found, &columns, descending, rows)?))
+        let found: Vec<_> = self.collect_part(Some(top), &part)?.into_iter().flatten().collect();
+        Ok(joined(&found)?)
     }
 
     /// Folds all rows to one.
@@ -192,12 +182,4 @@ impl Dataset {
         let last = step("for_each_partition", &schema, schema.clone(), call);
         self.collect_part(Some(last), &Part::default()).map(drop)
     }
-}
-
-fn column(action: &'static str, schema: &StreamSchema, name: &str) -> Result<usize, DatasetError> {
-    schema.index_of(name).ok_or_else(|| DatasetError::Column {
-        action,
-        found: name.to_owned(),
-        allowed: schema.columns.iter().map(|column| column.name.clone()).collect(),
-    })
 }

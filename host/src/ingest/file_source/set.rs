@@ -24,6 +24,8 @@ impl FileSource {
         path: &Path,
         partitions_min: usize,
     ) -> Result<Self, IngestError> {
+        let wrong = |problem| IngestError::Declaration { name: declared.name.clone(), problem };
+        declared.check().map_err(wrong)?;
         let failed = |source| IngestError::File { name: declared.name.clone(), source };
         let folder = absolute(path);
         let files = list_named(&*storage, &folder).map_err(failed)?;
@@ -37,7 +39,7 @@ impl FileSource {
             rules: None,
             left: VecDeque::new(),
             files: 0,
-            range_bytes: range_bytes(declared).min(share),
+            range_bytes: range_bytes(declared, share),
             batch_bytes_max: u64::MAX,
             opening: None,
             late_lines: 0,
