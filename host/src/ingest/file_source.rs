@@ -58,6 +58,10 @@ impl FileSource {
         batch_bytes_max: u64,
         now_ms: i64,
     ) -> Result<Option<Self>, IngestError> {
+        if declared.connector.reads_files() {
+            let wrong = |problem| IngestError::Declaration { name: declared.name.clone(), problem };
+            declared.check().map_err(wrong)?;
+        }
         let (path, bounded) = match &declared.connector {
             SourceConnector::Files { path, bounded } => (path, bounded),
             SourceConnector::FileSet { path, partitions_min } => {
@@ -65,8 +69,6 @@ impl FileSource {
             }
             _ => return Ok(None),
         };
-        let wrong = |problem| IngestError::Declaration { name: declared.name.clone(), problem };
-        declared.check().map_err(wrong)?;
         let failed = |source| IngestError::File { name: declared.name.clone(), source };
         let folder = absolute(path);
         let found = list(&*storage, &folder).map_err(failed)?;
@@ -81,7 +83,7 @@ impl FileSource {
             rules: (!bounded).then(|| FileRules::new(interval, now_ms)),
             left: VecDeque::new(),
             files: 0,
-            range_bytes: range_bytes(declared),
+            range_bytes: range_bytes(declared, usize::MAX),
             batch_bytes_max,
             opening: None,
             late_lines: 0,

@@ -180,9 +180,9 @@ impl SourceDeclaration {
             Format::Csv(csv) => check_csv(csv).and_then(|()| check_csv_columns(&self.schema)),
             Format::Binary { record_bytes } => {
                 check_record_bytes(record_bytes)?;
-                match &self.connector {
-                    SourceConnector::Files { .. } => Ok(()),
-                    _ => Err("`binary` records are read from files only".to_owned()),
+                match self.connector.reads_files() {
+                    true => Ok(()),
+                    false => Err("`binary` records are read from files only".to_owned()),
                 }
             }
             Format::Lines | Format::Json => Ok(()),

@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{FileSource, range_bytes};
+use super::FileSource;
 use crate::ingest::IngestError;
+use crate::ingest::file_cut::range_bytes;
 use crate::ingest::file_pattern::list_named;
 use crate::model::id::SourceId;
 use crate::model::source::SourceDeclaration;
@@ -37,7 +38,7 @@ impl FileSource {
             rules: None,
             left: VecDeque::new(),
             files: 0,
-            range_bytes: range_bytes(declared).min(share),
+            range_bytes: range_bytes(declared, share),
             batch_bytes_max: u64::MAX,
             opening: None,
             late_lines: 0,
