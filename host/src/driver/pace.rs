@@ -132,10 +132,13 @@ mod tests {
     #[test]
     fn sources_without_an_end_are_named() {
         let socket = SourceConnector::Socket { address: "localhost:1".to_owned() };
-        let sources = vec![socket, generate(None), generate(Some(9)), SourceConnector::Stdin];
-        let findings = bounded(job(sources)).expect_err("two have no end");
+        let address = "localhost:1".to_owned();
+        let listen = SourceConnector::Listen { address, connections_max: 1 };
+        let sources =
+            vec![socket, generate(None), generate(Some(9)), SourceConnector::Stdin, listen];
+        let findings = bounded(job(sources)).expect_err("three have no end");
         let places: Vec<Item> = findings.into_iter().map(|finding| finding.place.item).collect();
-        assert_eq!(places, ["s0", "s1"].map(|name| Item::Source(name.to_owned())));
+        assert_eq!(places, ["s0", "s1", "s4"].map(|name| Item::Source(name.to_owned())));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use crate::model::source::{Format, SourceDeclaration};
 use crate::model::stage::FileRange;
 use crate::sys::storage::FileFacts;
 
-/// Bytes of a range: as many as a block may have, or as many as become columns of a bounded size
-/// whatever rows are in them, and no more than wanted. A range of records holds whole ones.
+/// Bytes of a range: no more than wanted, as many as a block may have, or as many as become columns
+/// of a bounded size whatever rows are in them. A range of records holds whole ones, one at least.
 pub(super) fn range_bytes(source: &SourceDeclaration, wanted: usize) -> usize {
     let bytes = row_width(source).text_bytes_max(FILE_RANGE_COLUMNS_BYTES_MAX);
     let bytes = bytes.min(BLOCK_BYTES_MAX).min(wanted);
@@ -85,7 +85,9 @@ mod tests {
             let connector = SourceConnector::Files { path: "/in".into(), bounded: true };
             let format = Format::Binary { record_bytes };
             let lines = lines_source(connector, OnBadRow::Skip);
-            let bytes = range_bytes(&SourceDeclaration { format, ..lines }, usize::MAX);
+            let source = SourceDeclaration { format, ..lines };
+            assert_eq!(range_bytes(&source, 1), record_bytes);
+            let bytes = range_bytes(&source, usize::MAX);
             assert!(
                 bytes <= BLOCK_BYTES_MAX && bytes.is_multiple_of(record_bytes),
                 "{record_bytes}"

@@ -58,6 +58,10 @@ impl FileSource {
         batch_bytes_max: u64,
         now_ms: i64,
     ) -> Result<Option<Self>, IngestError> {
+        if declared.connector.reads_files() {
+            let wrong = |problem| IngestError::Declaration { name: declared.name.clone(), problem };
+            declared.check().map_err(wrong)?;
+        }
         let (path, bounded) = match &declared.connector {
             SourceConnector::Files { path, bounded } => (path, bounded),
             SourceConnector::FileSet { path, partitions_min } => {
@@ -65,8 +69,6 @@ impl FileSource {
             }
             _ => return Ok(None),
         };
-        let wrong = |problem| IngestError::Declaration { name: declared.name.clone(), problem };
-        declared.check().map_err(wrong)?;
         let failed = |source| IngestError::File { name: declared.name.clone(), source };
         let folder = absolute(path);
         let found = list(&*storage, &folder).map_err(failed)?;

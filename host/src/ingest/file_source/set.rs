@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{FileSource, range_bytes};
+use super::FileSource;
 use crate::ingest::IngestError;
+use crate::ingest::file_cut::range_bytes;
 use crate::ingest::file_pattern::list_named;
 use crate::model::id::SourceId;
 use crate::model::source::SourceDeclaration;
