@@ -2,6 +2,7 @@
 //!
 //! Takes nothing but limits. Gives plain values. Never does I/O, asks the time, or knows a room.
 
+pub mod backpressure;
 pub mod block;
 pub mod block_store;
 pub mod calendar;
