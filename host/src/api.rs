@@ -13,6 +13,7 @@ mod moved_clock;
 pub mod native;
 pub mod object_files;
 pub mod plugin;
+pub mod receivers;
 pub mod stateful;
 pub mod test_context;
 pub mod test_job;

@@ -15,6 +15,7 @@ pub mod pace;
 pub mod parts;
 pub mod plugins;
 pub mod publisher;
+pub mod rate_control;
 pub mod running_batch;
 pub mod sources;
 pub mod states;

@@ -5,6 +5,7 @@
 pub mod backpressure;
 pub mod block;
 pub mod block_store;
+pub mod bytes_decoder;
 pub mod calendar;
 pub mod column_type;
 pub mod constant;
@@ -18,6 +19,7 @@ pub mod parameter;
 pub mod partition_store;
 pub mod pipeline;
 pub mod policy;
+pub mod receiver;
 pub mod rejected;
 pub mod schema;
 pub mod sink;

@@ -17,6 +17,7 @@ use crate::driver::handle::{JobControl, JobHandle};
 use crate::driver::launch::{JobRequest, launch};
 use crate::driver::status_board::Listener;
 use crate::limits::LINE_BYTES_DEFAULT;
+use crate::model::backpressure::SourceRates;
 use crate::model::pipeline::JobSettings;
 use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
@@ -108,6 +109,7 @@ impl StreamingContext {
             schema: format.fixed_schema().unwrap_or_default(),
             on_bad_row: OnBadRow::default(),
             line_bytes_max: LINE_BYTES_DEFAULT,
+            rates: SourceRates::default(),
         })
     }
 
@@ -131,14 +133,20 @@ impl StreamingContext {
     }
 
     fn given(&self, schema: StreamSchema, source: Arc<dyn DatasetSource>) -> DStream {
+        self.rows(schema, SourceConnector::Datasets(source))
+    }
+
+    /// Rows of a schema from a source that makes them itself.
+    pub(super) fn rows(&self, schema: StreamSchema, connector: SourceConnector) -> DStream {
         let number = self.graph.lock().unwrap_or_else(PoisonError::into_inner).sources();
         self.source(SourceDeclaration {
             name: format!("source-{number}"),
-            connector: SourceConnector::Datasets(source),
+            connector,
             format: Format::Lines,
             schema,
             on_bad_row: OnBadRow::default(),
             line_bytes_max: LINE_BYTES_DEFAULT,
+            rates: SourceRates::default(),
         })
     }
 

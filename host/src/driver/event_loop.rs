@@ -145,6 +145,9 @@ impl EventLoop {
             self.tracker.reported(info);
             return;
         }
+        if let ReceiverEvent::Acknowledge(acknowledgement) = event {
+            return acknowledgement.give();
+        }
         if let ReceiverEvent::Broken { message } = &event
             && self.failure.is_none()
         {
@@ -238,8 +241,11 @@ impl EventLoop {
     fn task_ended(&mut self, result: TaskResult) {
         let TaskResult { key, outcome, cpu, rows_in } = result;
         let Some(batch) = self.running.get_mut(&key.run) else { return };
-        let reads_files = self.parts.sources.is_file_stage(&self.parts.plan, key.stage);
-        batch.charge(cpu, if reads_files && outcome.is_ok() { rows_in } else { 0 });
+        batch.charge(cpu);
+        let files = self.parts.sources.files_of_stage(&self.parts.plan, key.stage);
+        if let Some(source) = files.filter(|_| outcome.is_ok()) {
+            batch.has_read(source, key.stage, rows_in);
+        }
         let task = ReadyTask { stage: key.stage, partition: key.partition };
         match outcome {
             Ok(attempted) => {
@@ -335,12 +341,16 @@ impl EventLoop {
         if self.remembers {
             self.remember(&mut batch);
         }
-        for block in self.tracker.finished(time) {
+        let released = self.tracker.finished(time);
+        for block in &released {
             self.parts.blocks.remove(block.id);
         }
         let states = self.parts.states.sizes();
         self.parts.board.change(|status| status.states = states);
-        self.parts.board.tell(&JobEvent::BatchEnded(batch.info(self.parts.clock.now_us())));
+        let now_us = self.parts.clock.now_us();
+        let info = batch.info(now_us);
+        self.parts.sources.batch_ended(&batch, &released, &info, now_us);
+        self.parts.board.tell(&JobEvent::BatchEnded(info));
         if let Some(message) = batch.failure.take()
             && self.parts.settings.on_failure == OnFailure::Stop
             && self.failure.is_none()

@@ -86,7 +86,8 @@ pub struct RunningBatch {
     run: BatchRun,
     begun_us: i64,
     cpu: Duration,
-    file_rows: u64,
+    /// Rows of files, by their source and the stage that has read them.
+    file_rows: BTreeMap<(SourceId, StageId), u64>,
     result_bytes: usize,
     retries: u32,
 }
@@ -114,7 +115,7 @@ impl RunningBatch {
             run: BatchRun::new(plan, time, failures_max),
             begun_us: now_us,
             cpu: Duration::ZERO,
-            file_rows: 0,
+            file_rows: BTreeMap::new(),
             result_bytes: 0,
             retries: 0,
         }
@@ -150,10 +151,35 @@ impl RunningBatch {
     }
 
     /// Counts the end of an attempt.
-    pub fn charge(&mut self, cpu: Duration, file_rows: u64) {
+    pub fn charge(&mut self, cpu: Duration) {
         self.in_flight -= 1;
         self.cpu += cpu;
-        self.file_rows += file_rows;
+    }
+
+    /// Counts rows that a task has read of files.
+    pub fn has_read(&mut self, source: SourceId, stage: StageId, rows: u64) {
+        *self.file_rows.entry((source, stage)).or_default() += rows;
+    }
+
+    /// Rows of files by source, as often as they were read by whichever stage has read most.
+    pub fn file_rows(&self) -> BTreeMap<SourceId, u64> {
+        let mut most = BTreeMap::new();
+        for (&(source, _), &rows) in &self.file_rows {
+            let known = most.entry(source).or_default();
+            *known = rows.max(*known);
+        }
+        most
+    }
+
+    /// Bytes of the ranges of files that it reads, by source.
+    pub fn file_bytes(&self) -> BTreeMap<SourceId, u64> {
+        let mut bytes = BTreeMap::new();
+        for partition in self.batch.inputs.values().flatten() {
+            if let PartitionInput::FileRange(range) = partition {
+                *bytes.entry(range.source).or_default() += range.end - range.start;
+            }
+        }
+        bytes
     }
 
     /// Fails the batch when its sinks would be given more bytes than they may.
@@ -206,7 +232,7 @@ impl RunningBatch {
         };
         BatchInfo {
             time: self.batch.time,
-            rows_in: rows + self.file_rows,
+            rows_in: rows + self.file_rows.values().sum::<u64>(),
             bytes_in: bytes,
             tasks: self.run.tasks(),
             source_tasks: self.batch.inputs.values().map(Vec::len).max().unwrap_or(0),

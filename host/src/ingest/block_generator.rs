@@ -1,7 +1,7 @@
 //! Ingest: the block generator, which cuts a stream into blocks.
 //!
-//! Takes bytes as they arrive, and the time. Gives blocks: after an interval, at a size, or when
-//! asked. Never asks the time itself, and never makes a block of nothing.
+//! Takes bytes or rows as they arrive, and the time. Gives blocks: after an interval, at a size, or
+//! when asked. Never asks the time itself, and never makes a block of nothing.
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +15,7 @@ use super::decoder::{Decoded, Decoder};
 use super::format;
 use super::line_buffer::LineBuffer;
 use super::line_column::too_long;
+use super::row_gatherer::{RowGatherer, slices_of};
 use super::waiting_rows::WaitingRows;
 use crate::limits::{BLOCK_BYTES_MAX, CONVERT_BYTES, RECEIVE_BYTES};
 use crate::model::block::{Block, BlockInfo};
@@ -46,6 +47,8 @@ pub struct BlockGenerator {
     /// that wait are of.
     has_header: bool,
     stream: u64,
+    /// Rows that a program stores; a stream has either those or bytes.
+    rows: RowGatherer,
     decoded: Decoded,
     /// Slices of the open block and their bytes. Invariant: at most [`BLOCK_BYTES_MAX`] together,
     /// unless it is one slice of one very long line.
@@ -69,6 +72,7 @@ impl BlockGenerator {
             decoder: format::decoder(source),
             has_header: format::has_header(source),
             stream: 0,
+            rows: RowGatherer::new(source.schema.to_arrow()),
             decoded: Decoded::new(&source.on_bad_row),
             slices: Vec::new(),
             slices_bytes: 0,
@@ -133,6 +137,31 @@ impl BlockGenerator {
         sealed
     }
 
+    /// Adds rows of the source's schema. Gives the blocks that are full, or open for longer than
+    /// the interval.
+    pub fn add_rows(&mut self, rows: &RecordBatch, now_us: u64) -> Vec<Sealed> {
+        let mut sealed = Vec::new();
+        self.rows.add(rows, &mut self.decoded.slices);
+        self.place_slices(&mut sealed);
+        self.seal_due(now_us, &mut sealed);
+        sealed
+    }
+
+    /// Makes a block of exactly these rows, of at most [`BLOCK_BYTES_MAX`]. Gives it after the open
+    /// one, so that rows keep their order.
+    pub fn block_of(&mut self, rows: &RecordBatch) -> Vec<Sealed> {
+        let mut sealed = self.seal();
+        self.slices = slices_of(rows);
+        self.slices_bytes = self.slices.iter().map(RecordBatch::get_array_memory_size).sum();
+        self.cut(&mut sealed);
+        sealed
+    }
+
+    /// Adds a record that does not fit.
+    pub fn add_bad(&mut self, reason: impl FnOnce() -> String, beginning: &[u8]) {
+        self.decoded.bad.add(reason, beginning);
+    }
+
     /// Cuts off everything that is whole. Gives nothing when nothing is.
     pub fn seal(&mut self) -> Vec<Sealed> {
         let mut sealed = Vec::new();
@@ -183,7 +212,7 @@ impl BlockGenerator {
     /// not among them: it is bounded by itself, and a receiver that waited for room for it could
     /// wait for ever.
     pub fn held_bytes(&self) -> usize {
-        let rows = self.decoder.open_bytes() + self.slices_bytes;
+        let rows = self.decoder.open_bytes() + self.rows.open_bytes() + self.slices_bytes;
         self.lines.lines().len() + self.waiting.bytes() + rows + self.decoded.bad.bytes
     }
 
@@ -205,6 +234,7 @@ impl BlockGenerator {
     fn seal_into(&mut self, sealed: &mut Vec<Sealed>) {
         self.convert(sealed);
         self.decoder.finish(&mut self.decoded);
+        self.rows.close(&mut self.decoded.slices);
         self.place_slices(sealed);
         self.cut(sealed);
     }

@@ -5,7 +5,9 @@
 
 use super::format::row_width;
 use super::range_bytes::is_packed;
-use crate::limits::{BLOCK_BYTES_MAX, FILE_RANGE_COLUMNS_BYTES_MAX, GZIP_GROWTH};
+use crate::limits::{
+    BLOCK_BYTES_MAX, FILE_RANGE_BYTES_PACED, FILE_RANGE_COLUMNS_BYTES_MAX, GZIP_GROWTH,
+};
 use crate::model::id::SourceId;
 use crate::model::source::{Format, SourceDeclaration};
 use crate::model::stage::FileRange;
@@ -13,8 +15,10 @@ use crate::sys::storage::FileFacts;
 
 /// Bytes of a range: as many as a block may have, or as many as become columns of a bounded size
 /// whatever rows are in them. A range of records holds whole ones.
-pub(super) fn range_bytes(source: &SourceDeclaration) -> usize {
-    let bytes = row_width(source).text_bytes_max(FILE_RANGE_COLUMNS_BYTES_MAX).min(BLOCK_BYTES_MAX);
+pub(super) fn range_bytes(source: &SourceDeclaration, paced: Option<u64>) -> usize {
+    // A batch that is given few bytes, because its source has a rate, is given small ranges.
+    let most = if paced.is_some() { FILE_RANGE_BYTES_PACED } else { BLOCK_BYTES_MAX };
+    let bytes = row_width(source).text_bytes_max(FILE_RANGE_COLUMNS_BYTES_MAX).min(most);
     match source.format {
         // Invariant: a record has a byte at least, or its source would not have been opened.
         Format::Binary { record_bytes } => (bytes / record_bytes.max(1)).max(1) * record_bytes,
@@ -84,7 +88,7 @@ mod tests {
             let connector = SourceConnector::Files { path: "/in".into(), bounded: true };
             let format = Format::Binary { record_bytes };
             let lines = lines_source(connector, OnBadRow::Skip);
-            let bytes = range_bytes(&SourceDeclaration { format, ..lines });
+            let bytes = range_bytes(&SourceDeclaration { format, ..lines }, None);
             assert!(
                 bytes <= BLOCK_BYTES_MAX && bytes.is_multiple_of(record_bytes),
                 "{record_bytes}"

@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::backpressure::Backpressure;
 use super::operation::StepDeclaration;
-use super::policy::{OnBadRow, OnFailure};
+use super::policy::{CatchUp, OnBadRow, OnFailure};
 use super::sink::SinkDeclaration;
 use super::source::SourceDeclaration;
 use super::storage_level::StorageLevel;
@@ -73,6 +74,10 @@ pub struct JobSettings {
     pub block_budget_bytes: usize,
     /// Seed of the job's hashes and of its tasks; `None`: drawn at the first start.
     pub seed: Option<u64>,
+    /// What becomes of ticks that were missed.
+    pub catch_up: CatchUp,
+    /// How sources are kept to the rate at which batches are worked off.
+    pub backpressure: Backpressure,
 }
 
 impl Default for JobSettings {
@@ -88,6 +93,8 @@ impl Default for JobSettings {
             partitions: None,
             block_budget_bytes: crate::limits::BLOCK_BUDGET_BYTES_DEFAULT,
             seed: None,
+            catch_up: CatchUp::default(),
+            backpressure: Backpressure::default(),
         }
     }
 }

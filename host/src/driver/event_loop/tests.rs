@@ -20,6 +20,7 @@ use crate::driver::states::JobStates;
 use crate::driver::status_board::StatusBoard;
 use crate::driver::ticker::Ticker;
 use crate::exec::executor::Executors;
+use crate::model::backpressure::SourceRates;
 use crate::model::column_type::ColumnType;
 use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::schema::{Column, StreamSchema};
@@ -41,6 +42,7 @@ fn watching(storage: &MemoryStorage) -> EventLoop {
         schema: StreamSchema::new(vec![Column::new("line", ColumnType::Utf8)]),
         on_bad_row: OnBadRow::Fail,
         line_bytes_max: 1024,
+        rates: SourceRates::default(),
     };
     let settings = JobSettings { batch_interval: Duration::from_secs(1), ..Default::default() };
     let pipeline = Pipeline {
