@@ -51,6 +51,8 @@ mod prose;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod receivers;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod sdk_bindings;
