@@ -14,6 +14,7 @@ mod moved_clock;
 pub mod native;
 pub mod object_files;
 pub mod plugin;
+pub mod receivers;
 pub mod slice;
 pub mod stateful;
 pub mod test_context;

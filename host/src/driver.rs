@@ -17,6 +17,7 @@ pub mod parts;
 pub mod plugins;
 pub mod progress;
 pub mod publisher;
+pub mod rate_control;
 pub mod receiver_board;
 pub mod remembered;
 pub mod running_batch;

@@ -11,6 +11,7 @@ pub mod csv_cells;
 pub mod csv_columns;
 pub mod csv_fields;
 pub mod csv_values;
+mod custom_receiver;
 pub mod dead_letter;
 pub mod decoder;
 mod file_cut;
@@ -18,7 +19,9 @@ pub mod file_pattern;
 pub mod file_rules;
 pub mod file_source;
 pub mod format;
+pub mod frame_decoder;
 pub mod generate_receiver;
+pub mod held_back;
 pub mod intake;
 pub mod json_columns;
 pub mod json_exact;
@@ -30,9 +33,13 @@ pub mod line_column;
 pub mod listen_receiver;
 pub mod range_bytes;
 pub mod range_reader;
+pub mod rate_limiter;
 pub mod receiver;
+mod receiver_session;
 pub mod reconnect;
 pub mod record_column;
+mod row_feed;
+pub mod row_gatherer;
 pub mod row_width;
 pub mod socket_receiver;
 pub mod stdin_receiver;
@@ -47,6 +54,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::watch;
 
 use crate::error::{Classify, Domain, Retry};
 use crate::model::block::BlockInfo;
@@ -64,6 +73,19 @@ pub enum ReceiverEvent {
     },
     /// A block is kept and can be allocated to a batch.
     Stored(BlockInfo),
+    /// Somebody waits until the blocks told before are known.
+    Acknowledge(Acknowledgement),
+    /// A program's receiver is started.
+    Started,
+    /// A program's receiver has ended; it is started again.
+    Restarting {
+        /// Why it ended.
+        message: String,
+        /// Whether something went wrong.
+        failed: bool,
+        /// How long until it is started.
+        retry_in: Duration,
+    },
     /// A person should know something of what it reads.
     Told {
         /// What.
@@ -78,7 +100,7 @@ pub enum ReceiverEvent {
         /// The first of them: what was wrong, and the beginning of it.
         first: String,
     },
-    /// A line whose end never came was dropped.
+    /// A record whose end never came was dropped.
     PartialLineDropped {
         /// Its bytes.
         bytes: usize,
@@ -105,6 +127,42 @@ pub enum ReceiverEvent {
         message: String,
     },
 }
+
+/// Word that an event was heard, for a thread that waits for it.
+#[derive(Debug, Clone)]
+pub struct Acknowledgement(Arc<watch::Sender<bool>>);
+
+/// The waiting end of an acknowledgement.
+#[derive(Debug)]
+pub struct Acknowledged(watch::Receiver<bool>);
+
+impl Acknowledgement {
+    /// One that is not given yet, and what waits for it.
+    pub fn new() -> (Self, Acknowledged) {
+        let (given, waiting) = watch::channel(false);
+        (Self(Arc::new(given)), Acknowledged(waiting))
+    }
+
+    /// Gives it.
+    pub fn give(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Acknowledged {
+    /// Waits for it. Gives whether it came: a job that has ended gives none.
+    pub async fn came(mut self) -> bool {
+        self.0.wait_for(|given| *given).await.is_ok()
+    }
+}
+
+impl PartialEq for Acknowledgement {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Acknowledgement {}
 
 /// Where events go. It is called on receivers' threads while they hold their open block, and on
 /// the thread that seals: it must neither wait nor call back into the supervisor.

@@ -72,6 +72,23 @@ pub const LISTEN_CONNECTIONS_MAX: usize = 4096;
 /// Lines in which a source that listens tells who connected: many short connections would fill a
 /// log.
 pub const LISTEN_TOLD_LINES_MAX: usize = 10;
+/// How much of its rate a source that brought less may bring at once: what it would have brought
+/// in a batch interval, but in no more than this (as the limiter that Spark uses).
+pub const RATE_BURST_MAX: Duration = Duration::from_secs(1);
+/// The longest that rows wait for their rate before somebody looks whether it has changed.
+pub const RATE_LOOK_WAIT_MAX: Duration = Duration::from_millis(10);
+/// The least that they wait: the system's timers are hardly finer.
+pub const RATE_LOOK_WAIT_MIN: Duration = Duration::from_millis(1);
+/// Rows a second that a job may name as a rate: beyond it the rate is no rate.
+pub const RATE_ROWS_MAX: u64 = 1_000_000_000;
+/// Bytes a second that a job may name as a rate.
+pub const RATE_BYTES_MAX: usize = 1024 * 1024 * MIB;
+/// Bytes of a range of a file where the source has a rate: a batch is given whole ranges, one at
+/// least.
+pub const FILE_RANGE_BYTES_PACED: usize = MIB;
+/// Single rows that are gathered before a slice is made of them: each has memory of its own till
+/// then.
+pub const GATHERED_PIECES_MAX: usize = 4 * 1024;
 /// How long one attempt to connect may take; then it counts as refused.
 pub const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The first wait before connecting again; each further refusal doubles it.

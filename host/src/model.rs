@@ -2,8 +2,10 @@
 //!
 //! Takes nothing but limits. Gives plain values. Never does I/O, asks the time, or knows a room.
 
+pub mod backpressure;
 pub mod block;
 pub mod block_store;
+pub mod bytes_decoder;
 pub mod calendar;
 pub mod column_type;
 pub mod constant;
@@ -18,6 +20,7 @@ pub mod parameter;
 pub mod partition_store;
 pub mod pipeline;
 pub mod policy;
+pub mod receiver;
 pub mod rejected;
 pub mod schema;
 pub mod sink;

@@ -9,15 +9,17 @@ use arrow_array::{Array, RecordBatch};
 use crossbeam_channel::{Receiver, unbounded};
 use tidemill::block::manager::BlockManager;
 use tidemill::ingest::ReceiverEvent;
+use tidemill::ingest::rate_limiter::limiters;
 use tidemill::ingest::receiver::{ReceiverPorts, ReceiverSettings};
 use tidemill::ingest::supervisor::Supervisor;
+use tidemill::model::backpressure::{Backpressure, SourceRates};
 use tidemill::model::block::BlockInfo;
 use tidemill::model::column_type::ColumnType;
 use tidemill::model::id::SourceId;
 use tidemill::model::policy::OnBadRow;
 use tidemill::model::schema::{Column, StreamSchema};
 use tidemill::model::source::{Format, SourceConnector, SourceDeclaration};
-use tidemill::sys::clock::ManualClock;
+use tidemill::sys::clock::{Clock, ManualClock};
 use tidemill::sys::entropy::SeededEntropy;
 use tidemill::sys::storage_memory::MemoryStorage;
 use tokio::runtime::Runtime;
@@ -45,6 +47,7 @@ pub fn lines(connector: SourceConnector) -> SourceDeclaration {
         schema: StreamSchema::new(vec![Column::new("line", ColumnType::Utf8)]),
         on_bad_row: OnBadRow::Skip,
         line_bytes_max: 1024,
+        rates: SourceRates::default(),
     }
 }
 
@@ -67,12 +70,16 @@ impl Rig {
         let storage = MemoryStorage::new();
         storage.put("/dead/folder", b"");
         let (sender, events) = unbounded();
+        let port: Arc<dyn Clock> = Arc::new(clock.clone());
+        let (one, unset) = (std::slice::from_ref(&source), Backpressure::default());
+        let limiters = limiters(one, &unset, Duration::from_secs(1), &port);
         let ports = ReceiverPorts {
             store: manager.clone(),
             events: Arc::new(move |source, event| drop(sender.send((source, event)))),
-            clock: Arc::new(clock.clone()),
+            clock: port,
             storage: Arc::new(storage.clone()),
             entropy: Arc::new(SeededEntropy::new(1)),
+            limiters: limiters.expect("its rates are rates"),
         };
         let settings = ReceiverSettings {
             block_interval,

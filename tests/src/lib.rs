@@ -53,6 +53,8 @@ mod prose;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod receivers;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod sdk_bindings;

@@ -13,6 +13,7 @@ use tidemill::ingest::decoder::{Decoded, Decoder};
 use tidemill::ingest::line_buffer::LineBuffer;
 use tidemill::ingest::line_column::LineColumn;
 use tidemill::limits::{LINE_BYTES_DEFAULT, RECEIVE_BYTES};
+use tidemill::model::backpressure::SourceRates;
 use tidemill::model::id::SourceId;
 use tidemill::model::policy::OnBadRow;
 use tidemill::model::source::{Format, SourceConnector, SourceDeclaration};
@@ -90,5 +91,6 @@ fn source() -> SourceDeclaration {
         schema: rig::line_schema(),
         on_bad_row: OnBadRow::Fail,
         line_bytes_max: LINE_BYTES_DEFAULT,
+        rates: SourceRates::default(),
     }
 }

@@ -167,5 +167,5 @@ impl Inputs for Sources {
 fn schedule(plan: &JobPlan) -> usize {
     let mut run = BatchRun::new(plan, BatchTime(START_MS), 1);
     let ready = run.ready(plan, &Sources).expect("no stage lacks a dataset");
-    ready.into_iter().filter(|task| run.finished(*task)).count()
+    ready.into_iter().filter(|task| run.finished(*task).stage_done).count()
 }

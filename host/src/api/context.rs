@@ -19,6 +19,7 @@ use crate::driver::error::DriverError;
 use crate::driver::handle::JobHandle;
 use crate::driver::listener_bus::ListenerBus;
 use crate::limits::LINE_BYTES_DEFAULT;
+use crate::model::backpressure::SourceRates;
 use crate::model::pipeline::JobSettings;
 use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
@@ -143,6 +144,7 @@ impl StreamingContext {
             schema: format.fixed_schema().unwrap_or_default(),
             on_bad_row: OnBadRow::default(),
             line_bytes_max: LINE_BYTES_DEFAULT,
+            rates: SourceRates::default(),
         })
     }
 
@@ -166,14 +168,20 @@ impl StreamingContext {
     }
 
     fn given(&self, schema: StreamSchema, source: Arc<dyn DatasetSource>) -> DStream {
+        self.rows(schema, SourceConnector::Datasets(source))
+    }
+
+    /// Rows of a schema from a source that makes them itself.
+    pub(super) fn rows(&self, schema: StreamSchema, connector: SourceConnector) -> DStream {
         let number = self.lock().sources();
         self.source(SourceDeclaration {
             name: format!("source-{number}"),
-            connector: SourceConnector::Datasets(source),
+            connector,
             format: Format::Lines,
             schema,
             on_bad_row: OnBadRow::default(),
             line_bytes_max: LINE_BYTES_DEFAULT,
+            rates: SourceRates::default(),
         })
     }
 

@@ -20,6 +20,7 @@ use super::graph::{Graph, Node};
 use crate::driver::engine::Engine;
 use crate::driver::error::{DriverError, JobFailure};
 use crate::limits::LINE_BYTES_DEFAULT;
+use crate::model::backpressure::SourceRates;
 use crate::model::column_type::ColumnType;
 use crate::model::partition_store::PartitionStore;
 use crate::model::pipeline::JobSettings;
@@ -192,6 +193,7 @@ impl DatasetContext {
             schema,
             on_bad_row: OnBadRow::default(),
             line_bytes_max: LINE_BYTES_DEFAULT,
+            rates: SourceRates::default(),
         }
     }
 }

@@ -142,6 +142,9 @@ impl EventLoop {
             self.tracker.reported(info);
             return;
         }
+        if let ReceiverEvent::Acknowledge(acknowledgement) = event {
+            return acknowledgement.give();
+        }
         if let ReceiverEvent::Broken { message } = &event
             && self.failure.is_none()
         {
@@ -242,12 +245,16 @@ impl EventLoop {
         if self.remembers {
             self.remember(&mut batch);
         }
-        for block in self.tracker.finished(time) {
+        let released = self.tracker.finished(time);
+        for block in &released {
             self.parts.blocks.remove(block.id);
         }
         let states = self.parts.states.sizes();
         self.parts.board.change(|status| status.states = states);
-        self.parts.board.tell(&JobEvent::BatchEnded(batch.info(self.parts.clock.now_us())));
+        let now_us = self.parts.clock.now_us();
+        let info = batch.info(now_us);
+        self.parts.sources.batch_ended(&batch, &released, &info, now_us);
+        self.parts.board.tell(&JobEvent::BatchEnded(info));
         if let Some(message) = batch.failure.take()
             && self.parts.settings.on_failure == OnFailure::Stop
             && self.failure.is_none()

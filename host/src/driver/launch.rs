@@ -30,6 +30,7 @@ use crate::block::manager::BlockManager;
 use crate::error::panic_message;
 use crate::exec::stage::{BoundStage, SharedStage};
 use crate::ingest::EventPort;
+use crate::ingest::rate_limiter::RateLimiters;
 use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
 use crate::ingest::supervisor::{Supervisor, is_received};
 use crate::limits::{
@@ -115,8 +116,10 @@ pub fn launch_telling(
     // Unbounded by itself: blocks by the byte budget, tasks by the running batches, ticks by time.
     let (sender, events) = unbounded();
     let sources = JobSources::open(&engine.config, &pipeline, Arc::clone(&blocks), sender.clone())?;
-    let receivers = start_receivers(engine, &pipeline, &settings, seed, &blocks, &sender)?;
-    let batches = BatchClock::start(clock.now_ms(), settings.batch_interval);
+    let started = (seed, sources.limiters());
+    let receivers = start_receivers(engine, &pipeline, &settings, started, &blocks, &sender)?;
+    let batches =
+        BatchClock::start(clock.now_ms(), settings.batch_interval).catching_up(settings.catch_up);
     let ticker = Ticker::start(batches, Arc::clone(&clock), receivers, sender.clone())
         .map_err(system("the batch clock"))?;
     let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone())
@@ -216,7 +219,7 @@ fn start_receivers(
     engine: &Engine,
     pipeline: &Pipeline,
     settings: &JobSettings,
-    seed: u64,
+    (seed, limiters): (u64, RateLimiters),
     blocks: &Arc<BlockManager>,
     events: &Sender<Event>,
 ) -> Result<SharedSupervisor, DriverError> {
@@ -231,6 +234,7 @@ fn start_receivers(
         storage: Arc::clone(&engine.config.storage),
         clock: Arc::clone(&engine.config.clock),
         entropy: Arc::clone(&engine.config.entropy),
+        limiters,
     };
     let receiver_settings = ReceiverSettings {
         block_interval: block_interval(settings, engine.executors.count()),

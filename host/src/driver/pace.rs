@@ -66,7 +66,8 @@ pub fn bounded(mut pipeline: Pipeline) -> Result<Pipeline, Vec<Finding>> {
     for source in &mut pipeline.sources {
         match &mut source.connector {
             SourceConnector::Files { bounded, .. } => *bounded = true,
-            SourceConnector::Socket { .. } => findings.push(endless(
+            SourceConnector::Socket { .. }
+            | SourceConnector::DecodedSocket { .. } => findings.push(endless(
                 &source.name,
                 "a socket is connected to again and again, so a bounded run of it would not end",
                 "write what it would send to a file, and read that with `type = \"files\"`; or \
@@ -77,6 +78,11 @@ pub fn bounded(mut pipeline: Pipeline) -> Result<Pipeline, Vec<Finding>> {
                 "others connect to it again and again, so a bounded run of it would not end",
                 "write what they would send to a file, and read that with `type = \"files\"`; or \
                  pipe it into `type = \"stdin\"`",
+            )),
+            SourceConnector::Receiver(_) => findings.push(endless(
+                &source.name,
+                "a program's receiver is started again and again, so a bounded run would not end",
+                "read what it would store from files",
             )),
             SourceConnector::Generate { lines: None, .. } => findings.push(endless(
                 &source.name,
@@ -100,6 +106,7 @@ fn endless(source: &str, message: &str, help: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::backpressure::SourceRates;
     use crate::model::pipeline::JobSettings;
     use crate::model::policy::OnBadRow;
     use crate::model::schema::StreamSchema;
@@ -113,6 +120,7 @@ mod tests {
             schema: StreamSchema::default(),
             on_bad_row: OnBadRow::Fail,
             line_bytes_max: 1,
+            rates: SourceRates::default(),
         };
         Pipeline {
             name: "job".to_owned(),

@@ -100,7 +100,8 @@ pub struct RunningBatch {
     run: BatchRun,
     begun_us: i64,
     cpu: Duration,
-    file_rows: BTreeMap<SourceId, u64>,
+    /// Rows of files, by their source and the stage that has read them.
+    file_rows: BTreeMap<(SourceId, StageId), u64>,
     result_bytes: usize,
     retries: u32,
     recomputed: u32,
@@ -199,10 +200,15 @@ impl RunningBatch {
         if first {
             self.refused.absorb(attempted.refused);
             if let Some((source, rows)) = file_rows {
-                *self.file_rows.entry(source).or_default() += rows;
+                self.has_read(source, stage, rows);
             }
         }
         stage_done
+    }
+
+    /// Counts rows that a task has read of files.
+    pub fn has_read(&mut self, source: SourceId, stage: StageId, rows: u64) {
+        *self.file_rows.entry((source, stage)).or_default() += rows;
     }
 
     /// Has what is lost made again; `reader` found it so and waits, or else an output needs it.
@@ -211,6 +217,27 @@ impl RunningBatch {
             Ok(news) => self.recomputed += news,
             Err(again) => self.fail(again.to_string()),
         }
+    }
+
+    /// Rows of files by source, as often as they were read by whichever stage has read most.
+    pub fn file_rows(&self) -> BTreeMap<SourceId, u64> {
+        let mut most = BTreeMap::new();
+        for (&(source, _), &rows) in &self.file_rows {
+            let known = most.entry(source).or_default();
+            *known = rows.max(*known);
+        }
+        most
+    }
+
+    /// Bytes of the ranges of files that it reads, by source.
+    pub fn file_bytes(&self) -> BTreeMap<SourceId, u64> {
+        let mut bytes = BTreeMap::new();
+        for partition in self.batch.inputs.values().flatten() {
+            if let PartitionInput::FileRange(range) = partition {
+                *bytes.entry(range.source).or_default() += range.end - range.start;
+            }
+        }
+        bytes
     }
 
     /// Fails the batch when its sinks would be given more bytes than they may.
@@ -255,9 +282,9 @@ impl RunningBatch {
     /// The facts, when it has ended.
     pub fn info(&self, now_us: i64) -> BatchInfo {
         let (rows, bytes) = self.batch.size;
-        let mut inputs = self.batch.submission.inputs.clone();
+        let (mut inputs, file_rows) = (self.batch.submission.inputs.clone(), self.file_rows());
         for input in &mut inputs {
-            input.rows += self.file_rows.get(&input.id).copied().unwrap_or(0);
+            input.rows += file_rows.get(&input.id).copied().unwrap_or(0);
         }
         let outcome = match &self.failure {
             Some(message) => BatchOutcome::Failed { message: message.clone() },
@@ -266,7 +293,7 @@ impl RunningBatch {
         BatchInfo {
             time: self.batch.time,
             inputs,
-            rows_in: rows + self.file_rows.values().sum::<u64>(),
+            rows_in: rows + file_rows.values().sum::<u64>(),
             bytes_in: bytes,
             tasks: self.run.tasks(),
             source_tasks: self.batch.inputs.values().map(Vec::len).max().unwrap_or(0),

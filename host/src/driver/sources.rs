@@ -11,7 +11,8 @@ use crossbeam_channel::Sender;
 use super::engine::EngineConfig;
 use super::event::Event;
 use super::pace::OneBatch;
-use super::running_batch::BatchInputs;
+use super::rate_control::RateControl;
+use super::running_batch::{BatchInputs, RunningBatch};
 use super::status_board::StatusBoard;
 use crate::block::manager::BlockManager;
 use crate::error::{Classify, Domain, Retry};
@@ -20,14 +21,16 @@ use crate::exec::executor::{ReadInput, TaskInput};
 use crate::exec::task_error::TaskError;
 use crate::ingest::file_source::FileSource;
 use crate::ingest::range_reader::RangeReader;
+use crate::ingest::rate_limiter::RateLimiters;
 use crate::ingest::{IngestError, ReceiverEvent};
+use crate::model::block::BlockInfo;
 use crate::model::id::{SourceId, StageId};
 use crate::model::partition_store::StoredPartition;
 use crate::model::pipeline::Pipeline;
 use crate::model::policy::OnBadRow;
 use crate::model::source::{GivenDataset, SourceConnector, SourceDeclaration};
 use crate::model::stage::{FileRange, JobPlan, PartitionInput, StageInput};
-use crate::model::status::JobEvent;
+use crate::model::status::{BatchInfo, JobEvent};
 use crate::model::time::BatchTime;
 use crate::sys::clock::Clock;
 
@@ -37,6 +40,7 @@ pub struct JobSources {
     ended: BTreeSet<SourceId>,
     blocks: Arc<BlockManager>,
     files: BTreeMap<SourceId, (FileSource, Arc<RangeReader>)>,
+    rates: RateControl,
     /// The system's time, which files have.
     clock: Arc<dyn Clock>,
     events: Sender<Event>,
@@ -54,11 +58,13 @@ impl JobSources {
         events: Sender<Event>,
     ) -> Result<Self, IngestError> {
         let (interval, now_ms) = (pipeline.settings.batch_interval, engine.clock.now_ms());
+        let rates = RateControl::start(pipeline, &engine.clock)?;
         let share = batch_bytes_max(pipeline, &blocks);
         let mut files = BTreeMap::new();
         for (id, source) in (0..).map(SourceId).zip(&pipeline.sources) {
             let storage = Arc::clone(&engine.storage);
-            let opened = FileSource::open(id, source, storage, interval, share, now_ms)?;
+            let shares = (share, rates.file_bytes_max(id));
+            let opened = FileSource::open(id, source, storage, interval, shares, now_ms)?;
             if let Some(mut opened) = opened {
                 if let Some(told) = opened.opening() {
                     // The loop hears it when it begins.
@@ -70,7 +76,7 @@ impl JobSources {
         }
         let declared = pipeline.sources.clone();
         let (ended, clock) = (BTreeSet::new(), Arc::clone(&engine.clock));
-        Ok(Self { declared, ended, blocks, files, clock, events })
+        Ok(Self { declared, ended, blocks, files, rates, clock, events })
     }
 
     /// The source's name.
@@ -90,10 +96,35 @@ impl JobSources {
         declared.connector.reads_files().then_some(source)
     }
 
+    /// What keeps receivers to their rates.
+    pub fn limiters(&self) -> RateLimiters {
+        self.rates.limiters().clone()
+    }
+
+    /// Hears of a batch that has ended: rates follow how batches go.
+    pub fn batch_ended(
+        &mut self,
+        batch: &RunningBatch,
+        blocks: &[BlockInfo],
+        info: &BatchInfo,
+        now_us: i64,
+    ) {
+        self.rates.batch_ended(batch, blocks, info, now_us);
+        for (&id, (source, _)) in &mut self.files {
+            if let Some(bytes) = self.rates.file_bytes_max(id) {
+                source.pace(bytes);
+            }
+        }
+    }
+
     /// Takes note of what happened at a receiver, and tells the listeners of it in words.
     pub fn heard(&mut self, source: SourceId, event: &ReceiverEvent, board: &StatusBoard) {
         let (message, warning) = match event {
-            ReceiverEvent::Stored(_) => return,
+            ReceiverEvent::Stored(_) | ReceiverEvent::Acknowledge(_) => return,
+            ReceiverEvent::Started => ("receiver started".to_owned(), false),
+            ReceiverEvent::Restarting { message, failed, retry_in } => {
+                (format!("{message}; starting again in {retry_in:.1?}"), *failed)
+            }
             ReceiverEvent::Told { message, warning } => (message.clone(), *warning),
             ReceiverEvent::Connected { peer } => (format!("connected to {peer}"), false),
             ReceiverEvent::BadRows { count, first } => {
@@ -106,7 +137,7 @@ impl JobSources {
             }
             ReceiverEvent::PartialLineDropped { bytes } => {
                 board.change(|status| status.bad_rows += 1);
-                (format!("dropped {bytes} bytes of a line whose end never came"), true)
+                (format!("dropped {bytes} bytes of a record whose end never came"), true)
             }
             ReceiverEvent::Closed { message, retry_in } => {
                 (format!("{message}; connecting again in {retry_in:.1?}"), false)

@@ -157,6 +157,8 @@ mod tests {
     use crossbeam_channel::unbounded;
 
     use super::*;
+    use crate::limits::BATCH_QUEUE_MAX;
+    use crate::model::policy::CatchUp;
     use crate::model::time::BatchTime;
     use crate::sys::clock::ManualClock;
 
@@ -181,5 +183,44 @@ mod tests {
             );
             manual.set_back(3_600 * second);
         }
+    }
+
+    /// What a thread that slept for so many ticks sends when it wakes.
+    fn after_a_sleep(ticks: u32, catch_up: CatchUp) -> Vec<i64> {
+        let (second, manual) = (Duration::from_secs(1), ManualClock::at_ms(500));
+        let clock = Arc::new(SteadyClock::over(Arc::new(manual.clone())));
+        let (sender, events) = unbounded();
+        let batches = BatchClock::start(clock.now_ms(), second).catching_up(catch_up);
+        manual.advance(ticks * second);
+        let ticker = Ticker::start(batches, clock, SharedSupervisor::default(), sender)
+            .expect("there are threads");
+        let mut sent = Vec::new();
+        while sent.last() != Some(&(i64::from(ticks) * 1_000)) {
+            match events.recv_timeout(PATIENCE).expect("a tick comes") {
+                Event::Tick(time) => sent.push(time.0),
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+        drop(ticker);
+        let next = (i64::from(ticks) + 1) * 1_000;
+        let last = events.recv_timeout(PATIENCE).expect("it drains");
+        assert!(matches!(last, Event::Drained { next: BatchTime(found) } if found == next));
+        sent
+    }
+
+    /// The story: a Spark job that had stood still made up for every batch it had missed, all at
+    /// once. A night of one-second batches is more than anyone can queue.
+    #[test]
+    fn a_long_sleep_owes_no_more_batches_than_a_queue_holds() {
+        let missed = after_a_sleep(36_000, CatchUp::Replay);
+        assert_eq!(missed.len(), BATCH_QUEUE_MAX);
+        assert!(missed.windows(2).all(|pair| pair[1] - pair[0] == 1_000), "in order, none skipped");
+    }
+
+    #[test]
+    fn a_job_that_merges_makes_one_batch_of_what_it_missed() {
+        assert_eq!(after_a_sleep(36_000, CatchUp::Merge), [36_000_000]);
+        assert_eq!(after_a_sleep(3, CatchUp::Replay), [1_000, 2_000, 3_000]);
+        assert_eq!(after_a_sleep(3, CatchUp::Merge), [3_000]);
     }
 }

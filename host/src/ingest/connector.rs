@@ -10,7 +10,9 @@ use super::generate_receiver::{Rate, Text};
 use super::intake::Intake;
 use super::receiver::{ReceiverPorts, ReceiverSettings, Stop};
 use super::reconnect::Reconnect;
-use super::{generate_receiver, listen_receiver, socket_receiver, stdin_receiver};
+use super::row_feed::RowFeed;
+use super::socket_receiver::Taking;
+use super::{custom_receiver, generate_receiver, listen_receiver, socket_receiver, stdin_receiver};
 use crate::model::source::{SourceConnector, SourceDeclaration};
 
 /// Receives a source until it ends or is stopped. A source that listens does so already. Files are
@@ -26,16 +28,22 @@ pub(super) fn receive(
     // The receiver has started now, however late its future is polled for the first time.
     let started_us = ports.clock.monotonic_us();
     async move {
+        let (first, longest) = (settings.reconnect_first, settings.reconnect_max);
+        let reconnect = Reconnect::new(first, longest, ports.entropy);
         match &source.connector {
             SourceConnector::Socket { address } => {
-                let (first, longest) = (settings.reconnect_first, settings.reconnect_max);
-                let reconnect = Reconnect::new(first, longest, ports.entropy);
-                socket_receiver::run(address, &intake, reconnect, stop).await;
+                socket_receiver::run(address, &intake, Taking::Lines, reconnect, stop).await;
+            }
+            SourceConnector::DecodedSocket { address, decoding } => {
+                let taking = Taking::Rows(RowFeed::new(&source, decoding));
+                socket_receiver::run(address, &intake, taking, reconnect, stop).await;
+            }
+            SourceConnector::Receiver(receiver) => {
+                let (receiver, schema) = (Arc::clone(&receiver.0), source.schema.to_arrow());
+                custom_receiver::run(receiver, schema, intake, reconnect, stop).await;
             }
             SourceConnector::Listen { connections_max, .. } => {
                 let Some(listener) = listener else { return };
-                let (first, longest) = (settings.reconnect_first, settings.reconnect_max);
-                let reconnect = Reconnect::new(first, longest, ports.entropy);
                 let bounds = (*connections_max, source.line_bytes_max);
                 listen_receiver::run(listener, bounds, intake, reconnect, stop).await;
             }

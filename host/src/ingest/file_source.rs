@@ -14,7 +14,7 @@ use super::file_cut::{charged, range_bytes, ranges};
 use super::file_pattern::{Found, list, no_folder};
 use super::file_rules::{FileRules, is_visible};
 use super::{IngestError, ReceiverEvent};
-use crate::limits::{FILE_LATE_LINES_MAX, FILE_RANGES_PER_BATCH_MAX};
+use crate::limits::{FILE_LATE_LINES_MAX, FILE_RANGE_BYTES_PACED, FILE_RANGES_PER_BATCH_MAX};
 use crate::model::id::SourceId;
 use crate::model::source::{SourceConnector, SourceDeclaration};
 use crate::model::stage::{FileRange, PartitionInput};
@@ -37,6 +37,8 @@ pub struct FileSource {
     /// Bytes of a range, and of all ranges of one batch.
     range_bytes: usize,
     batch_bytes_max: u64,
+    /// What the source's rate comes to, in bytes of a batch.
+    paced_bytes: u64,
     opening: Option<ReceiverEvent>,
     late_lines: usize,
     /// Why the folder cannot be listed, as it was told last.
@@ -46,7 +48,8 @@ pub struct FileSource {
 impl FileSource {
     /// Opens a declared source of files; `None` when it is of another kind. A bounded source and a
     /// set of files look for them now, another one only takes files modified after now. A batch is
-    /// given at most so many bytes of it, but one range at least.
+    /// given at most so many bytes of it, and as many as its rate comes to where it has one, but
+    /// one range at least.
     ///
     /// # Errors
     /// Names the folder, or the path of a set, when there is none.
@@ -55,7 +58,7 @@ impl FileSource {
         declared: &SourceDeclaration,
         storage: Arc<dyn Storage>,
         interval: Duration,
-        batch_bytes_max: u64,
+        (batch_bytes_max, paced): (u64, Option<u64>),
         now_ms: i64,
     ) -> Result<Option<Self>, IngestError> {
         if declared.connector.reads_files() {
@@ -83,8 +86,13 @@ impl FileSource {
             rules: (!bounded).then(|| FileRules::new(interval, now_ms)),
             left: VecDeque::new(),
             files: 0,
-            range_bytes: range_bytes(declared, usize::MAX),
+            // A batch that is given few bytes, as its source has a rate, is given small ranges.
+            range_bytes: range_bytes(
+                declared,
+                paced.map_or(usize::MAX, |_| FILE_RANGE_BYTES_PACED),
+            ),
             batch_bytes_max,
+            paced_bytes: paced.unwrap_or(u64::MAX),
             opening: None,
             late_lines: 0,
             unlisted: None,
@@ -159,12 +167,17 @@ impl FileSource {
         Some(ReceiverEvent::Told { message, warning: false })
     }
 
+    /// Gives further batches at most so many bytes, but one range at least.
+    pub fn pace(&mut self, bytes: u64) {
+        self.paced_bytes = bytes;
+    }
+
     /// What the next batch reads, in the order of names.
     pub fn take(&mut self) -> Vec<PartitionInput> {
-        let mut bytes = 0;
+        let (mut bytes, bytes_max) = (0, self.batch_bytes_max.min(self.paced_bytes));
         let fits = |range: &&FileRange| {
             bytes += charged(range);
-            bytes <= self.batch_bytes_max
+            bytes <= bytes_max
         };
         let fitting = self.left.iter().take(FILE_RANGES_PER_BATCH_MAX).take_while(fits).count();
         let taken = fitting.max(1).min(self.left.len());
@@ -221,7 +234,8 @@ mod tests {
     use crate::model::source::Format;
     use crate::sys::storage_memory::MemoryStorage;
 
-    const BATCH_BYTES_MAX: u64 = 4 * BLOCK_BYTES_MAX as u64;
+    /// The most bytes of a batch, which has no rate.
+    const SHARES: (u64, Option<u64>) = (4 * BLOCK_BYTES_MAX as u64, None);
 
     fn open(storage: &MemoryStorage, path: &str, bounded: bool) -> Result<FileSource, IngestError> {
         let connector = SourceConnector::Files { path: path.into(), bounded };
@@ -233,8 +247,7 @@ mod tests {
         declared: &SourceDeclaration,
     ) -> Result<FileSource, IngestError> {
         let (storage, second) = (Arc::new(storage.clone()), Duration::from_secs(1));
-        let source =
-            FileSource::open(SourceId(0), declared, storage, second, BATCH_BYTES_MAX, 1_000);
+        let source = FileSource::open(SourceId(0), declared, storage, second, SHARES, 1_000);
         source.map(|source| source.expect("it is a source of files"))
     }
 

@@ -114,6 +114,11 @@ pub(super) async fn run(
     intake.tell(ReceiverEvent::Connected { peer: "generated text".to_owned() });
     let mut made = 0;
     while rate.lines.is_none_or(|lines| made < lines) {
+        tokio::select! {
+            biased;
+            () = stop.asked() => return intake.seal(),
+            () = intake.pace() => {}
+        }
         let due = rate.due(clock.monotonic_us());
         if due == made {
             if stop.sleep(PACE).await {
@@ -133,6 +138,11 @@ pub(super) async fn run(
         });
         debug_assert!(filled.is_ok(), "making text cannot fail");
         tokio::task::consume_budget().await;
+    }
+    tokio::select! {
+        biased;
+        () = stop.asked() => return intake.seal(),
+        () = intake.pace() => {}
     }
     intake.seal();
     intake.tell(ReceiverEvent::Ended);

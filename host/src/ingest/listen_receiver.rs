@@ -165,7 +165,8 @@ impl Connection {
             }
             let lost = self.lines.appended(before);
             if lost.is_some() || !self.lines.lines().is_empty() {
-                intake.add_of(self.number, Some(reserved), self.lines.lines(), lost.as_deref());
+                let (lines, lost) = (self.lines.lines(), lost.as_deref());
+                intake.add_paced(self.number, Some(reserved), lines, lost).await;
                 self.lines.lines_taken();
             }
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::EventPort;
+use super::rate_limiter::RateLimiters;
 use crate::model::block_store::BlockStore;
 use crate::sys::clock::Clock;
 use crate::sys::entropy::Entropy;
@@ -27,6 +28,8 @@ pub struct ReceiverPorts {
     pub storage: Arc<dyn Storage>,
     /// Chance, for the waits between attempts to connect.
     pub entropy: Arc<dyn Entropy>,
+    /// What keeps sources to their rates.
+    pub limiters: RateLimiters,
 }
 
 /// How receivers work.
@@ -67,6 +70,11 @@ impl Stop {
             () = tokio::time::sleep(wait) => true,
         }
     }
+}
+
+/// Waits for so long by the system's time, after which whoever waits for their own looks at it.
+pub(super) async fn pause(wait: Duration) {
+    tokio::time::sleep(wait).await;
 }
 
 /// What comes within that time, if it does.

@@ -32,7 +32,10 @@ pub(super) async fn run(input: impl Read + Send + 'static, intake: &Intake, mut 
         let answer = tokio::select! {
             biased;
             () = stop.asked() => break,
-            answer = filled.recv() => answer,
+            answer = async {
+                intake.pace().await;
+                filled.recv().await
+            } => answer,
         };
         match answer {
             Some(Ok((bytes, read))) if read > 0 => {
@@ -60,6 +63,7 @@ pub(super) async fn run(input: impl Read + Send + 'static, intake: &Intake, mut 
             }
         }
     }
+    intake.hurry();
     // What was read is worked off: it cannot be read again. A read that waits is left to itself.
     let last = within(LAST_READ_WAIT_MAX, filled.recv()).await;
     if let Some(Some(Ok((bytes, read)))) = last {

@@ -93,10 +93,11 @@ impl Supervisor {
     pub fn stop(self) {
         // It fails only when no receiver listens any more.
         let _ = self.stop.send(true);
+        self.intakes.iter().for_each(|intake| intake.hurry());
         // Nobody ever sends: the wait ends when all receivers have, or after its time.
         let _ = self.ended.recv_timeout(RECEIVER_STOP_WAIT_MAX);
         self.receivers.iter().for_each(AbortHandle::abort);
-        self.intakes.iter().for_each(|intake| intake.seal());
+        self.intakes.iter().for_each(|intake| intake.close());
     }
 }
 

@@ -12,7 +12,9 @@ use super::ReceiverEvent;
 use super::block_generator::BlockGenerator;
 use super::dead_letter::DeadLetter;
 use super::intake::Intake;
+use super::rate_limiter::RateLimiters;
 use super::receiver::ReceiverPorts;
+use crate::model::backpressure::SourceRates;
 use crate::model::block::Block;
 use crate::model::block_store::{BlockStore, ByteBudget, Reservation, ReservationFuture};
 use crate::model::column_type::ColumnType;
@@ -33,6 +35,7 @@ pub fn lines_source(connector: SourceConnector, on_bad_row: OnBadRow) -> SourceD
         schema: StreamSchema::new(vec![Column::new("line", ColumnType::Utf8)]),
         on_bad_row,
         line_bytes_max: 1024,
+        rates: SourceRates::default(),
     }
 }
 
@@ -104,6 +107,7 @@ pub fn intake(storage: &MemoryStorage, on_bad_row: OnBadRow) -> Rig {
         clock: Arc::new(ManualClock::at_ms(0)),
         storage: Arc::new(storage.clone()),
         entropy: Arc::new(SeededEntropy::new(0)),
+        limiters: RateLimiters::new(),
     };
     let generator = BlockGenerator::new(SourceId(0), &source, Duration::from_secs(3600));
     let dead_letter = DeadLetter::of_source(&source, &ports.storage).expect("it can be written");

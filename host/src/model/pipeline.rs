@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::backpressure::Backpressure;
 use super::operation::StepDeclaration;
-use super::policy::{OnBadRow, OnFailure};
+use super::policy::{CatchUp, OnBadRow, OnFailure};
 use super::sink::SinkDeclaration;
 use super::source::SourceDeclaration;
 use super::storage_level::StorageLevel;
@@ -81,6 +82,10 @@ pub struct JobSettings {
     pub retained_batches: usize,
     /// How long datasets are kept at least, for programs that ask for them; `None`: not at all.
     pub remember: Option<Duration>,
+    /// What becomes of ticks that were missed.
+    pub catch_up: CatchUp,
+    /// How sources are kept to the rate at which batches are worked off.
+    pub backpressure: Backpressure,
 }
 
 impl JobSettings {
@@ -107,6 +112,8 @@ impl Default for JobSettings {
             graceful_stop_timeout: None,
             retained_batches: crate::limits::RETAINED_BATCHES_DEFAULT,
             remember: None,
+            catch_up: CatchUp::default(),
+            backpressure: Backpressure::default(),
         }
     }
 }

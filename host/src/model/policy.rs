@@ -1,4 +1,4 @@
-//! Model: what becomes of a job whose batch failed, and of rows that do not fit.
+//! Model: what becomes of a job whose batch failed, of rows that do not fit, of missed ticks.
 //!
 //! Takes what a person wrote. Gives it to whoever meets the failure. Never decides anything itself.
 
@@ -12,6 +12,17 @@ pub enum OnFailure {
     Stop,
     /// The batch is given up and marked; the next one runs.
     Skip,
+}
+
+/// What becomes of ticks that were missed, because the process stood still for a while say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CatchUp {
+    /// Each is made up for, in order, as in Spark.
+    #[default]
+    Replay,
+    /// They become one batch, at the latest time. Those merged away have no dataset, which is how
+    /// windows read them.
+    Merge,
 }
 
 /// What becomes of a record that does not fit its schema or is no valid text.

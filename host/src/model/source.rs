@@ -7,9 +7,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::backpressure::SourceRates;
+use super::bytes_decoder::BytesDecoding;
 use super::column_type::ColumnType;
 use super::partition_store::StoredPartition;
 use super::policy::OnBadRow;
+use super::receiver::SharedReceiver;
 use super::schema::{Column, StreamSchema};
 use crate::limits::LINE_BYTES_MAX;
 
@@ -29,6 +32,8 @@ pub struct SourceDeclaration {
     pub on_bad_row: OnBadRow,
     /// The longest line in bytes; a longer one is a bad row.
     pub line_bytes_max: usize,
+    /// The most that it may bring.
+    pub rates: SourceRates,
 }
 
 /// Where records come from.
@@ -46,6 +51,15 @@ pub enum SourceConnector {
         /// Connections at once; further ones wait.
         connections_max: usize,
     },
+    /// Connects to `host:port` and makes rows of the bytes that come; reconnects with back-off.
+    DecodedSocket {
+        /// `host:port`, resolved at each connect.
+        address: String,
+        /// How bytes become rows.
+        decoding: BytesDecoding,
+    },
+    /// A receiver that a program brings.
+    Receiver(SharedReceiver),
     /// Reads new files of a folder (Spark's rules).
     Files {
         /// The folder.
@@ -172,7 +186,10 @@ impl SourceDeclaration {
     /// What was found, and what is allowed.
     pub fn check(&self) -> Result<(), String> {
         match &self.connector {
-            SourceConnector::Socket { address } => check_socket_address(address)?,
+            SourceConnector::Socket { address }
+            | SourceConnector::DecodedSocket { address, .. } => {
+                check_socket_address(address)?;
+            }
             SourceConnector::Listen { address, .. } => check_listen_address(address)?,
             _ => {}
         }

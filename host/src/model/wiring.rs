@@ -87,6 +87,7 @@ pub fn wire(pipeline: &Pipeline) -> Result<Wiring, Vec<Finding>> {
         }
     }
     check_references(pipeline, &names, &mut findings);
+    check_rates(pipeline, &mut findings);
     if findings.is_empty() {
         match order_of(pipeline, &names) {
             Ok(all) => return Ok(needed(pipeline, names, &all)),
@@ -187,6 +188,19 @@ fn check_stdin(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
             format!("`{first}` and `{second}` both read standard input, which only one source can");
         let help = format!("let streams of both start `from = \"{first}\"`");
         findings.push(Finding::new(place, message).with_help(help));
+    }
+}
+
+/// Rates of nothing, and rates that contradict each other.
+fn check_rates(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
+    let of_job = pipeline.settings.backpressure.problems().into_iter();
+    findings.extend(of_job.map(|problem| {
+        Finding::new(Place::whole(Item::Job), format!("`backpressure` cannot work: {problem}"))
+    }));
+    for source in &pipeline.sources {
+        let place = || Place::whole(Item::Source(source.name.clone()));
+        let problems = source.rates.problems().into_iter();
+        findings.extend(problems.map(|problem| Finding::new(place(), problem)));
     }
 }
 

@@ -56,7 +56,10 @@ fn write_columns(text: &mut String, rows: &[(String, String)]) {
 
 fn connector(connector: &SourceConnector) -> String {
     match connector {
-        SourceConnector::Socket { address } => format!("socket {address}"),
+        SourceConnector::Socket { address } | SourceConnector::DecodedSocket { address, .. } => {
+            format!("socket {address}")
+        }
+        SourceConnector::Receiver(_) => "a receiver of the program".to_owned(),
         SourceConnector::Listen { address, .. } => format!("listens on {address}"),
         SourceConnector::Files { path, bounded } => {
             format!("{} files of {}", if *bounded { "the" } else { "new" }, path.display())

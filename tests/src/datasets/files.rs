@@ -8,6 +8,7 @@ use arrow_array::cast::AsArray;
 use proptest::prelude::*;
 use tidemill::api::dataset::Dataset;
 use tidemill::api::native::{flat_map, map};
+use tidemill::model::backpressure::SourceRates;
 use tidemill::model::column_type::ColumnType;
 use tidemill::model::operation::BuiltInFold;
 use tidemill::model::policy::OnBadRow;
@@ -124,6 +125,7 @@ fn records_are_whole_however_many_partitions_are_asked_for() {
         schema: StreamSchema::new(vec![Column::new("record", ColumnType::Binary)]),
         on_bad_row: OnBadRow::Fail,
         line_bytes_max: 1024,
+        rates: SourceRates::default(),
     };
     for cut in [1, 3, 7, 1_000] {
         let rows = context().read(declaration(cut)).collect().expect("it is made");

@@ -12,6 +12,7 @@ use arrow_array::RecordBatch;
 use super::partition_function::step;
 use super::{Dataset, DatasetError, Machine};
 use crate::limits::LINE_BYTES_DEFAULT;
+use crate::model::backpressure::SourceRates;
 use crate::model::operation::StepDeclaration;
 use crate::model::partition_store::{DatasetId, PartitionKey, StoredPartition, StoredSizes};
 use crate::model::policy::OnBadRow;
@@ -152,6 +153,7 @@ impl Machine {
             schema,
             on_bad_row: OnBadRow::default(),
             line_bytes_max: LINE_BYTES_DEFAULT,
+            rates: SourceRates::default(),
         })
     }
 

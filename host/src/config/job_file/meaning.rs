@@ -3,6 +3,7 @@
 //! Takes the tables that could be read. Gives a pipeline and the place of each of its items, or
 //! what contradicts itself. Never resolves a name: that is the pipeline's own check.
 
+mod backpressure;
 mod format;
 mod job;
 mod plugin;
@@ -47,7 +48,7 @@ struct Meaning<'a> {
 
 impl Meaning<'_> {
     fn pipeline(&mut self, read: &ReadJob) -> Option<Pipeline> {
-        let settings = read.job.as_ref().map(|job| self.settings(job));
+        let settings = read.job.as_ref().map(|job| self.settings(job, read.backpressure.as_ref()));
         let mut plugins = Vec::new();
         for (name, table) in &read.plugins {
             self.declared(name, Item::Plugin(name.value.clone()));

@@ -15,7 +15,9 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::error::Complaint;
 use super::schema::TableKeys;
 use super::value::At;
-use super::written::{JobText, PluginText, SinkText, SourceText, StepText, StreamText};
+use super::written::{
+    BackpressureText, JobText, PluginText, SinkText, SourceText, StepText, StreamText,
+};
 use crate::limits::{DECLARATIONS_MAX, STEPS_MAX};
 use crate::model::finding::{list_words, nearest};
 
@@ -35,6 +37,8 @@ pub(super) struct ReadStream {
 pub(super) struct ReadJob {
     /// The keys before the first section, if they could be read.
     pub(super) job: Option<JobText>,
+    /// The rates, if they could be read.
+    pub(super) backpressure: Option<At<BackpressureText>>,
     pub(super) plugins: Vec<ReadTable<PluginText>>,
     pub(super) sources: Vec<ReadTable<SourceText>>,
     pub(super) streams: Vec<ReadTable<ReadStream>>,
@@ -60,9 +64,12 @@ pub(super) fn read(text: &str) -> (Option<ReadJob>, Vec<Complaint>) {
     let sources = reader.section(&mut root, "sources");
     let streams = reader.section(&mut root, "streams");
     let sinks = reader.section(&mut root, "sinks");
+    let backpressure = root.remove("backpressure");
+    let backpressure = backpressure.and_then(|table| reader.table("`backpressure`", table));
     let job = reader.table::<JobText>("job file", Spanned::new(0..0, DeValue::Table(root)));
     let job = ReadJob {
         job: job.map(|at| at.value),
+        backpressure,
         plugins: reader.tables("plugin", plugins),
         sources: reader.tables("source", sources),
         streams: reader.streams(streams),

@@ -15,7 +15,7 @@ use super::bad_row::OnBadRowText;
 use super::format::FormatText;
 use super::quantity::{HumanBytes, HumanDuration};
 use super::value::{At, Named, OrWith, ParameterValue, Real, ShortOr, Vocabulary, Whole, Word};
-use crate::model::policy::OnFailure;
+use crate::model::policy::{CatchUp, OnFailure};
 use crate::model::sink::FileFormat;
 pub(super) use verb::{
     AggregateWindowText, FoldsText, Is, SampleText, SortText, TopText, WhereText,
@@ -51,6 +51,12 @@ pub(super) struct JobText {
     pub(super) graceful_stop_timeout: Option<At<HumanDuration>>,
     /// Batches that have ended and can still be asked for. Default: 1000.
     pub(super) retained_batches: Option<At<Whole>>,
+    /// What becomes of batch times that were missed: "replay" makes a batch of each, "merge" one of
+    /// all. Default: "replay".
+    pub(super) catch_up: Option<At<Word<CatchUp>>>,
+    /// Keeps sources to the rate at which batches are worked off.
+    #[expect(dead_code, reason = "its table is read by itself; here it is for the schema")]
+    pub(super) backpressure: Option<At<BackpressureText>>,
     /// The components whose operators the steps call.
     #[serde(default)]
     #[expect(dead_code, reason = "its tables are read one by one; here it is for the schema")]
@@ -67,6 +73,27 @@ pub(super) struct JobText {
     #[serde(default)]
     #[expect(dead_code, reason = "its tables are read one by one; here it is for the schema")]
     pub(super) sinks: Named<SinkText>,
+}
+
+/// Rates of sources. Spark's keys of the same names are under `spark.streaming.backpressure`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BackpressureText {
+    /// Whether rates follow how batches went. Default: false; the byte budget alone then slows
+    /// sources that are too fast.
+    pub(super) enabled: Option<At<bool>>,
+    /// Rows a second of each source until its batches tell a better rate. Default: `max_rate`.
+    pub(super) initial_rate: Option<At<Whole>>,
+    /// Rows a second that a source may bring at most. Default: without end.
+    pub(super) max_rate: Option<At<Whole>>,
+    /// Rows a second below which no source is slowed. Default: 1.
+    pub(super) min_rate: Option<At<Whole>>,
+    /// Weight of the difference between the rate and how fast the last batch was. Default: 1.
+    pub(super) proportional: Option<At<Real>>,
+    /// Weight of the rows that waited. Default: 0.2.
+    pub(super) integral: Option<At<Real>>,
+    /// Weight of how that difference changes. Default: 0.
+    pub(super) derivative: Option<At<Real>>,
 }
 
 /// A plugin: either `component` or `source`.
@@ -102,6 +129,12 @@ impl Vocabulary for SourceType {
         ("generate", Self::Generate),
         ("stdin", Self::Stdin),
     ];
+}
+
+impl Vocabulary for CatchUp {
+    const WHAT: &'static str = "choice for `catch_up`";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("replay", Self::Replay), ("merge", Self::Merge)];
 }
 
 impl Vocabulary for OnFailure {
@@ -147,6 +180,10 @@ pub(super) struct SourceText {
     pub(super) on_bad_row: Option<At<OnBadRowText>>,
     /// The longest line; a longer one is a bad row. Default: "1MiB".
     pub(super) line_bytes_max: Option<At<HumanBytes>>,
+    /// Rows a second that it may bring at most. Default: as `backpressure` says.
+    pub(super) max_rate: Option<At<Whole>>,
+    /// Bytes a second that it may bring at most, such as "10MiB". Default: without end.
+    pub(super) max_bytes_rate: Option<At<HumanBytes>>,
 }
 
 /// A stream: a chain of steps.

@@ -23,6 +23,7 @@ use crate::driver::status_board::StatusBoard;
 use crate::driver::ticker::Ticker;
 use crate::exec::executor::Executors;
 use crate::exec::stage::BoundStage;
+use crate::model::backpressure::SourceRates;
 use crate::model::column_type::ColumnType;
 use crate::model::id::SinkId;
 use crate::model::pipeline::{JobSettings, Pipeline};
@@ -49,6 +50,7 @@ fn watching(storage: &MemoryStorage) -> EventLoop {
         schema: StreamSchema::new(vec![Column::new("line", ColumnType::Utf8)]),
         on_bad_row: OnBadRow::Fail,
         line_bytes_max: 1024,
+        rates: SourceRates::default(),
     };
     let pipeline = Pipeline {
         name: "job".to_owned(),

@@ -42,6 +42,7 @@ impl FileSource {
             files: 0,
             range_bytes: range_bytes(declared, share),
             batch_bytes_max: u64::MAX,
+            paced_bytes: u64::MAX,
             opening: None,
             late_lines: 0,
             unlisted: None,

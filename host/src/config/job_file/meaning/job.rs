@@ -4,7 +4,8 @@
 //! value that is out of range.
 
 use super::{Meaning, span_of};
-use crate::config::job_file::written::JobText;
+use crate::config::job_file::value::At;
+use crate::config::job_file::written::{BackpressureText, JobText};
 use crate::limits::{
     BATCH_INTERVAL_MAX, BATCH_INTERVAL_MIN, BLOCK_BUDGET_BYTES_DEFAULT, BLOCK_BUDGET_BYTES_MAX,
     BLOCK_BYTES_MAX, BLOCK_INTERVAL_MAX, BLOCK_INTERVAL_MIN, CONCURRENT_JOBS_MAX,
@@ -14,7 +15,11 @@ use crate::limits::{
 use crate::model::pipeline::JobSettings;
 
 impl Meaning<'_> {
-    pub(super) fn settings(&mut self, job: &JobText) -> JobSettings {
+    pub(super) fn settings(
+        &mut self,
+        job: &JobText,
+        backpressure: Option<&At<BackpressureText>>,
+    ) -> JobSettings {
         self.check_name(&job.name);
         let batch_interval = self
             .duration(
@@ -63,6 +68,8 @@ impl Meaning<'_> {
             graceful_stop_timeout: graceful,
             retained_batches: retained.unwrap_or(RETAINED_BATCHES_DEFAULT),
             remember: None,
+            catch_up: job.catch_up.as_ref().map(|at| at.value.0).unwrap_or_default(),
+            backpressure: self.backpressure(backpressure),
         }
     }
 }

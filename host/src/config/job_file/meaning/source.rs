@@ -36,6 +36,7 @@ impl Meaning<'_> {
         let line_bytes =
             self.bytes("line_bytes_max", source.line_bytes_max.as_ref(), 1..=LINE_BYTES_MAX);
         let on_bad_row = self.on_bad_row(source.on_bad_row.as_ref());
+        let rates = self.source_rates(source);
         Some(SourceDeclaration {
             name: name.value.clone(),
             connector: connector?,
@@ -43,6 +44,7 @@ impl Meaning<'_> {
             schema,
             on_bad_row: on_bad_row?,
             line_bytes_max: line_bytes.unwrap_or(LINE_BYTES_DEFAULT),
+            rates,
         })
     }
 

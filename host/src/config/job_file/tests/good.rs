@@ -11,10 +11,11 @@ use serde_json::json;
 use super::{GOOD, parse};
 use crate::config::job_file::JobFile;
 use crate::limits::JOB_FILE_BYTES_MAX;
+use crate::model::backpressure::{Backpressure, SourceRates};
 use crate::model::finding::{Finding, Part, Place};
 use crate::model::operation::{Operation, OperatorRef};
 use crate::model::pipeline::{Pipeline, PluginCode};
-use crate::model::policy::{OnBadRow, OnFailure};
+use crate::model::policy::{CatchUp, OnBadRow, OnFailure};
 use crate::model::sink::{FileForm, FileFormat, SinkConnector};
 use crate::model::source::{CsvFormat, Format, SourceConnector};
 
@@ -38,6 +39,17 @@ fn settings_and_plugins_mean_what_is_written() {
     assert_eq!((settings.block_budget_bytes, settings.on_failure), (64 << 20, OnFailure::Skip));
     let letters = PathBuf::from("folder/everything.dead-letters.jsonl");
     assert_eq!(settings.on_rejected, OnBadRow::DeadLetter(letters));
+    assert_eq!(settings.catch_up, CatchUp::Merge);
+    let backpressure = Backpressure {
+        enabled: true,
+        initial_rate: Some(1_000.0),
+        max_rate: Some(50_000.0),
+        min_rate: 10.0,
+        proportional: 1.0,
+        integral: 0.25,
+        derivative: 0.5,
+    };
+    assert_eq!(settings.backpressure, backpressure);
     let [words, tags] = pipeline.plugins.as_slice() else { panic!("{:?}", pipeline.plugins) };
     assert_eq!(words.code, PluginCode::Component("folder/words.wasm".into()));
     assert_eq!(
@@ -57,6 +69,8 @@ fn sources_mean_what_is_written() {
     assert_eq!(address, "localhost:9999");
     assert_eq!((&socket.on_bad_row, socket.line_bytes_max), (&OnBadRow::Skip, 64 << 10));
     assert_eq!(socket.schema.to_string(), "line: utf8");
+    let rates = SourceRates { max_rate: Some(2_000.0), max_bytes_rate: Some(f64::from(10 << 20)) };
+    assert_eq!((socket.rates, folder.rates), (rates, SourceRates::default()));
     let SourceConnector::Files { path, bounded: true } = &folder.connector else {
         panic!("{folder:?}")
     };

@@ -274,3 +274,58 @@ schema = { a = "utf8", "" = "utf8" }"#,
         r#"9:24: "" is no column name"#,
     );
 }
+
+#[test]
+fn rates_are_more_than_nothing() {
+    check_after(
+        INTERVAL,
+        r#"
+catch_up = "skip"
+backpressure = { enabled = true, initial_rate = 5, integral = 0.5, derivative = "x" }"#,
+        &[
+            "3:12: `skip` is no choice for `catch_up`, allowed are `replay`, `merge`",
+            r#"4:81: found `"x"`, expected a number"#,
+        ]
+        .join("\n"),
+    );
+    check_after(
+        INTERVAL,
+        r#"
+[backpressure]
+enabled = true
+initial_rate = 0
+max_rate = 10
+min_rate = 20
+integral = -0.5"#,
+        &[
+            "5:16: `initial_rate` is 0, allowed are 1 to 1000000000",
+            "7:12: `min_rate` is 20, above `max_rate`, 10",
+            "8:12: `integral` is -0.5, allowed are 0 to 1000",
+        ]
+        .join("\n"),
+    );
+    check_after(
+        INTERVAL,
+        "\n[backpressure]\nenabled = true\nintial_rate = 5",
+        "5:1: unknown key `intial_rate` (did you mean `initial_rate`?)",
+    );
+    check_after(INTERVAL, "\nbackpressure = true", "3:16: `backpressure` is no table");
+    check_after(
+        INTERVAL,
+        r#"
+backpressure = { initial_rate = 5 }"#,
+        "3:33: `initial_rate` needs `enabled = true`: it holds until batches tell a better rate; a \
+         fixed one is `max_rate`",
+    );
+    check_after(
+        ADDRESS,
+        r#"
+max_rate = 0
+max_bytes_rate = "0B""#,
+        &[
+            "8:12: `max_rate` is 0, allowed are 1 to 1000000000",
+            "9:18: `max_bytes_rate` is 0B, allowed are 1B to 1024GiB",
+        ]
+        .join("\n"),
+    );
+}

@@ -82,6 +82,7 @@ fn run(mut disturb: impl FnMut(&mut TaskResult, &mut EventLoop)) -> Ran {
             schema: schema(),
             on_bad_row: OnBadRow::Fail,
             line_bytes_max: 1024,
+            rates: SourceRates::default(),
         }],
         streams: vec![StreamDeclaration {
             name: "twice".to_owned(),
