@@ -14,3 +14,4 @@ mod malformed;
 mod properties;
 mod refused;
 mod rig;
+mod stateful;

@@ -264,6 +264,14 @@ pub enum ExchangeError {
         /// The keys.
         expected: usize,
     },
+    /// Not one state an update.
+    #[error("the answer has {found} states, expected one for each of {expected} updates")]
+    StateCount {
+        /// How many.
+        found: u32,
+        /// The updates.
+        expected: usize,
+    },
     /// A state whose time is up is changed.
     #[error("the state of key {key} is changed, but its time is up and it goes")]
     ChangeOfTimedOut {

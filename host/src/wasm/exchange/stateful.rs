@@ -4,7 +4,7 @@
 //! through that fits no key, nor a state that fits no change.
 
 use super::error::ExchangeError;
-use super::output::{ChainRules, RawRejection, check_row_count};
+use super::output::{ChainRules, RawRejection};
 use super::shape::{AnswerLimits, BatchShape, RawBatch};
 use crate::model::description::{OperatorDescription, OperatorKind};
 use crate::model::stateful::{StateChange, StatefulAnswer, StatefulCall};
@@ -74,7 +74,9 @@ impl StatefulShapes {
             return Err(ExchangeError::ChangeOfTimedOut { key });
         }
         let updates = changes.iter().filter(|change| **change == StateChange::Update).count();
-        check_row_count(states.rows, u32::try_from(updates).unwrap_or(u32::MAX))?;
+        if usize::try_from(states.rows) != Ok(updates) {
+            return Err(ExchangeError::StateCount { found: states.rows, expected: updates });
+        }
         let values = u32::try_from(call.key_of_row.len()).unwrap_or(u32::MAX);
         Ok(StatefulAnswer {
             rows: self.rows.lift(rows, limits)?,
