@@ -132,7 +132,10 @@ pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     known
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(found, word), word))
-        .filter(|(distance, word)| *distance <= farthest && *distance < word.chars().count())
+        .filter(|(distance, word)| {
+            let repeated = || found.split(word).all(str::is_empty);
+            *distance <= farthest && (*distance < word.chars().count() || repeated())
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }
@@ -162,6 +165,8 @@ mod tests {
         assert_eq!(nearest("fliter", known), Some("filter"));
         assert_eq!(nearest("windowed", known), None);
         assert_eq!(nearest("x", known), None);
+        assert_eq!(nearest("==", ["=", "!=", ">="]), Some("="));
+        assert_eq!(nearest("=>", ["=", "!=", ">="]), Some(">="));
         assert_eq!(nearest(&"flat_map".repeat(99), known), None);
     }
 

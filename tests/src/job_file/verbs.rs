@@ -249,7 +249,7 @@ fn comparisons_take_as_many_constants_as_they_need() {
     check(
         r#"{ where = { column = "n", is = "==", to = 1 } }"#,
         "11:32: `==` is no comparison, allowed are `=`, `!=`, `<`, `<=`, `>=`, `>`, `in`, \
-         `is_null`, `is_not_null`; did you mean `!=`?",
+         `is_null`, `is_not_null`; did you mean `=`?",
     );
     check(
         r#"{ where = { column = "n", is = "=", to = { a = 1 } } }"#,

@@ -214,7 +214,13 @@ fn rows_of(rows: &[Value], schema: &StreamSchema) -> anyhow::Result<Vec<RecordBa
 fn object(row: &Value, schema: &StreamSchema) -> anyhow::Result<Map<String, Value>> {
     let names = || schema.columns.iter().map(|column| column.name.clone());
     match row {
-        Value::Object(row) => Ok(row.clone()),
+        Value::Object(row) => {
+            // In a file that somebody else writes it may be meant; in a case it is a slip.
+            match row.keys().find(|name| !names().any(|known| known == **name)) {
+                Some(unknown) => bail!("no column is called `{unknown}`, there are ({schema})"),
+                None => Ok(row.clone()),
+            }
+        }
         Value::Array(cells) if cells.len() == schema.columns.len() => {
             Ok(names().zip(cells.iter().cloned()).collect())
         }
