@@ -178,46 +178,14 @@ pub(super) struct OrWith<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OrWith<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OrWithVisitor(PhantomData)).map(Self)
-    }
-}
-
-struct OrWithVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for OrWithVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value or a table with `with`")
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<T, E> {
-        T::deserialize(value.into_deserializer())
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<T, E> {
-        T::deserialize(value.into_deserializer())
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<T, E> {
-        T::deserialize(value.into_deserializer())
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<T, E> {
-        T::deserialize(value.into_deserializer())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<T, A::Error> {
-        T::deserialize(SeqAccessDeserializer::new(seq))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
         #[derive(serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         struct With<T> {
             with: T,
         }
-        With::deserialize(MapAccessDeserializer::new(map)).map(|table| table.with)
+        ShortOr::deserialize(deserializer).map(|written| match written {
+            ShortOr::Short(value) | ShortOr::Table(With { with: value }) => Self(value),
+        })
     }
 }
 
