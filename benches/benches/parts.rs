@@ -11,13 +11,14 @@ mod parts {
     pub mod line_column;
     pub mod rig;
     pub mod shuffle;
+    pub mod state;
     pub mod task;
     pub mod timings;
     pub mod wide;
 }
 
 use criterion::Criterion;
-use parts::{border, grouping, instance, line_column, shuffle, task, wide};
+use parts::{border, grouping, instance, line_column, shuffle, state, task, wide};
 
 /// The program's allocator, as the program `tidemill` has it.
 #[global_allocator]
@@ -32,5 +33,6 @@ fn main() {
     shuffle::measure(&mut criterion);
     task::measure(&mut criterion);
     wide::measure(&mut criterion);
+    state::measure(&mut criterion);
     criterion.final_summary();
 }

@@ -4,6 +4,7 @@
 //! batch, from its tick to its end: native against the guest where an operator is called, and what
 //! the host does by itself.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,12 +12,14 @@ use arrow_array::RecordBatch;
 use criterion::{Criterion, Throughput};
 use tidemill::api::dstream::{BoxError, DStream};
 use tidemill::api::given::Partitions;
-use tidemill::api::native::{NativePlugin, reduce};
+use tidemill::api::native::{NativePlugin, inverse};
+use tidemill::api::plugin::LoadedPlugin;
 use tidemill::api::test_context::TestContext;
 use tidemill::driver::engine::Engine;
 use tidemill::model::operation::aggregate::{AggregateFold, Aggregated};
 use tidemill::model::operation::{BuiltInFold, NativeOperator, OperatorRef};
-use tidemill::model::status::BatchOutcome;
+use tidemill::model::status::{BatchInfo, BatchOutcome};
+use tidemill_benches::figures::{print_table, row};
 use tidemill_benches::plugin;
 
 use super::rig;
@@ -29,6 +32,11 @@ const PARTITIONS: usize = 8;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How far windows reach back.
 const WINDOW: Duration = Duration::from_secs(10);
+/// Batches in windows whose lengths are compared.
+const LENGTHS: [u32; 2] = [6, 60];
+
+/// A fold, and what takes it back if the machine does not know it by itself.
+type Folded = fn(&Job) -> anyhow::Result<(OperatorRef, Option<OperatorRef>)>;
 
 /// Measures the part.
 pub fn measure(criterion: &mut Criterion) {
@@ -37,6 +45,63 @@ pub fn measure(criterion: &mut Criterion) {
     folds(Timings::of_long(criterion, "wide, folds", work()));
     windows(Timings::of_long(criterion, "wide, windows of ten batches", work()));
     rows_together(Timings::of_long(criterion, "wide, rows together", work()));
+    lengths(criterion);
+    shuffled();
+}
+
+/// What a batch of a window costs by the window's length: of counts, so that the window itself is
+/// most of the work.
+fn lengths(criterion: &mut Criterion) {
+    let operators: [(&str, Folded); 3] = [
+        ("built in", |_| Ok((BuiltInFold::Sum.into(), None))),
+        ("inverse, native", |_| Ok((native("add")?.into(), Some(subtract()?.into())))),
+        ("inverse, guest", |job| {
+            let plugin = job.plugin(plugin::test_guest("spark_cases")?)?;
+            Ok((plugin.operator("add")?, Some(plugin.operator("subtract")?)))
+        }),
+    ];
+    for (name, folded) in operators {
+        let mut timings = Timings::of_short(criterion, &format!("wide, length of window, {name}"));
+        for length in LENGTHS {
+            let window = INTERVAL * length;
+            timings.time(&format!("{length} batches"), || {
+                let mut job = Job::new()?;
+                let counts = &job.counts;
+                let stream = match folded(&job)? {
+                    (fold, None) => counts.reduce_by_key_and_window(fold, window, INTERVAL),
+                    (fold, Some(inverse)) => counts.reduce_by_key_and_window_with_inverse(
+                        fold, inverse, None, window, INTERVAL,
+                    ),
+                };
+                ignore(&stream);
+                // A window that is still filling up takes nothing away.
+                job.run(LENGTHS[1] as usize);
+                Ok(move || job.run(1))
+            });
+        }
+        timings.end();
+    }
+}
+
+/// Prints what a batch carries through its shuffle, by the batch's own record.
+fn shuffled() {
+    let asked = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    if asked.is_some_and(|asked| !"wide, shuffled".contains(&asked)) {
+        return;
+    }
+    let carried = |build: fn(&Job) -> DStream| {
+        let mut job = Job::new().expect("a job is built");
+        ignore(&build(&job));
+        job.test.run(1).expect("the job runs").remove(0).shuffled
+    };
+    let reduced = carried(|job| job.words.reduce_by_key(BuiltInFold::Sum));
+    let gathered = carried(|job| job.words.group_by_key());
+    let mut table = vec![row(["wide, shuffled", "rows", "bytes", "x bytes"])];
+    for (name, (rows, bytes)) in [("reduce_by_key", reduced), ("group_by_key", gathered)] {
+        let ratio = format!("{:.2}", bytes as f64 / reduced.1 as f64);
+        table.push(row([name, &rows.to_string(), &bytes.to_string(), &ratio]));
+    }
+    print_table(&table);
 }
 
 fn folds(mut timings: Timings<'_>) {
@@ -68,8 +133,7 @@ fn windows(mut timings: Timings<'_>) {
         Ok(job.words.reduce_by_key_and_window(BuiltInFold::Sum, WINDOW, INTERVAL))
     });
     time(&mut timings, "inverse, native", |job| {
-        let subtract = reduce::<i64, _>("subtract", |left, right, _| left - right)?;
-        let (add, filter) = (native("add")?, None);
+        let (add, subtract, filter) = (native("add")?, subtract()?, None);
         let words = &job.words;
         Ok(words.reduce_by_key_and_window_with_inverse(add, subtract, filter, WINDOW, INTERVAL))
     });
@@ -103,9 +167,29 @@ impl Job {
     }
 
     fn guest(&self, operator: &str) -> anyhow::Result<OperatorRef> {
-        let engine: &Engine = &self.test.engine;
-        Ok(engine.load_plugin(plugin::component("word_count")?)?.operator(operator)?)
+        Ok(self.plugin(plugin::component("word_count")?)?.operator(operator)?)
     }
+
+    fn plugin(&self, component: PathBuf) -> anyhow::Result<LoadedPlugin> {
+        let engine: &Engine = &self.test.engine;
+        Ok(engine.load_plugin(component)?)
+    }
+
+    /// Runs so many batches; gives the tasks of the last.
+    fn run(&mut self, batches: usize) -> usize {
+        let ran = self.test.run(batches).expect("the job runs");
+        let complete = |batch: &BatchInfo| batch.outcome == BatchOutcome::Completed;
+        assert!(ran.iter().all(complete), "a batch failed");
+        ran.last().map_or(0, |batch| batch.tasks)
+    }
+}
+
+fn subtract() -> anyhow::Result<NativeOperator> {
+    Ok(inverse::<i64, _>("subtract", |left, right, _| left - right)?)
+}
+
+fn ignore(stream: &DStream) {
+    stream.for_each_batch(|_, _| -> Result<(), BoxError> { Ok(()) });
 }
 
 fn native(operator: &str) -> anyhow::Result<NativeOperator> {
@@ -132,11 +216,7 @@ fn time(
     timings.time(name, || {
         let mut job = Job::new()?;
         let stream = build(&job).with_context(|| format!("`{name}` cannot be built"))?;
-        stream.for_each_batch(|_, _| -> Result<(), BoxError> { Ok(()) });
-        Ok(move || {
-            let batch = job.test.run(1).expect("the job runs").remove(0);
-            assert_eq!(batch.outcome, BatchOutcome::Completed);
-            batch.tasks
-        })
+        ignore(&stream);
+        Ok(move || job.run(1))
     });
 }
