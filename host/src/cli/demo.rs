@@ -5,7 +5,7 @@
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use tidemill::config::job_file::JobFile;
 use tidemill::driver::pace::Pace;
 use tidemill::driver::status_board::StatusBoard;
 use tidemill::model::status::{JobState, JobStatus};
-use tidemill_guest_build::{cache_folder, new_plugin};
+use tidemill_guest_build::{cache_folder, new_plugin, sdk_folder};
 
 use super::args::DemoArgs;
 use super::display::{Display, seconds};
@@ -87,8 +87,7 @@ pub fn demo(args: &DemoArgs, signals: &Signals) -> anyhow::Result<u8> {
 
 /// Writes the plugin this program carries into the cache, where cargo can build it.
 fn write_plugin() -> anyhow::Result<PathBuf> {
-    let version = &blake3::hash(PLUGIN.as_bytes()).to_hex()[..16];
-    let folder = cache_folder().join("demo").join(version).join("word_count");
+    let folder = cache_folder().join("demo").join(version(&sdk_folder()?)).join("word_count");
     if !folder.exists() {
         new_plugin(&folder).context("failed to write the demo's plugin")?;
     }
@@ -96,6 +95,12 @@ fn write_plugin() -> anyhow::Result<PathBuf> {
     std::fs::write(&source, PLUGIN)
         .with_context(|| format!("failed to write `{}`", source.display()))?;
     Ok(folder)
+}
+
+/// Names what the demo's plugin is built from: its source, and the SDK, which it names by path.
+fn version(sdk: &Path) -> String {
+    let sdk = sdk.as_os_str().as_encoded_bytes();
+    blake3::hash(&[PLUGIN.as_bytes(), sdk].concat()).to_hex()[..16].to_owned()
 }
 
 #[expect(clippy::disallowed_methods, reason = "it watches a job that runs by the wall clock")]
@@ -125,4 +130,18 @@ fn feed(mut stream: TcpStream, rate: u32, duration: Duration) -> std::io::Result
         std::thread::sleep(Duration::from_millis(10));
     }
     Ok((stream, sent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The folder was named by the plugin's source alone, and outlived the program: the next
+    /// version, with another treaty and so another SDK, built it against the old one, and its demo
+    /// ended with a component that did not fit.
+    #[test]
+    fn another_sdk_is_another_folder() {
+        assert_ne!(version(Path::new("sdk/one")), version(Path::new("sdk/two")));
+        assert_eq!(version(Path::new("sdk/one")), version(Path::new("sdk/one")));
+    }
 }
