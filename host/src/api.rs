@@ -9,6 +9,7 @@ mod declared;
 pub mod dstream;
 pub mod given;
 pub mod graph;
+pub mod guide;
 pub mod misuse;
 mod moved_clock;
 pub mod native;

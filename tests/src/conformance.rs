@@ -2,8 +2,10 @@
 //!
 //! Takes `conformance/cases.jsonl`. Gives nothing but passed or failed. Never changes a case.
 
+mod catalogue;
 mod inverse;
 mod joins;
+mod records_with_state;
 pub mod rig;
 mod sources;
 mod stateless;

@@ -33,12 +33,14 @@ pub enum Functions {
 }
 
 impl Functions {
-    fn sandboxed(test: &TestContext) -> Self {
+    /// Those of the guest.
+    pub fn sandboxed(test: &TestContext) -> Self {
         let plugin = test.engine.load_plugin(component("spark_cases"));
         Self::Sandboxed(plugin.expect("the guest loads"))
     }
 
-    fn native(_: &TestContext) -> Self {
+    /// The same functions in this program.
+    pub fn native(_: &TestContext) -> Self {
         Self::Native(NativePlugin::new(spark_cases::operators()).expect("types of streams"))
     }
 
