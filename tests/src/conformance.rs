@@ -5,6 +5,7 @@
 mod catalogue;
 mod inverse;
 mod joins;
+mod operations;
 mod records_with_state;
 pub mod rig;
 mod sources;

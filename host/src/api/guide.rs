@@ -105,7 +105,8 @@
 //!
 //! # Verbs of the host
 //!
-//! Columns can be chosen, compared, ordered and folded without any code of one's own: see [`verbs`].
+//! Columns can be chosen, compared, ordered and folded without any code of one's own: see
+//! [`verbs`].
 //!
 //! ```
 //! # use tidemill::api::{native, test_context::TestContext};
@@ -176,7 +177,8 @@
 //!
 //! # Joins
 //!
-//! Rows of two streams meet by key, batch by batch; before it, a window lets one wait for the other.
+//! Rows of two streams meet by key, batch by batch; before it, a window lets one wait for the
+//! other.
 //!
 //! ```
 //! # use tidemill::api::{native, test_context::TestContext};

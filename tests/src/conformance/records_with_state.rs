@@ -88,8 +88,8 @@ fn a_record_does_to_the_state_what_its_call_does() {
 
 /// Case M02: a key times out once its last record is older than the time-out, not when it is as
 /// old; a record in the same batch keeps it, even one that changes nothing, and one that takes
-/// it away leaves nothing to time out. In Spark keys were looked for in every tenth batch only: here
-/// each goes in the batch in which its time is up.
+/// it away leaves nothing to time out. In Spark keys were looked for in every tenth batch only:
+/// here each goes in the batch in which its time is up.
 #[test]
 fn a_key_goes_in_the_batch_in_which_its_time_is_up() {
     let all: Orders = &[("idle", COUNT), ("kept", COUNT), ("removed", COUNT)];

@@ -1,7 +1,7 @@
 //! Cases of sources that read files, and of queues.
 //!
-//! Takes the cases `I..` of files and queues. Gives real files times by a clock that is moved by hand. Never
-//! runs one in real time.
+//! Takes the cases `I..` of files and queues. Gives real files times by a clock that is moved by
+//! hand. Never runs one in real time.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

@@ -14,7 +14,7 @@ use tidemill::api::native;
 use tidemill::model::receiver::{BoxError, Receiver, ReceiverHandle};
 use tidemill::model::status::{BatchSubmission, JobEvent};
 
-use super::rig::{Bench, SECOND, ears, schema, wait_for};
+use super::rig::{Bench, SECOND, ears, queued, schema, wait_for};
 use crate::conformance::rig::rows_of;
 use crate::job_rig::PATIENCE;
 
@@ -100,8 +100,8 @@ fn submission(event: JobEvent) -> BatchSubmission {
     }
 }
 
-/// Case Y06. What was lost in Spark (SPARK-6222): while a batch took long, later ones were made, and
-/// the blocks of the slow batch were thrown away with what they had done with.
+/// Case Y06. What was lost in Spark (SPARK-6222): while a batch took long, later ones were made,
+/// and the blocks of the slow batch were thrown away with what those had done with.
 #[test]
 fn blocks_of_a_batch_that_does_not_end_are_kept_for_it() {
     for concurrent_jobs in [1, 8] {
@@ -155,4 +155,25 @@ fn rows_are_counted_however_they_are_stored() {
     // A block is known only after what was stored before it.
     assert_eq!(stored(150), 200);
     context.stop().expect("it stops");
+}
+
+/// A source that nothing reads is none too many: what it receives goes with its batches.
+#[test]
+fn blocks_that_nobody_reads_are_let_go_with_their_batch() {
+    let bench = Bench::new();
+    let mut context = bench.context();
+    let (_unread, handles) = lent(&context);
+    queued(&context, &[&[1], &[2]]).for_each_batch(|_, _| Ok(()));
+    let (listener, events) = ears();
+    context.start_with(vec![listener]).expect("it starts");
+    let handle = handles.recv_timeout(PATIENCE).expect("it starts");
+    for _ in 0..3 {
+        handle.store_block(rows(0..100)).expect("it is known");
+        bench.clock.advance(SECOND);
+        wait_for(&events, |event| matches!(event, JobEvent::BatchEnded(_)));
+    }
+    context.stop_gracefully().expect("it stops");
+    let (held, most) = context.status().expect("it ran").held_bytes;
+    assert_eq!(held, 0);
+    assert!(most > 0, "there was something to let go");
 }
