@@ -188,3 +188,33 @@ fn a_job_tells_how_much_each_step_keeps() {
     assert_eq!(kept, [("sums", 3), ("toggled", 2)]);
     assert!(states.iter().all(|state| state.bytes > 0), "{states:?}");
 }
+
+/// As in Spark, streams whose datasets come at different times cannot meet, and windows are of
+/// whole batches: both are told before anything runs.
+#[test]
+fn streams_and_windows_off_the_grid_are_refused_at_the_start() {
+    type Build = fn(&DStream) -> DStream;
+    let builds: [(Build, &str); 5] = [
+        (
+            |input| input.union(&input.window(2 * SECOND, 2 * SECOND)),
+            "has a dataset every 2s, here there is one every 1s",
+        ),
+        (
+            |input| input.window(2 * SECOND, 2 * SECOND).join(input),
+            "has a dataset every 1s, here there is one every 2s",
+        ),
+        (|input| input.window(SECOND / 2, SECOND), "length is 500ms, expected a multiple of 1s"),
+        (|input| input.window(SECOND, SECOND * 3 / 2), "slide is 1s 500ms, expected a multiple"),
+        (
+            |input| input.window(2 * SECOND, 2 * SECOND).window(3 * SECOND, 2 * SECOND),
+            "length is 3s, expected a multiple of 2s",
+        ),
+    ];
+    for (build, expected) in builds {
+        let mut test = TestContext::new(config(), SECOND).expect("an engine starts");
+        let input = test.input(schema_of(&[json!([["a", 0]])]), Vec::new());
+        build(&input).for_each_batch(|_, _| Ok(()));
+        let error = test.run(1).expect_err("it does not start").to_string();
+        assert!(error.contains(expected), "`{expected}` is not in: {error}");
+    }
+}

@@ -10,14 +10,14 @@ fn a_step_that_keeps_something_needs_a_name() {
     check(
         STEP,
         r#"update_state_by_key = "sum""#,
-        "11:27: `update_state_by_key` needs a `name`, which owns what is kept; beside it stands \
-         `name = \"...\"`",
+        "11:27: `update_state_by_key` needs a `name`, which owns what is kept (beside it stands \
+         `name = \"...\"`)",
     );
     check(
         STEP,
         r#"map_with_state = { with = "words.session", timeout = "30m" }"#,
-        "11:31: `map_with_state` needs a `name`, which owns what is kept; beside it stands \
-         `name = \"...\"`",
+        "11:31: `map_with_state` needs a `name`, which owns what is kept (beside it stands \
+         `name = \"...\"`)",
     );
     check(STEP, r#"map_with_state = "words.session", name = "sessions""#, "fine");
 }
@@ -52,8 +52,8 @@ fn names_that_own_something_belong_to_one_step() {
         STEP,
         "update_state_by_key = \"sum\", name = \"s\" },\n  \
          { map_with_state = \"words.session\", name = \"s\"",
-        "12:22: another stateful step is called `s`, too; what a step keeps belongs to its name: \
-         rename one of the two",
+        "12:22: another stateful step is called `s`, too (what a step keeps belongs to its name: \
+         rename one of the two)",
     );
     for (taken, what) in [("lines", "source"), ("counts", "stream")] {
         check(
@@ -63,8 +63,8 @@ fn names_that_own_something_belong_to_one_step() {
                  name = \"s\""
             ),
             &format!(
-                "11:31: a {what} is called `{taken}` already; sources and streams share one set \
-                 of names: rename one of the two"
+                "11:31: a {what} is called `{taken}` already (sources and streams share one set \
+                 of names: rename one of the two)"
             ),
         );
     }
