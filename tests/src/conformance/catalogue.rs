@@ -8,10 +8,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// The component cases, which have no lines of data: a letter, and the numbers there are.
-const COMPONENTS: [(&str, &[u32]); 16] = [
+/// The cases that have no lines of data, which are of components, and Spark's traps: a letter, and
+/// the numbers there are.
+const WITHOUT_DATA: [(&str, &[u32]); 17] = [
     ("D", &[1, 2, 3]),
     ("E", &[1, 2, 3]),
+    ("F", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]),
     ("G", &[1, 2, 3, 4, 5, 6]),
     ("H", &[1, 2]),
     ("K", &[1, 2, 3, 4, 5]),
@@ -37,7 +39,7 @@ fn all_cases() -> BTreeSet<String> {
     let component = |(letter, numbers): &(&str, &[u32])| {
         numbers.iter().map(|number| format!("{letter}{number:02}")).collect::<Vec<_>>()
     };
-    written.chain(COMPONENTS.iter().flat_map(component)).collect()
+    written.chain(WITHOUT_DATA.iter().flat_map(component)).collect()
 }
 
 /// What is wrong with the table, as far as the sources tell that `read` gives by their paths.
