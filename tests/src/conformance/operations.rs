@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidemill::api::dstream::DStream;
-use tidemill::api::native;
+use tidemill::api::native::{self, NativePlugin};
 use tidemill::api::stateful::StateSpec;
 use tidemill::api::test_context::TestContext;
 use tidemill::model::operation::BuiltInFold;
 use tidemill::model::status::{BatchInfo, BatchOutcome};
 
 use super::rig::{Functions, config, partitions, rows_of, schema_of, through};
+use crate::job_rig::component;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -216,5 +217,22 @@ fn streams_and_windows_off_the_grid_are_refused_at_the_start() {
         build(&input).for_each_batch(|_, _| Ok(()));
         let error = test.run(1).expect_err("it does not start").to_string();
         assert!(error.contains(expected), "`{expected}` is not in: {error}");
+    }
+}
+
+#[test]
+fn an_operator_says_which_version_its_states_have() {
+    let test = TestContext::new(config(), SECOND).expect("an engine starts");
+    let sandboxed = test.engine.load_plugin(component("spark_cases")).expect("the guest loads");
+    let native = NativePlugin::new(spark_cases::operators()).expect("types of streams");
+    for description in [sandboxed.description(), native.description()] {
+        let version = |name| {
+            let (_, operator) = description.operator(name).expect("the guest has it");
+            operator.state.as_ref().map(|state| state.version)
+        };
+        assert_eq!(
+            [version("steered"), version("toggle"), version("add")],
+            [Some(2), Some(0), None]
+        );
     }
 }

@@ -139,7 +139,7 @@ fn sum_until_idle<'a>(
 
 /// Does with the state as it is told: 1 counts on, from nought; 2 takes it away; 0 leaves it. Tells
 /// of each call: the word, the order if one came, and what was kept before it.
-#[map_with_state]
+#[map_with_state(state_version = 2)]
 fn steered<'a>(
     #[key] word: &'a str,
     order: Option<i64>,
