@@ -16,7 +16,7 @@ fn a_step_that_keeps_something_needs_a_name() {
     check(
         STEP,
         r#"map_with_state = { with = "words.session", timeout = "30m" }"#,
-        "11:31: `map_with_state` needs a `name`, which owns what is kept (beside it stands \
+        "11:22: `map_with_state` needs a `name`, which owns what is kept (beside it stands \
          `name = \"...\"`)",
     );
     check(STEP, r#"map_with_state = "words.session", name = "sessions""#, "fine");
@@ -27,19 +27,19 @@ fn a_step_takes_no_setting_of_the_other() {
     for (step, expected) in [
         (
             r#"update_state_by_key = { with = "sum", timeout = "1s" }, name = "s""#,
-            "11:36: `update_state_by_key` takes no `timeout`",
+            "11:27: `update_state_by_key` takes no `timeout`",
         ),
         (
             r#"update_state_by_key = { with = "sum", snapshots = "open" }, name = "s""#,
-            "11:36: `update_state_by_key` takes no `snapshots`",
+            "11:27: `update_state_by_key` takes no `snapshots`",
         ),
         (
             r#"map_with_state = { with = "words.session", changed_only = true }, name = "s""#,
-            "11:31: `map_with_state` takes no `changed_only`",
+            "11:22: `map_with_state` takes no `changed_only`",
         ),
         (
             r#"map_with_state = { with = "words.session", timeout = "0s" }, name = "s""#,
-            "11:31: a `timeout` of 0 is out of range, allowed is 1ms and more",
+            "11:22: a `timeout` of 0 is out of range, allowed is 1ms and more",
         ),
     ] {
         check(STEP, step, expected);
@@ -63,7 +63,7 @@ fn names_that_own_something_belong_to_one_step() {
                  name = \"s\""
             ),
             &format!(
-                "11:31: a {what} is called `{taken}` already (sources and streams share one set \
+                "11:22: a {what} is called `{taken}` already (sources and streams share one set \
                  of names: rename one of the two)"
             ),
         );
