@@ -257,8 +257,8 @@
 //! # Functions over whole datasets
 //!
 //! [`DStream::transform`] makes any dataset of a batch's, and [`DStream::for_each_batch`] does what
-//! it likes with it: it is the way to a sink of one's own. A batch that runs again after a failure
-//! calls it again with the same time, by which a sink knows what it has already.
+//! it likes with it: it is the way to a sink of one's own. Both are given the batch's time, under
+//! which a sink can keep what it writes.
 //!
 //! ```
 //! # use tidemill::api::test_context::TestContext;
