@@ -1,7 +1,7 @@
 //! Floor 9, api: jobs as Rust programs, with Spark's verbs.
 //!
 //! Takes method calls. Gives a declared pipeline to the driver. Never does anything a job file
-//! could not, but run closures.
+//! could not, but run closures. Programs begin with [`guide`].
 
 pub mod context;
 pub mod dataset;
@@ -9,6 +9,7 @@ mod declared;
 pub mod dstream;
 pub mod given;
 pub mod graph;
+pub mod guide;
 pub mod misuse;
 mod moved_clock;
 pub mod native;

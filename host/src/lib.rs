@@ -4,6 +4,9 @@
 //! source -> ingest -> block -> batch clock -> sched -> exec ( wasm, shuffle ) -> sink
 //! ```
 //!
+//! A program begins with [`api::guide`], which has an example for each of: a first word count,
+//! plugins, tests, verbs, windows, joins, state, datasets, receivers, and a job's start and end.
+//!
 //! Rooms in reading order; a room imports only from floors below its own (`ARCHITECTURE.md`).
 
 pub mod api;

@@ -2,8 +2,11 @@
 //!
 //! Takes `conformance/cases.jsonl`. Gives nothing but passed or failed. Never changes a case.
 
+mod catalogue;
 mod inverse;
 mod joins;
+mod operations;
+mod records_with_state;
 pub mod rig;
 mod sources;
 mod stateless;

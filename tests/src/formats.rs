@@ -6,7 +6,7 @@
 mod csv;
 mod listen;
 mod objects;
-mod packed;
+pub mod packed;
 mod records;
 
 use std::fs;

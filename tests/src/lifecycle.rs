@@ -6,6 +6,7 @@
 mod failures;
 mod listeners;
 mod outputs;
+mod receivers;
 mod rig;
 mod slices;
 mod states;

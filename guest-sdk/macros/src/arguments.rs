@@ -29,7 +29,10 @@ pub(crate) fn read_arguments(kind: Kind, tokens: TokenStream) -> Result<Argument
     }
     let known = kind.settings();
     if known.is_empty() {
-        let message = "this attribute takes no arguments: the host keeps the key";
+        let message = match kind {
+            Kind::Inverse => "`#[inverse]` takes no arguments: the job says what it is inverse to",
+            _ => "this attribute takes no arguments: the host keeps the key",
+        };
         return Err(Error::new(tokens.span(), message));
     }
     let parse = |input: ParseStream<'_>| {

@@ -58,7 +58,10 @@ pub(crate) fn returned<'s>(
     signature: &'s Signature,
 ) -> Result<(&'s Type, bool)> {
     let Some(written) = &signature.returned else {
-        let message = format!("`#[{}]` needs a function that returns something", kind.word());
+        let mut message = format!("`#[{}]` needs a function that returns something", kind.word());
+        if kind == Kind::MapWithState {
+            message.push_str(": rows, or `None` as an `Option<i64>`, say, where there are none");
+        }
         return Err(Error::new(function.sig.span(), message));
     };
     Ok(match result_of(written) {

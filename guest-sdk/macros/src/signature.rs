@@ -176,6 +176,7 @@ impl Signature {
             self.state = Some(kept.clone());
             self.places.push(Place::State);
         } else {
+            refuse_other_states(&argument.ty)?;
             refuse_mutable(&argument.ty)?;
             refuse_unsupported(&argument.ty)?;
             let name = name_of(argument).map(plain_name).filter(|name| !name.is_empty());
@@ -207,6 +208,19 @@ fn context_place(written: &Type) -> Option<Place> {
 fn state_of(written: &Type) -> Option<&Type> {
     let Type::Reference(reference) = written else { return None };
     reference.mutability.and_then(|_| argument_of(&reference.elem, &["State"]))
+}
+
+/// A `State` by value, by `&`, or of nothing.
+fn refuse_other_states(written: &Type) -> Result<()> {
+    let plain = match written {
+        Type::Reference(reference) => &*reference.elem,
+        written => written,
+    };
+    if !is_named(plain, "State") {
+        return Ok(());
+    }
+    let message = "a state is taken as `&mut State<S>`, S being what is kept for the key";
+    Err(Error::new(written.span(), message))
 }
 
 fn refuse_mutable(written: &Type) -> Result<()> {

@@ -86,7 +86,11 @@ pub(crate) fn combine(
                 let __value = &__made;
                 #call
             },
-            |__left, __right| #merge(__left, __right),
+            |__left, __right| {
+                // Said as a type, so that another function is one mismatch with a name to it.
+                let __merge: fn(#so_far, #so_far) -> #so_far = #merge;
+                __merge(__left, __right)
+            },
         )
     })
 }
@@ -110,7 +114,12 @@ pub(crate) fn update(
                        `(values: impl Iterator<Item = i64>, state: Option<i64>)`";
         return Err(Error::new(function.sig.inputs.span(), message));
     };
-    let (written, _) = returned(Kind::UpdateState, function, signature)?;
+    let (written, refuses) = returned(Kind::UpdateState, function, signature)?;
+    if refuses {
+        let message = "`#[update_state_by_key]` cannot refuse rows: it returns the new state, no \
+                       `Result`";
+        return Err(Error::new(written.span(), message));
+    }
     if argument_of(written, &["Option"]).map(spelled) != Some(spelled(state)) {
         let message = "`#[update_state_by_key]` returns the new state, as the `Option` it is given";
         return Err(Error::new(written.span(), message));

@@ -57,8 +57,9 @@ pub(crate) fn refuse_unsupported(written: &Type) -> Result<()> {
     unsupported.visit_type(written);
     let Some((place, name)) = unsupported.0 else { return Ok(()) };
     let message = format!(
-        "`{name}` is no column type; columns are bool, i32, i64, u64, f64, &str, String, &[u8], \
-         Vec<u8>, Timestamp, Date, Decimal<P, S>, List<T>, and Option<..> of these"
+        "`{name}` is no column type; columns are bool, i32, i64, u64, f64, &str, &[u8], Timestamp, \
+         Date, Decimal<P, S>, List<T>, and Option<..> of these; results may also be String and \
+         Vec<u8>"
     );
     Err(Error::new(place, message))
 }

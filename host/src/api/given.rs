@@ -6,13 +6,27 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, StringArray};
 
+use crate::model::column_type::ColumnType;
+use crate::model::schema::{Column, StreamSchema};
 use crate::model::source::{DatasetSource, GivenDataset};
 use crate::model::time::BatchTime;
 
 /// The partitions of one dataset, each a run of slices.
 pub type Partitions = Vec<Vec<RecordBatch>>;
+
+/// The columns of [`lines`]: one text, called `line`, as sources of lines have it.
+pub fn line_schema() -> StreamSchema {
+    StreamSchema::new(vec![Column::new("line", ColumnType::Utf8)])
+}
+
+/// Texts as the rows of one partition, under [`line_schema`].
+pub fn lines<'l>(lines: impl IntoIterator<Item = &'l str>) -> Partitions {
+    let lines = Arc::new(StringArray::from_iter_values(lines));
+    let rows = RecordBatch::try_new(line_schema().to_arrow(), vec![lines]);
+    vec![vec![rows.expect("its one column is text without nulls")]]
+}
 
 /// A queue of datasets: what is pushed is what later batches read. Clones are the same queue.
 #[derive(Debug, Clone, Default)]

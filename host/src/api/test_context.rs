@@ -11,7 +11,7 @@ use arrow_array::RecordBatch;
 
 use super::context::{ContextError, StreamingContext};
 use super::dstream::{BoxError, DStream};
-use super::given::{DatasetQueue, Partitions};
+use super::given::{DatasetQueue, Partitions, line_schema, lines};
 use super::moved_clock::MovedClock;
 use crate::driver::engine::{Engine, EngineConfig};
 use crate::driver::error::DriverError;
@@ -20,6 +20,7 @@ use crate::model::schema::StreamSchema;
 use crate::model::sink::BatchFunction;
 use crate::model::status::BatchInfo;
 use crate::model::time::BatchTime;
+use crate::sink::element::write_element;
 
 /// A context whose time is moved by [`Self::run`].
 #[derive(Debug)]
@@ -40,6 +41,21 @@ impl Collected {
     /// The datasets so far, the oldest first.
     pub fn by_time(&self) -> BTreeMap<BatchTime, Partitions> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The rows of each dataset so far, the oldest first, as [`DStream::print`] shows them: a value
+    /// as it is, several as `(a,1)`.
+    pub fn shown(&self) -> Vec<Vec<String>> {
+        let shown = |slice: &RecordBatch| {
+            let row = |row| {
+                let mut text = String::new();
+                write_element(&mut text, slice, row);
+                text
+            };
+            (0..slice.num_rows()).map(row).collect::<Vec<_>>()
+        };
+        let of = |partitions: &Partitions| partitions.iter().flatten().flat_map(shown).collect();
+        self.by_time().values().map(of).collect()
     }
 }
 
@@ -77,6 +93,12 @@ impl TestContext {
             }
         }
         self.context.queue_stream(schema, &queue, true, Vec::new())
+    }
+
+    /// A stream of lines, a list of them for each batch, then of empty batches.
+    pub fn lines(&self, batches: &[&[&str]]) -> DStream {
+        let datasets = batches.iter().map(|batch| Some(lines(batch.iter().copied())));
+        self.input(line_schema(), datasets.collect())
     }
 
     /// Collects the datasets of a stream.

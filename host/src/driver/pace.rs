@@ -105,10 +105,14 @@ fn endless(source: &str, message: &str, help: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::backpressure::SourceRates;
+    use crate::model::bytes_decoder::BytesDecoding;
     use crate::model::pipeline::JobSettings;
     use crate::model::policy::OnBadRow;
+    use crate::model::receiver::{BoxError, Receiver, ReceiverHandle, SharedReceiver};
     use crate::model::schema::StreamSchema;
     use crate::model::source::Format;
 
@@ -147,6 +151,29 @@ mod tests {
         let findings = bounded(job(sources)).expect_err("three have no end");
         let places: Vec<Item> = findings.into_iter().map(|finding| finding.place.item).collect();
         assert_eq!(places, ["s0", "s1", "s4"].map(|name| Item::Source(name.to_owned())));
+    }
+
+    /// A receiver of a program's, as far as a plan needs one.
+    struct Never;
+
+    impl Receiver for Never {
+        fn on_start(&self, _: ReceiverHandle) -> Result<(), BoxError> {
+            unreachable!("a job that is refused starts no receiver")
+        }
+    }
+
+    #[test]
+    fn sources_that_programs_bring_have_no_end_either() {
+        let receiver = SourceConnector::Receiver(SharedReceiver(Arc::new(Never)));
+        let (address, decoding) = ("localhost:1".to_owned(), BytesDecoding::Frames);
+        let frames = SourceConnector::DecodedSocket { address, decoding };
+        let findings = bounded(job(vec![receiver, frames])).expect_err("neither has an end");
+        let told: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
+        let expected = [
+            "a program's receiver is started again and again, so a bounded run would not end",
+            "a socket is connected to again and again, so a bounded run of it would not end",
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -33,12 +33,14 @@ pub enum Functions {
 }
 
 impl Functions {
-    fn sandboxed(test: &TestContext) -> Self {
+    /// Those of the guest.
+    pub fn sandboxed(test: &TestContext) -> Self {
         let plugin = test.engine.load_plugin(component("spark_cases"));
         Self::Sandboxed(plugin.expect("the guest loads"))
     }
 
-    fn native(_: &TestContext) -> Self {
+    /// The same functions in this program.
+    pub fn native(_: &TestContext) -> Self {
         Self::Native(NativePlugin::new(spark_cases::operators()).expect("types of streams"))
     }
 
@@ -196,6 +198,32 @@ impl Case {
         }
         (collected.by_time().values().map(rows_of).collect(), failure)
     }
+}
+
+/// Runs batches, `null` being one without a dataset, once with the guest and once natively. Gives
+/// the rows of each dataset that came out, in an order of their own.
+pub fn through(batches: &Value, build: impl Fn(&DStream, &Functions) -> DStream) -> Value {
+    let batches = batches.as_array().expect("a list of batches");
+    let schema = schema_of(batches);
+    let run = |functions: fn(&TestContext) -> Functions| {
+        let mut test = TestContext::new(config(), Duration::from_secs(1)).expect("it starts");
+        let given = |batch: &Value| batch.as_array().map(|rows| partitions(&schema, rows, 2));
+        let input = test.input(schema.clone(), batches.iter().map(given).collect());
+        let functions = functions(&test);
+        let collected = test.collect(&build(&input, &functions));
+        for info in test.run(batches.len()).expect("the job runs on") {
+            assert_eq!(info.outcome, BatchOutcome::Completed);
+        }
+        let sorted = |partitions: &Partitions| {
+            let mut rows = rows_of(partitions);
+            rows.sort_by_key(Value::to_string);
+            Value::Array(rows)
+        };
+        Value::Array(collected.by_time().values().map(sorted).collect())
+    };
+    let sandboxed = run(Functions::sandboxed);
+    assert_eq!(sandboxed, run(Functions::native), "the sandbox changes nothing");
+    sandboxed
 }
 
 /// A batch as it is, or the numbers of one that is written as `1..100`.

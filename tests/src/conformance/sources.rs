@@ -1,7 +1,7 @@
-//! Cases of sources that read files.
+//! Cases of sources that read files, and of queues.
 //!
-//! Takes the cases `I..` of files. Gives real files times by a clock that is moved by hand. Never
-//! runs one in real time.
+//! Takes the cases `I..` of files and queues. Gives real files times by a clock that is moved by
+//! hand. Never runs one in real time.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -10,10 +10,12 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use arrow_array::cast::AsArray;
+use serde_json::{Value, json};
 use tempfile::tempdir;
+use tidemill::api::given::DatasetQueue;
 use tidemill::api::test_context::{Collected, TestContext};
 
-use super::rig::{config, rows_of};
+use super::rig::{config, partitions, rows_of, schema_of};
 
 /// Time between batches, in all of these cases.
 const BATCH_MS: i64 = 2_000;
@@ -102,6 +104,29 @@ fn records_of_a_length_are_read_in_order() {
         });
         let records: Vec<Vec<u8>> = records.collect();
         assert_eq!(records, bytes.map(|byte| vec![byte]), "batch {number}");
+    }
+}
+
+/// I01, and the other way to read a queue: two datasets are put into it for each batch while there
+/// are any.
+#[test]
+fn a_queue_gives_a_batch_one_dataset_or_all_that_wait() {
+    let texts: Vec<Value> = (1..=5).map(|number| json!(number.to_string())).collect();
+    let schema = schema_of(&[json!(texts)]);
+    for (one_at_a_time, expected) in [
+        (true, json!([["1"], ["2"], ["3"], ["4"], ["5"]])),
+        (false, json!([["1", "2"], ["3", "4"], ["5"], [], []])),
+    ] {
+        let (mut test, queue) = (context(), DatasetQueue::default());
+        let stream = test.context.queue_stream(schema.clone(), &queue, one_at_a_time, Vec::new());
+        let collected = test.collect(&stream);
+        let mut waiting = texts.chunks(1).map(|text| partitions(&schema, text, 1));
+        for _ in 0..5 {
+            waiting.by_ref().take(2).for_each(|dataset| queue.push(dataset));
+            test.run(1).expect("the job runs");
+        }
+        let batches: Vec<Vec<Value>> = collected.by_time().values().map(rows_of).collect();
+        assert_eq!(json!(batches), expected, "one at a time: {one_at_a_time}");
     }
 }
 

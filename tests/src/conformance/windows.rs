@@ -57,6 +57,9 @@ fn a_key_that_has_left_goes_unless_an_inverse_without_a_filter_keeps_it() {
     let case = Case::named("W08");
     case.holds(|input, of| input[0].reduce_by_key_and_window(of.get("add"), s(2), s(1)));
     case.holds(|input, _| input[0].reduce_by_key_and_window(BuiltInFold::Sum, s(2), s(1)));
+    let case = Case::named("W12");
+    case.holds(|input, of| input[0].reduce_by_key_and_window(of.get("add"), s(2), s(1)));
+    case.holds(|input, _| input[0].reduce_by_key_and_window(BuiltInFold::Sum, s(2), s(1)));
     Case::named("W09").holds(|input, of| with_inverse(&input[0], of, false, s(2), s(1)));
 }
 

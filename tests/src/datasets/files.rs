@@ -16,6 +16,7 @@ use tidemill::model::schema::{Column, StreamSchema};
 use tidemill::model::source::{CsvFormat, Format, SourceConnector, SourceDeclaration};
 
 use super::rig::{context, failure, values};
+use crate::formats::packed::PACKED;
 
 fn lines(dataset: &Dataset) -> Vec<String> {
     let rows = dataset.collect().expect("it is made");
@@ -50,6 +51,18 @@ fn a_path_names_a_file_a_folder_or_a_pattern() {
     assert_eq!(of("b.log"), ["b", "bb"]);
     assert_eq!(of("*.log"), ["a", "b", "bb"]);
     assert_eq!(of(""), ["a", "b", "bb", "c"]);
+}
+
+/// A packed file is read from its beginning, so it is one partition however many are asked for.
+#[test]
+fn packed_files_are_read_beside_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "b.log", "b\nc\n");
+    std::fs::write(folder.path().join("a.log.gz"), PACKED).expect("there is room");
+    let dataset = context().text_file(folder.path(), 4);
+    assert_eq!(lines(&dataset), ["a,1", "b,2", "b", "c"]);
+    std::fs::remove_file(folder.path().join("b.log")).expect("it is there");
+    assert_eq!((lines(&dataset), partitions(&dataset)), (vec!["a,1".into(), "b,2".into()], 1));
 }
 
 #[test]

@@ -4,7 +4,9 @@
 
 use serde_json::{Value, json};
 use tidemill::api::dstream::DStream;
+use tidemill::api::native;
 use tidemill::driver::slice::SliceError;
+use tidemill::model::operation::BuiltInFold;
 use tidemill::model::time::BatchTime;
 
 use super::rig::{SECOND, numbers, panics_at, test_context};
@@ -50,6 +52,24 @@ fn what_is_remembered_no_more_is_said() {
     assert_eq!(slice(&stream, 3000, 4000), Ok(vec![vec![json!(3)], vec![json!(4)]]));
     let forgotten = slice(&stream, 1000, 4000).expect_err("two are forgotten");
     let expected = SliceError::Forgotten { time: BatchTime(START_MS + 2000), kept: 2 * SECOND };
+    assert_eq!(forgotten, expected);
+}
+
+/// Case D02 of Spark's suites, without its checkpoints: of what a stateful step gave, as much is
+/// remembered as of any other stream, however far its state goes back.
+#[test]
+fn what_a_stateful_step_gave_is_remembered_as_any_other() {
+    let mut test = test_context();
+    let ones = numbers(&test, &[[1_i64].as_slice(); 10]);
+    let pair = native::map::<i64, (i64, i64), _>("pair", |n, _| (0, n)).expect("whole numbers");
+    let sums = ones.map(pair.with_keys(1)).update_state_by_key("sum", BuiltInFold::Sum);
+    sums.for_each_batch(|_, _| Ok(()));
+    test.context.remember(6 * SECOND).expect("the first time");
+    test.run(10).expect("they run");
+    assert_eq!(slice(&sums, 10_000, 10_000), Ok(vec![vec![json!([0, 10])]]));
+    assert_eq!(slice(&sums, 5_000, 5_000), Ok(vec![vec![json!([0, 5])]]));
+    let forgotten = slice(&sums, 4_000, 10_000).expect_err("it is forgotten");
+    let expected = SliceError::Forgotten { time: BatchTime(START_MS + 4_000), kept: 6 * SECOND };
     assert_eq!(forgotten, expected);
 }
 

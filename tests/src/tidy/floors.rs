@@ -40,7 +40,7 @@ const ROOMS: &[Room] = &[
     // Neither blocks nor the sandbox: the driver hands it readers of slices and bound calls.
     room(7, "exec", &["limits", "error", "model", "sys", "operator", "shuffle", "sink", "state"]),
     room(8, "driver", &DRIVER_IMPORTS),
-    room(9, "api", &["limits", "error", "model", "sys", "driver", "wasm"]),
+    room(9, "api", &["limits", "error", "model", "sys", "driver", "wasm", "sink"]),
 ];
 
 /// All below, but for what a person writes: jobs come to it declared.

@@ -7,6 +7,7 @@ mod formats;
 mod good;
 mod keys;
 mod names;
+mod states;
 mod values;
 
 use std::path::Path;

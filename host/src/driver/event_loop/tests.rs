@@ -25,12 +25,12 @@ use crate::exec::executor::Executors;
 use crate::exec::stage::BoundStage;
 use crate::model::backpressure::SourceRates;
 use crate::model::column_type::ColumnType;
-use crate::model::id::SinkId;
+use crate::model::id::{BlockId, SinkId};
 use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::sink::SinkConnector;
 use crate::model::source::{Format, SourceConnector, SourceDeclaration};
-use crate::model::stage::JobPlan;
+use crate::model::stage::{JobPlan, PartitionInput};
 use crate::sink::batch_function::BatchFunctionSink;
 use crate::sys::clock::ManualClock;
 use crate::sys::steady_clock::SteadyClock;
@@ -163,4 +163,17 @@ fn files_that_come_while_the_queue_is_full_are_read() {
     event_loop.queue.pop_front();
     tick(&mut event_loop, later + 1);
     assert_eq!(ranges(&event_loop), 0, "it is read once");
+}
+
+/// Case V01 of Spark's suites, the other way round. The story: blocks that were lost were left out
+/// with a warning, and their batch was taken for complete with less data.
+#[test]
+fn a_block_that_is_lost_fails_its_batch_and_is_named() {
+    let storage = MemoryStorage::new();
+    storage.put("/in/old", b"x\n");
+    let event_loop = watching(&storage);
+    let lost = BlockId { source: SourceId(0), sequence: 7 };
+    let read = event_loop.parts.sources.reader(&PartitionInput::Block(lost));
+    let error = read().err().expect("there is no such block").to_string();
+    assert_eq!(error, "failed to read `b-0-7`: the block was released before its batch");
 }

@@ -137,6 +137,23 @@ fn sum_until_idle<'a>(
     (word, sum.get().copied().unwrap_or_default(), sum.is_timing_out())
 }
 
+/// Does with the state as it is told: 1 counts on, from nought; 2 takes it away; 0 leaves it. Tells
+/// of each call: the word, the order if one came, and what was kept before it.
+#[map_with_state(state_version = 2)]
+fn steered<'a>(
+    #[key] word: &'a str,
+    order: Option<i64>,
+    kept: &mut State<i64>,
+) -> (&'a str, Option<i64>, Option<i64>) {
+    let before = kept.get().copied();
+    match order {
+        Some(1) => kept.update(before.map_or(0, |count| count + 1)),
+        Some(2) => kept.remove(),
+        _ => {}
+    }
+    (word, order, before)
+}
+
 plugin!(
     text,
     with_double,
@@ -156,5 +173,6 @@ plugin!(
     running_sum,
     running_sum_of_word,
     toggle,
-    sum_until_idle
+    sum_until_idle,
+    steered
 );

@@ -1,0 +1,11 @@
+use tidemill_sdk::prelude::*;
+
+#[map_with_state(state_version = "2")]
+fn running(n: i64, sum: &mut State<i64>) -> i64 {
+    sum.update(n);
+    n
+}
+
+plugin!(running);
+
+fn main() {}
