@@ -33,12 +33,14 @@ pub enum Functions {
 }
 
 impl Functions {
-    fn sandboxed(test: &TestContext) -> Self {
+    /// In the sandbox.
+    pub fn sandboxed(test: &TestContext) -> Self {
         let plugin = test.engine.load_plugin(component("spark_cases"));
         Self::Sandboxed(plugin.expect("the guest loads"))
     }
 
-    fn native(_: &TestContext) -> Self {
+    /// As code of the test's own program.
+    pub fn native(_: &TestContext) -> Self {
         Self::Native(NativePlugin::new(spark_cases::operators()).expect("types of streams"))
     }
 

@@ -137,6 +137,14 @@ fn sum_until_idle<'a>(
     (word, sum.get().copied().unwrap_or_default(), sum.is_timing_out())
 }
 
+/// Counts lines, and panics at the line `boom`.
+#[filter]
+fn counted(line: &str, context: &Context) -> bool {
+    context.counter("lines", 1);
+    assert!(line != "boom", "this author never thought of boom");
+    true
+}
+
 plugin!(
     text,
     with_double,
@@ -156,5 +164,6 @@ plugin!(
     running_sum,
     running_sum_of_word,
     toggle,
-    sum_until_idle
+    sum_until_idle,
+    counted
 );

@@ -40,7 +40,8 @@ impl DatasetSource for Numbers {
     }
 }
 
-fn schema() -> StreamSchema {
+/// One column of numbers.
+pub(super) fn schema() -> StreamSchema {
     StreamSchema::new(vec![Column::new("n", ColumnType::Int64)])
 }
 
@@ -60,17 +61,29 @@ impl BatchFunction for Rows {
 }
 
 /// What a batch came to: the tasks that ran, by stage, its facts, and the rows that came out.
-struct Ran {
-    tasks: BTreeMap<usize, usize>,
-    info: BatchInfo,
-    rows: Vec<i64>,
+pub(super) struct Ran {
+    pub(super) tasks: BTreeMap<usize, usize>,
+    pub(super) info: BatchInfo,
+    pub(super) rows: Vec<i64>,
 }
 
 /// Runs a batch of three map tasks, then two tasks, then two more, on one executor. `disturb` may
 /// change a result before the loop hears it, and the batch afterwards.
-fn run(mut disturb: impl FnMut(&mut TaskResult, &mut EventLoop)) -> Ran {
+fn run(disturb: impl FnMut(&mut TaskResult, &mut EventLoop)) -> Ran {
+    run_steps(vec![repartition(), repartition()], disturb)
+}
+
+/// Spreads rows over two tasks.
+pub(super) fn repartition() -> StepDeclaration {
+    StepDeclaration::new(Operation::Repartition(2))
+}
+
+/// Runs a batch of three map tasks through these steps.
+pub(super) fn run_steps(
+    steps: Vec<StepDeclaration>,
+    mut disturb: impl FnMut(&mut TaskResult, &mut EventLoop),
+) -> Ran {
     let (sender, rows) = bounded(1);
-    let repartition = || StepDeclaration::new(Operation::Repartition(2));
     let pipeline = Pipeline {
         name: "job".to_owned(),
         settings: JobSettings { batch_interval: Duration::from_secs(1), ..Default::default() },
@@ -87,7 +100,7 @@ fn run(mut disturb: impl FnMut(&mut TaskResult, &mut EventLoop)) -> Ran {
         streams: vec![StreamDeclaration {
             name: "twice".to_owned(),
             from: "numbers".to_owned(),
-            steps: vec![repartition(), repartition()],
+            steps,
             persist: None,
         }],
         sinks: vec![SinkDeclaration {
@@ -116,7 +129,8 @@ fn run(mut disturb: impl FnMut(&mut TaskResult, &mut EventLoop)) -> Ran {
     Ran { tasks, info, rows: rows.try_recv().unwrap_or_default() }
 }
 
-fn task(stage: usize, partition: usize) -> ReadyTask {
+/// A task by its numbers.
+pub(super) fn task(stage: usize, partition: usize) -> ReadyTask {
     ReadyTask { stage: StageId(stage), partition }
 }
 
