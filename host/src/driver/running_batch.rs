@@ -248,16 +248,18 @@ impl RunningBatch {
         bytes
     }
 
-    /// Fails the batch when its sinks would be given more bytes than they may.
+    /// Fails the batch when its sinks would be given more bytes than they may. To be asked before
+    /// the task is finished: what was lost and is made again weighs once.
     pub fn weigh(
         &mut self,
         plan: &JobPlan,
-        stage: StageId,
+        task: ReadyTask,
         output: &TaskOutput,
         bytes_max: Option<usize>,
     ) {
         let (Some(bytes_max), TaskOutput::Dataset(slices)) = (bytes_max, output) else { return };
-        if plan.sinks.iter().any(|(_, from)| *from == stage) {
+        let is_output = plan.sinks.iter().any(|(_, from)| *from == task.stage);
+        if is_output && !self.run.was_done(task) {
             self.result_bytes += slices.iter().map(row_bytes).sum::<usize>();
         }
         if self.result_bytes > bytes_max {

@@ -127,6 +127,6 @@ fn each_action_of_a_dataset_counts_what_it_makes() {
     let numbers = context.parallelize(schema(), dataset(&[1, 2])).map(counting(&seen, 99));
     assert_eq!(numbers.count().expect("it runs"), 2);
     assert_eq!(seen.value(), 2);
-    assert_eq!(numbers.collect().expect("it runs").len(), 2);
+    numbers.collect().expect("it runs");
     assert_eq!(seen.value(), 4, "made again, counted again");
 }
