@@ -42,7 +42,10 @@ pub(super) fn running(
     input: &StreamSchema,
     context: &StepContext<'_>,
 ) -> Result<CheckedStep, Mismatch> {
-    need_key(step, input)?;
+    if input.keys == 0 {
+        let (step, found) = ("running", input.clone());
+        return Err((Part::Operation, PlanFault::NoKey { step, found }));
+    }
     let mut planned = Planned::of(step, made, input)?;
     planned.name_parts(step, made)?;
     let partitions = step.partitions.unwrap_or(context.partitions);
