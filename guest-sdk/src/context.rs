@@ -50,7 +50,8 @@ impl Context {
         self.task.seed
     }
 
-    /// Adds to a counter of the job.
+    /// Adds to a counter of the job. What a task counts is added once, however often the host tries
+    /// it, and when its batch has succeeded.
     pub fn counter(&self, name: &str, delta: u64) {
         host::counter(name, delta);
     }

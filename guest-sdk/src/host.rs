@@ -52,7 +52,7 @@ mod sandboxed {
         host::log(level, message);
     }
 
-    /// Adds to a counter of the job.
+    /// Adds to a counter of the job: see [`Context::counter`](crate::context::Context::counter).
     pub fn counter(name: &str, delta: u64) {
         host::counter(name, delta);
     }
@@ -88,6 +88,11 @@ mod native {
         });
     }
 
+    /// Takes everything that operators counted on this thread so far.
+    pub fn take_counted() -> BTreeMap<String, u64> {
+        COUNTED.take()
+    }
+
     /// Takes what operators counted under that name on this thread so far.
     pub fn counted(name: &str) -> u64 {
         COUNTED.with_borrow_mut(|counted| counted.remove(name).unwrap_or_default())
@@ -95,7 +100,7 @@ mod native {
 }
 
 #[cfg(not(target_family = "wasm"))]
-pub use native::{counted, counter, log};
+pub use native::{counted, counter, log, take_counted};
 #[cfg(target_family = "wasm")]
 pub use sandboxed::{counter, log};
 

@@ -2,6 +2,7 @@
 //!
 //! Takes a planned job and an engine. Gives a handle. Never touches a row itself.
 
+pub mod accumulator;
 pub mod batch_data;
 pub mod dead_letter;
 pub mod engine;

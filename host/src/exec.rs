@@ -3,6 +3,7 @@
 //! Takes a task with its input. Gives what the task made, or why it failed. Never decides which
 //! task is next, and never publishes.
 
+pub mod accumulator;
 pub mod attempt;
 pub mod executor;
 pub mod gather;

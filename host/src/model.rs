@@ -9,6 +9,7 @@ pub mod bytes_decoder;
 pub mod calendar;
 pub mod column_type;
 pub mod constant;
+pub mod counted;
 pub mod description;
 pub mod finding;
 pub mod gauges;

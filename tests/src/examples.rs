@@ -33,6 +33,6 @@ fn tags_of_the_last_minute_are_counted() {
 }
 
 #[test]
-fn trades_of_a_batch_are_added_up_to_their_books() {
-    holds("trades", 2);
+fn trades_are_added_up_to_their_books_by_batch_and_in_all() {
+    holds("trades", 4);
 }

@@ -7,6 +7,7 @@ mod catalogue;
 mod explained;
 mod explained_time;
 mod mismatched;
+mod running_aggregate;
 mod schema;
 mod staged;
 mod verbs;

@@ -145,6 +145,19 @@ fn a_window_leaves_the_level_that_was_set_for_its_parent() {
     assert_eq!(rig.kept().memory_bytes, 0, "a source has a level as well");
 }
 
+/// The story: a step by key takes over the shuffle of a `partition_by` that does the same, and the
+/// level that was set for its rows went with the stage that was no more.
+#[test]
+fn a_level_stays_when_its_shuffle_is_taken_over() {
+    let mut rig = rig(ROOM);
+    rig.test.context.settings().partitions = Some(2);
+    let parted = rig.input.key_by(&["k"]).partition_by(2).persist(StorageLevel::DiskOnly);
+    rig.test.collect(&parted.group_by_key_and_window(3 * SECOND, SECOND));
+    rig.run(3);
+    let kept = rig.kept();
+    assert_eq!((kept.memory_bytes, kept.disk_bytes > 0), (0, true), "{kept:?}");
+}
+
 #[test]
 fn a_kept_partition_that_has_changed_on_disk_fails_the_batch_and_is_named() {
     let mut rig = rig(ROOM);

@@ -57,6 +57,8 @@ mod receivers;
 #[cfg(test)]
 mod running;
 #[cfg(test)]
+mod running_folds;
+#[cfg(test)]
 mod sdk_bindings;
 #[cfg(test)]
 mod set_up;

@@ -3,6 +3,7 @@
 //! Takes contexts on engines of their own. Gives nothing but passed or failed. Never waits for a
 //! clock: it is moved by hand.
 
+mod accumulators;
 mod failures;
 mod listeners;
 mod outputs;

@@ -14,6 +14,7 @@ use super::dstream::{DStream, InBatches};
 use super::given::{ConstantSource, DatasetQueue, Partitions, QueueSource};
 use super::graph::{Graph, Node};
 use super::misuse::Misuse;
+use crate::driver::accumulator::Accumulator;
 use crate::driver::engine::Engine;
 use crate::driver::error::DriverError;
 use crate::driver::handle::JobHandle;
@@ -189,6 +190,13 @@ impl StreamingContext {
     pub fn source(&self, declaration: SourceDeclaration) -> DStream {
         let node = self.lock().add(Node::Source(declaration));
         DStream { graph: Arc::clone(&self.graph), node, of: InBatches }
+    }
+
+    /// A sum that closures and other functions of the program add to, and the program reads. What a
+    /// task adds counts once, when its batch has succeeded, and stands in the batch's record under
+    /// that name. Sums of one name are shown as one.
+    pub fn accumulator(&self, name: &str) -> Accumulator {
+        Accumulator::new(name)
     }
 
     /// Whether the stream is one of this context.

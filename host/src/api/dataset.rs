@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::dstream::Lineage;
 use super::given::{ConstantSource, Partitions};
 use super::graph::{Graph, Node};
+use crate::driver::accumulator::Accumulator;
 use crate::driver::engine::Engine;
 use crate::driver::error::{DriverError, JobFailure};
 use crate::limits::LINE_BYTES_DEFAULT;
@@ -124,6 +125,13 @@ impl DatasetContext {
             kept: Mutex::default(),
         };
         Self { graph: Arc::default(), machine: Arc::new(machine) }
+    }
+
+    /// A sum that closures and other functions of the program add to, and the program reads. What a
+    /// task adds counts once, when its action has succeeded; another action counts again what it
+    /// makes again.
+    pub fn accumulator(&self, name: &str) -> Accumulator {
+        Accumulator::new(name)
     }
 
     /// The lines of a file, of the files of a folder, or of those that a pattern names, in at least

@@ -216,7 +216,7 @@ impl Graph {
             if let Operation::MapWithState(state) = &mut step.operation
                 && self.nodes.iter().any(|node| matches!(node, Node::Snapshots { of } if *of == at))
             {
-                state.snapshots = Some(snapshots_of(at));
+                state.keeps.snapshots = Some(snapshots_of(at));
             }
             if !others.is_empty() {
                 let others = others.iter().map(|other| names[other].clone()).collect();

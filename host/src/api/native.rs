@@ -160,7 +160,13 @@ impl NativePlugin {
         let description = describe_chain(&operators)?;
         let kinds: Vec<OperatorKind> = operators.iter().map(|operator| operator.kind).collect();
         let names = operators.iter().map(|operator| operator.name.clone()).collect();
-        let operator = TableOperator::new(self.table.clone(), steps, names, &kinds, &description);
+        let operator = TableOperator::new(
+            (self.table.clone(), &self.description.name),
+            steps,
+            names,
+            &kinds,
+            &description,
+        );
         Ok(NativeOperator { description, operator: Arc::new(operator) })
     }
 

@@ -9,7 +9,11 @@ use arrow_array::RecordBatch;
 
 use super::dstream::{DStream, Lineage};
 use super::graph::Node;
-use crate::model::operation::{InitialState, Operation, OperatorRef, StateStep, StepDeclaration};
+use crate::model::operation::aggregate::Aggregated;
+use crate::model::operation::verb::Verb;
+use crate::model::operation::{
+    InitialState, Keeps, Operation, OperatorRef, StateStep, StepDeclaration,
+};
 
 /// What a stateful step does, begins with, and lets go (Spark's `StateSpec`).
 #[derive(Debug, Clone)]
@@ -27,7 +31,7 @@ impl StateSpec {
     /// Begins with these rows: the columns of the key, then those of what is kept.
     #[must_use]
     pub fn initial_state(mut self, rows: Vec<RecordBatch>) -> Self {
-        self.step.initial = InitialState::Rows(rows);
+        self.step.keeps.initial = InitialState::Rows(rows);
         self
     }
 
@@ -35,7 +39,7 @@ impl StateSpec {
     /// in the batch in which its time is up. The operator is called once more for it.
     #[must_use]
     pub fn timeout(mut self, idle: Duration) -> Self {
-        self.step.timeout = Some(idle);
+        self.step.keeps.timeout = Some(idle);
         self
     }
 
@@ -43,7 +47,7 @@ impl StateSpec {
     /// A batch then costs what came, not what is kept.
     #[must_use]
     pub fn changed_only(mut self) -> Self {
-        self.step.changed_only = true;
+        self.step.keeps.changed_only = true;
         self
     }
 
@@ -52,6 +56,50 @@ impl StateSpec {
     pub fn partitions(mut self, partitions: usize) -> Self {
         self.partitions = Some(partitions);
         self
+    }
+}
+
+/// What a running aggregate folds, begins with, and gives.
+#[derive(Debug, Clone)]
+pub struct RunningSpec {
+    columns: Vec<Aggregated>,
+    keeps: Keeps,
+    partitions: Option<usize>,
+}
+
+impl RunningSpec {
+    /// Folds these columns, begins with nothing, and gives all keys in every batch.
+    pub fn of(columns: impl IntoIterator<Item = Aggregated>) -> Self {
+        let columns = columns.into_iter().collect();
+        Self { columns, keeps: Keeps::default(), partitions: None }
+    }
+
+    /// Begins with these rows: the columns of the key, then those that are made; in an average's
+    /// place stand its sum and its count, `NAME.sum` and `NAME.count`.
+    #[must_use]
+    pub fn initial_state(mut self, rows: Vec<RecordBatch>) -> Self {
+        self.keeps.initial = InitialState::Rows(rows);
+        self
+    }
+
+    /// Gives only keys for which something came. A batch then costs what came, not what is kept.
+    #[must_use]
+    pub fn changed_only(mut self) -> Self {
+        self.keeps.changed_only = true;
+        self
+    }
+
+    /// Keeps the keys in so many partitions.
+    #[must_use]
+    pub fn partitions(mut self, partitions: usize) -> Self {
+        self.partitions = Some(partitions);
+        self
+    }
+}
+
+impl<I: IntoIterator<Item = Aggregated>> From<I> for RunningSpec {
+    fn from(columns: I) -> Self {
+        Self::of(columns)
     }
 }
 
@@ -101,6 +149,17 @@ impl DStream {
     /// in the order they came, and gives rows. Only keys for which something came cost anything.
     pub fn map_with_state(&self, name: &str, spec: impl Into<StateSpec>) -> StatefulStream {
         StatefulStream { stream: self.stateful(name, spec.into(), Operation::MapWithState) }
+    }
+
+    /// Folds several columns at once from batch to batch: what was folded so far is kept for each
+    /// key under that name. Gives every key with it, in every batch.
+    pub fn running_aggregate(&self, name: &str, spec: impl Into<RunningSpec>) -> Self {
+        let RunningSpec { columns, keeps, partitions } = spec.into();
+        self.step(StepDeclaration {
+            name: Some(name.to_owned()),
+            partitions,
+            ..StepDeclaration::new(Operation::Verb(Verb::RunningAggregate(columns, keeps)))
+        })
     }
 
     fn stateful(&self, name: &str, spec: StateSpec, operation: fn(StateStep) -> Operation) -> Self {

@@ -72,10 +72,9 @@ pub fn totals(status: &JobStatus) -> String {
     totals
 }
 
-/// What the plugins of a job counted, if anything.
+/// What a job counted, if anything.
 pub fn counters(status: &JobStatus) -> Option<String> {
-    let counters =
-        status.counters.iter().map(|(name, count)| format!("{name} {}", grouped(*count)));
+    let counters = status.counters.iter().map(|(name, count)| format!("{name} {}", grouped(count)));
     let counters: Vec<String> = counters.collect();
     (!counters.is_empty()).then(|| counters.join(", "))
 }
@@ -104,6 +103,7 @@ pub fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tidemill::model::counted::Counted;
     use tidemill::model::rejected::Rejected;
     use tidemill::model::time::BatchTime;
 
@@ -126,6 +126,7 @@ mod tests {
             cpu: Duration::ZERO,
             shuffled: (0, 0),
             rejected: Rejected::default(),
+            counters: Counted::default(),
             retries: 0,
             recomputed: 0,
             outputs: Vec::new(),

@@ -251,6 +251,7 @@ impl EventLoop {
         }
         let states = self.parts.states.sizes();
         self.parts.board.change(|status| status.states = states);
+        batch.settle_counts();
         let now_us = self.parts.clock.now_us();
         let info = batch.info(now_us);
         self.parts.sources.batch_ended(&batch, &released, &info, now_us);

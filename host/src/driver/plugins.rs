@@ -137,7 +137,7 @@ fn build(
     Ok(built.component)
 }
 
-/// Takes log lines and counters of guests to the job's listeners.
+/// Takes log lines of guests to the job's listeners.
 #[derive(Debug)]
 pub struct GuestVoice(pub Arc<StatusBoard>);
 
@@ -148,9 +148,5 @@ impl GuestPort for GuestVoice {
             level: level.word(),
             message: message.to_owned(),
         });
-    }
-
-    fn counter(&self, plugin: &str, name: &str, delta: u64) {
-        self.0.count(plugin, name, delta);
     }
 }

@@ -132,6 +132,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::model::counted::Counted;
     use crate::model::rejected::Rejected;
     use crate::model::status::{BatchOutcome, ReceiverInfo, SourceRows};
 
@@ -162,6 +163,7 @@ mod tests {
             cpu: Duration::ZERO,
             shuffled: (0, 0),
             rejected: Rejected::default(),
+            counters: Counted::default(),
             retries: 0,
             recomputed: 0,
             outputs: Vec::new(),

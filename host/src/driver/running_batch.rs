@@ -13,9 +13,11 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use super::batch_data::BatchData;
 use super::history::{BatchKeeps, DatasetPartition, History};
 use super::states::SharedDelta;
+use crate::exec::accumulator::Additions;
 use crate::exec::attempt::{Attempted, TaskOutput};
 use crate::exec::refused::Refused;
 use crate::model::block::BlockInfo;
+use crate::model::counted::Counted;
 use crate::model::id::{SourceId, StageId};
 use crate::model::stage::{JobPlan, PartitionInput};
 use crate::model::status::{BatchInfo, BatchOutcome, BatchSubmission, OutputInfo, SourceRows};
@@ -105,6 +107,8 @@ pub struct RunningBatch {
     result_bytes: usize,
     retries: u32,
     recomputed: u32,
+    counted: Counted,
+    added: Additions,
 }
 
 impl RunningBatch {
@@ -135,6 +139,8 @@ impl RunningBatch {
             result_bytes: 0,
             retries: 0,
             recomputed: 0,
+            counted: Counted::default(),
+            added: Additions::default(),
         }
     }
 
@@ -180,8 +186,8 @@ impl RunningBatch {
         self.cpu += cpu;
     }
 
-    /// Keeps what a task made. What it refused, and the rows it read of files, count once, however
-    /// often it is run. Gives whether its stage is done.
+    /// Keeps what a task made. What it refused and counted, and the rows it read of files, count
+    /// once, however often it is run. Gives whether its stage is done.
     pub fn finished(
         &mut self,
         task: ReadyTask,
@@ -199,6 +205,8 @@ impl RunningBatch {
         let Finished { stage_done, first } = self.run.finished(task);
         if first {
             self.refused.absorb(attempted.refused);
+            self.counted.absorb(&attempted.counted);
+            self.added.absorb(attempted.added);
             if let Some((source, rows)) = file_rows {
                 self.has_read(source, stage, rows);
             }
@@ -240,16 +248,18 @@ impl RunningBatch {
         bytes
     }
 
-    /// Fails the batch when its sinks would be given more bytes than they may.
+    /// Fails the batch when its sinks would be given more bytes than they may. To be asked before
+    /// the task is finished: what was lost and is made again weighs once.
     pub fn weigh(
         &mut self,
         plan: &JobPlan,
-        stage: StageId,
+        task: ReadyTask,
         output: &TaskOutput,
         bytes_max: Option<usize>,
     ) {
         let (Some(bytes_max), TaskOutput::Dataset(slices)) = (bytes_max, output) else { return };
-        if plan.sinks.iter().any(|(_, from)| *from == stage) {
+        let is_output = plan.sinks.iter().any(|(_, from)| *from == task.stage);
+        if is_output && !self.run.was_done(task) {
             self.result_bytes += slices.iter().map(row_bytes).sum::<usize>();
         }
         if self.result_bytes > bytes_max {
@@ -279,6 +289,17 @@ impl RunningBatch {
         self.in_flight == 0 && (self.failure.is_some() || self.run.is_done())
     }
 
+    /// Has what its tasks counted count, if it has succeeded: once, when it has ended.
+    pub fn settle_counts(&mut self) {
+        let added = std::mem::take(&mut self.added);
+        if self.failure.is_some() {
+            self.counted = Counted::default();
+            return;
+        }
+        added.iter().for_each(|(name, number)| self.counted.add(name, number));
+        added.settle();
+    }
+
     /// The facts, when it has ended.
     pub fn info(&self, now_us: i64) -> BatchInfo {
         let (rows, bytes) = self.batch.size;
@@ -306,6 +327,7 @@ impl RunningBatch {
             cpu: self.cpu,
             shuffled: self.data.shuffled(),
             rejected: self.refused.counts.clone(),
+            counters: self.counted.clone(),
             retries: self.retries,
             recomputed: self.recomputed,
             outputs: self.outputs.clone(),

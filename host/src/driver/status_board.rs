@@ -10,7 +10,7 @@ use super::error::{DriverError, JobFailure};
 use super::listener_bus::ListenerBus;
 pub use super::listener_bus::{Listener, ListenerId};
 use super::progress::Progress;
-use crate::limits::COUNTERS_MAX;
+use crate::model::counted::Counted;
 use crate::model::gauges::Gauges;
 use crate::model::status::{BatchInfo, BatchOutcome, JobEvent, JobState, JobStatus};
 use crate::sys::clock::{Clock, Wake};
@@ -45,7 +45,7 @@ impl StatusBoard {
             bad_rows: 0,
             held_bytes: (0, 0),
             kept: BTreeMap::new(),
-            counters: BTreeMap::new(),
+            counters: Counted::default(),
             states: Vec::new(),
             last_batch: None,
             dropped_events: 0,
@@ -67,6 +67,7 @@ impl StatusBoard {
                 status.rows_in += batch.rows_in;
                 status.rejected_rows += batch.rejected.rows();
                 status.failed_batches += u64::from(batch.outcome != BatchOutcome::Completed);
+                status.counters.absorb(&batch.counters);
                 status.last_batch = Some(batch.clone());
             });
         }
@@ -77,21 +78,6 @@ impl StatusBoard {
     /// Who is told.
     pub fn listeners(&self) -> &Arc<ListenerBus> {
         &self.listeners
-    }
-
-    /// Adds to a counter of a plugin; names past the limit are dropped.
-    pub fn count(&self, plugin: &str, name: &str, delta: u64) {
-        self.change(|status| {
-            let name = format!("{plugin}.{name}");
-            let known = status.counters.len();
-            match status.counters.get_mut(&name) {
-                Some(count) => *count = count.saturating_add(delta),
-                None if known < COUNTERS_MAX => {
-                    status.counters.insert(name, delta);
-                }
-                None => {}
-            }
-        });
     }
 
     /// Changes the counts.

@@ -7,11 +7,13 @@ use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat_batches;
 
+use super::accumulator::Additions;
 use super::gather::group_values;
 use super::refused::Refused;
 use super::stage::{BoundFold, BoundGather, BoundOutput, BoundStage};
 use super::task_error::TaskError;
 use crate::limits::{SLICE_BYTES_MAX, SLICE_ROWS_MAX};
+use crate::model::counted::Counted;
 use crate::model::operator::{Phase, TaskScope};
 use crate::model::stage::Partitioner;
 use crate::operator::partition::{partition_in_turn, partition_of_rows, scatter};
@@ -41,6 +43,18 @@ pub struct Attempted {
     pub rows_out: u64,
     /// What became of the state of its partition, where it keeps one.
     pub state: Option<StateDelta>,
+    /// What its operators counted.
+    pub counted: Counted,
+    /// What functions of the program added.
+    pub added: Additions,
+}
+
+impl Attempted {
+    /// An attempt that made this, and counted nothing yet.
+    fn new(output: TaskOutput, refused: Refused, rows_out: u64) -> Self {
+        let (state, counted, added) = (None, Counted::default(), Additions::default());
+        Self { output, refused, rows_out, state, counted, added }
+    }
 }
 
 /// Runs the stage over what one partition reads.
@@ -54,8 +68,7 @@ pub fn attempt(
 ) -> Result<Attempted, TaskError> {
     if let BoundOutput::Apart = stage.output {
         let rows_out = input.iter().flatten().map(|slice| slice.num_rows() as u64).sum();
-        let (output, refused) = (TaskOutput::Apart(input), Refused::default());
-        return Ok(Attempted { output, refused, rows_out, state: None });
+        return Ok(Attempted::new(TaskOutput::Apart(input), Refused::default(), rows_out));
     }
     let keep = stage.keep_refused.then_some(scope.facts.batch_time);
     let mut refused = Refused::of_batch(keep);
@@ -85,7 +98,8 @@ pub fn attempt(
         writer.write(scope, slice)?;
     }
     let (output, rows_out) = writer.finish(scope)?;
-    Ok(Attempted { output, refused, rows_out, state })
+    let counted = std::mem::take(&mut scope.counted);
+    Ok(Attempted { state, counted, ..Attempted::new(output, refused, rows_out) })
 }
 
 fn gather(

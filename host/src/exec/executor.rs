@@ -12,6 +12,7 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::accumulator::in_task;
 use super::attempt::{Attempted, attempt};
 use super::stage::SharedStage;
 use super::task_error::TaskError;
@@ -125,15 +126,17 @@ fn run_tasks(queue: &Receiver<Task>) {
         }
         let started = thread_cpu_time();
         let mut rows_in = 0;
-        let ran = catch_unwind(AssertUnwindSafe(|| {
+        let run = AssertUnwindSafe(|| {
             let input = read()?;
             let slices = || input.iter().flatten();
             rows_in = slices().map(|slice| slice.num_rows() as u64).sum();
             let input_bytes = slices().map(|slice| slice.get_array_memory_size() as u64).sum();
             let facts = TaskFacts { input_rows: rows_in, input_bytes, ..facts };
             attempt(&stage, &mut TaskScope::new(facts), input)
-        }));
+        });
+        let (ran, added) = in_task(|| catch_unwind(run));
         let outcome = ran.unwrap_or_else(|panic| Err(TaskError::Panic(panic_message(&*panic))));
+        let outcome = outcome.map(|attempted| Attempted { added, ..attempted });
         drop(stage);
         let cpu = thread_cpu_time().saturating_sub(started);
         answer(TaskResult { key, outcome, cpu, rows_in });

@@ -104,22 +104,29 @@ pub enum Operation {
 pub struct StateStep {
     /// The operator. `update_state_by_key` takes a fold, too, which goes on from batch to batch.
     pub operator: OperatorRef,
-    /// What it begins with.
-    pub initial: InitialState,
-    /// For `map_with_state`: how long nothing may come for a key before it goes.
-    pub timeout: Option<Duration>,
-    /// For `update_state_by_key`: only keys that have values are called for and come out.
-    pub changed_only: bool,
-    /// For `map_with_state`: the name of a stream of all keys with what is kept after each batch.
-    pub snapshots: Option<String>,
+    /// What it begins with, and how long it keeps what.
+    pub keeps: Keeps,
 }
 
 impl StateStep {
     /// A step that begins with nothing and has no time-out.
     pub fn new(operator: OperatorRef) -> Self {
-        let initial = InitialState::default();
-        Self { operator, initial, timeout: None, changed_only: false, snapshots: None }
+        Self { operator, keeps: Keeps::default() }
     }
+}
+
+/// What stands beside the operator of a stateful step.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Keeps {
+    /// What it begins with.
+    pub initial: InitialState,
+    /// For `map_with_state`: how long nothing may come for a key before it goes.
+    pub timeout: Option<Duration>,
+    /// For `update_state_by_key` and a running `aggregate`: only keys that have values are called
+    /// for and come out.
+    pub changed_only: bool,
+    /// For `map_with_state`: the name of a stream of all keys with what is kept after each batch.
+    pub snapshots: Option<String>,
 }
 
 /// What a stateful step begins with.
@@ -200,17 +207,19 @@ impl Operation {
     }
 
     /// What it keeps for each key, if it does.
-    pub fn state(&self) -> Option<&StateStep> {
+    pub fn state(&self) -> Option<&Keeps> {
         match self {
-            Self::UpdateStateByKey(state) | Self::MapWithState(state) => Some(state),
+            Self::UpdateStateByKey(state) | Self::MapWithState(state) => Some(&state.keeps),
+            Self::Verb(Verb::RunningAggregate(_, keeps)) => Some(keeps),
             _ => None,
         }
     }
 
     /// The same, to be changed.
-    pub fn state_mut(&mut self) -> Option<&mut StateStep> {
+    pub fn state_mut(&mut self) -> Option<&mut Keeps> {
         match self {
-            Self::UpdateStateByKey(state) | Self::MapWithState(state) => Some(state),
+            Self::UpdateStateByKey(state) | Self::MapWithState(state) => Some(&mut state.keeps),
+            Self::Verb(Verb::RunningAggregate(_, keeps)) => Some(keeps),
             _ => None,
         }
     }

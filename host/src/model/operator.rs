@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
+use super::counted::{Counted, is_counter_name};
 use super::rejected::Rejection;
 use super::stateful::{StatefulAnswer, StatefulCall};
 use super::time::BatchTime;
@@ -32,18 +33,27 @@ pub struct TaskFacts {
     pub input_bytes: u64,
 }
 
-/// What lives as long as one attempt of a task: the facts, and whatever operators keep from one
-/// call to the next, such as a guest's instance.
+/// What lives as long as one attempt of a task: the facts, what operators count, and whatever they
+/// keep from one call to the next, such as a guest's instance.
 pub struct TaskScope {
     /// The facts.
     pub facts: TaskFacts,
+    /// What calls that succeeded have counted. Whoever runs the task says whether it counts.
+    pub counted: Counted,
     kept: HashMap<u64, Box<dyn Any>>,
 }
 
 impl TaskScope {
     /// A scope with nothing kept.
     pub fn new(facts: TaskFacts) -> Self {
-        Self { facts, kept: HashMap::new() }
+        Self { facts, counted: Counted::default(), kept: HashMap::new() }
+    }
+
+    /// Takes what operators of that plugin have counted in a call that has succeeded.
+    pub fn count(&mut self, plugin: &str, counts: impl IntoIterator<Item = (String, u64)>) {
+        for (name, delta) in counts.into_iter().filter(|(name, _)| is_counter_name(name)) {
+            self.counted.add(&format!("{plugin}.{name}"), delta);
+        }
     }
 
     /// Takes out what was kept under the key, so that it can be used beside the scope.

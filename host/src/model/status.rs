@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::counted::Counted;
 use super::id::{SinkId, SourceId};
 use super::partition_store::StoredSizes;
 use super::rejected::Rejected;
@@ -118,6 +119,9 @@ pub struct BatchInfo {
     pub shuffled: (u64, u64),
     /// Rows that operators refused.
     pub rejected: Rejected,
+    /// What its tasks counted, each once: counters of plugins as `plugin.name`, accumulators of a
+    /// program by their own names. Nothing where it failed.
+    pub counters: Counted,
     /// Attempts of tasks that failed and were made again.
     pub retries: u32,
     /// Tasks run once more because what they had made was lost.
@@ -254,8 +258,8 @@ pub struct JobStatus {
     pub held_bytes: (usize, usize),
     /// What is kept of each stream for later batches, as it was after the last one.
     pub kept: BTreeMap<String, StoredSizes>,
-    /// Counters of plugins, as `plugin.name`.
-    pub counters: BTreeMap<String, u64>,
+    /// What all batches that succeeded have counted.
+    pub counters: Counted,
     /// What stateful steps keep, as of the last batch that ended.
     pub states: Vec<StateInfo>,
     /// The last batch that ended.

@@ -6,7 +6,7 @@
 use super::description::OperatorKind;
 use super::finding::Part;
 use super::operation::verb::Verb;
-use super::operation::{FoldByWindow, Operation, OperatorRef, StateStep, StepDeclaration};
+use super::operation::{FoldByWindow, Keeps, Operation, OperatorRef, StepDeclaration};
 use crate::limits::{COLUMNS_MAX, PARTITIONS_MAX};
 
 /// What a step takes beside its operation.
@@ -158,13 +158,14 @@ pub fn check_step(step: &StepDeclaration, mut tell: impl FnMut(Part, String, Opt
 /// What is wrong with a step that keeps something, beside what is wrong with any.
 fn check_state(
     step: &StepDeclaration,
-    state: &StateStep,
+    state: &Keeps,
     mut tell: impl FnMut(Part, String, Option<String>),
 ) {
     let word = step.operation.step_word();
     if step.name.is_none() {
         let help = "beside it stands `name = \"...\"`".to_owned();
-        let message = format!("`{word}` needs a `name`, which owns what is kept");
+        let running = if matches!(step.operation, Operation::Verb(_)) { "a running " } else { "" };
+        let message = format!("{running}`{word}` needs a `name`, which owns what is kept");
         tell(Part::Operation, message, Some(help));
     }
     let maps = matches!(step.operation, Operation::MapWithState(_));

@@ -1,4 +1,4 @@
-//! Plan: several built-in folds in one step, over a batch or a window.
+//! Plan: several built-in folds in one step, over a batch, a window, or from batch to batch.
 //!
 //! Takes the columns to make and the rows before. Gives one fold with a column for each, and where
 //! averages are made of sums and counts, a step that makes them. Never shuffles twice.
@@ -6,11 +6,11 @@
 use super::binding::choose;
 use super::checked::{CheckedStep, InversePlan, Mismatch, StepContext, StepWork, label, need_key};
 use super::fault::PlanFault;
-use super::{fold as folds, naming, window};
+use super::{fold as folds, naming, state, window};
 use crate::model::column_type::ColumnType;
 use crate::model::finding::Part;
 use crate::model::operation::aggregate::{AggregateFold, Aggregated};
-use crate::model::operation::{BuiltInFold, StepDeclaration, WindowSpan};
+use crate::model::operation::{BuiltInFold, Keeps, StepDeclaration, WindowSpan};
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::stage::{Attach, FoldPlan, OperatorCall};
 use crate::model::verb_call::{Averaged, ColumnFold, VerbCall};
@@ -31,6 +31,27 @@ pub(super) fn aggregate(
     let partitions = if input.keys > 0 { spread } else { 1 };
     let (project, fold) = (planned.project.clone(), planned.fold.clone());
     Ok(planned.step(StepWork::Fold { project, fold, partitions }))
+}
+
+/// Checks a running `aggregate`: what was folded so far is kept for each key, of averages their
+/// sums and counts.
+pub(super) fn running(
+    step: &StepDeclaration,
+    made: &[Aggregated],
+    keeps: &Keeps,
+    input: &StreamSchema,
+    context: &StepContext<'_>,
+) -> Result<CheckedStep, Mismatch> {
+    if input.keys == 0 {
+        let (step, found) = ("running", input.clone());
+        return Err((Part::Operation, PlanFault::NoKey { step, found }));
+    }
+    let mut planned = Planned::of(step, made, input)?;
+    planned.name_parts(step, made)?;
+    let partitions = step.partitions.unwrap_or(context.partitions);
+    let folded = (planned.project.clone(), planned.fold.clone(), partitions);
+    let work = state::go_on(step, keeps, folded, context)?;
+    Ok(planned.step(work))
 }
 
 /// Checks `aggregate_by_key_and_window`. Sums of whole numbers and decimals that no row lacks, and
@@ -107,6 +128,23 @@ impl Planned {
         let averages = parts.averaged.iter().any(|column| matches!(column, Averaged::Of { .. }));
         let averaged = averages.then_some(parts.averaged);
         Ok(Self { label, project, fold, folds, averaged, output })
+    }
+
+    /// Gives sums and counts of averages names that a person can write, who says what is kept at
+    /// the beginning.
+    fn name_parts(&mut self, step: &StepDeclaration, made: &[Aggregated]) -> Result<(), Mismatch> {
+        let mut columns = self.fold.output.columns.clone();
+        let averages = made.iter().filter(|made| made.fold == AggregateFold::Average);
+        let parts = self.averaged.iter().flatten().filter_map(|averaged| match averaged {
+            Averaged::Of { sum, count } => Some((*sum, *count)),
+            Averaged::Kept(_) => None,
+        });
+        for (made, (sum, count)) in averages.zip(parts) {
+            columns[sum].name = format!("{}.sum", made.name);
+            columns[count].name = format!("{}.count", made.name);
+        }
+        self.fold.output = naming::schema(step, &self.label, columns, self.fold.keys)?;
+        Ok(())
     }
 
     /// Whether what was folded in can be taken out again, to the bit.

@@ -12,9 +12,9 @@ use super::{fold as folds, naming};
 use crate::model::column_type::ColumnType;
 use crate::model::description::{OperatorDescription, OperatorKind};
 use crate::model::finding::Part;
-use crate::model::operation::{InitialState, OperatorRef, StateStep, StepDeclaration};
+use crate::model::operation::{InitialState, Keeps, OperatorRef, StateStep, StepDeclaration};
 use crate::model::schema::{Column, StreamSchema};
-use crate::model::stage::{OperatorCall, StateMode, StatePlan};
+use crate::model::stage::{FoldPlan, OperatorCall, StateMode, StatePlan};
 
 /// Checks `update_state_by_key`: keys come out with what is kept for them.
 pub(super) fn update(
@@ -23,14 +23,14 @@ pub(super) fn update(
     input: &StreamSchema,
     context: &StepContext<'_>,
 ) -> Result<CheckedStep, Mismatch> {
-    let mode = StateMode::Update { changed_only: declared.changed_only };
     let folds = match &declared.operator {
         OperatorRef::BuiltIn(_) => true,
         operator => kind_of(operator, context.plugins).is_some_and(OperatorKind::folds),
     };
     if folds {
-        return running(step, declared, mode, input, context);
+        return running(step, declared, input, context);
     }
+    let mode = StateMode::Update { changed_only: declared.keeps.changed_only };
     let kind = OperatorKind::UpdateState;
     let found = stateful(step, &declared.operator, kind, input, context)?;
     let kept = naming::rename(step, found.kept.clone())?;
@@ -54,7 +54,7 @@ pub(super) fn map(
     let columns = input.key_columns().iter().cloned().chain(found.kept.iter().cloned()).collect();
     let alone = StepDeclaration::new(step.operation.clone());
     let kept = naming::schema(&alone, &found.label, columns, input.keys)?;
-    let plan = found.plan(step, declared, StateMode::Map { timeout: declared.timeout }, kept);
+    let plan = found.plan(step, declared, StateMode::Map { timeout: declared.keeps.timeout }, kept);
     checked(step, context, found, plan, output)
 }
 
@@ -62,7 +62,6 @@ pub(super) fn map(
 fn running(
     step: &StepDeclaration,
     declared: &StateStep,
-    mode: StateMode,
     input: &StreamSchema,
     context: &StepContext<'_>,
 ) -> Result<CheckedStep, Mismatch> {
@@ -71,21 +70,32 @@ fn running(
     let StepWork::Fold { project, fold, partitions } = work else {
         unreachable!("a reduce by key folds by key")
     };
+    let work = go_on(step, &declared.keeps, (project, fold, partitions), context)?;
+    Ok(CheckedStep { label, output, work })
+}
+
+/// What a fold makes is kept for each key, and goes on from batch to batch.
+pub(super) fn go_on(
+    step: &StepDeclaration,
+    keeps: &Keeps,
+    (project, fold, partitions): (Option<(Vec<usize>, StreamSchema)>, FoldPlan, usize),
+    context: &StepContext<'_>,
+) -> Result<StepWork, Mismatch> {
     let plan = StatePlan {
         name: step.name.clone().unwrap_or_default(),
         call: fold.call.clone(),
         running_fold: true,
-        mode,
+        mode: StateMode::Update { changed_only: keeps.changed_only },
         shown: Vec::new(),
-        values: output.value_columns().to_vec(),
-        output: output.clone(),
+        values: fold.output.value_columns().to_vec(),
+        output: fold.output.clone(),
         version: 0,
-        initial: declared.initial.clone(),
+        initial: keeps.initial.clone(),
     };
     check_initial(&plan)?;
     let slide = context.slide;
     let work = StateWork { project, combine: Some(fold), plan, partitions, slide };
-    Ok(CheckedStep { label, output, work: StepWork::State(Box::new(work)) })
+    Ok(StepWork::State(Box::new(work)))
 }
 
 /// What is known of a stateful operator on a stream.
@@ -119,7 +129,7 @@ impl Found {
             values: self.projected.value_columns().to_vec(),
             output,
             version: self.version,
-            initial: declared.initial.clone(),
+            initial: declared.keeps.initial.clone(),
         }
     }
 }

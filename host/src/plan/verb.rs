@@ -30,6 +30,9 @@ pub(super) fn check(
 ) -> Result<CheckedStep, Mismatch> {
     match verb {
         Verb::Aggregate(made) => aggregate::aggregate(step, made, input, context),
+        Verb::RunningAggregate(made, keeps) => {
+            aggregate::running(step, made, keeps, input, context)
+        }
         Verb::AggregateByKeyAndWindow(made, span) => {
             aggregate::by_key_and_window(step, made, *span, input, context)
         }

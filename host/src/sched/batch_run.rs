@@ -212,6 +212,11 @@ impl BatchRun {
         Finished { stage_done, first }
     }
 
+    /// Whether a task has ever done its work, though that may be lost.
+    pub fn was_done(&self, task: ReadyTask) -> bool {
+        self.stages[task.stage.0].ever_done.get(task.partition).is_some_and(|done| *done)
+    }
+
     /// Notes that the one task of a stage made so many partitions.
     pub fn made(&mut self, stage: StageId, partitions: usize) {
         self.stages[stage.0].made = Some(partitions);

@@ -12,21 +12,22 @@ pub type MapOutput = Vec<Vec<RecordBatch>>;
 #[derive(Debug, Default)]
 pub struct MapOutputs {
     by_map_partition: Vec<Option<MapOutput>>,
-    bytes: usize,
-    rows: u64,
+    /// Rows and bytes of each, also of one that is lost: made again, it counts once.
+    sizes: Vec<(u64, usize)>,
 }
 
 impl MapOutputs {
     /// Room for so many map tasks.
     pub fn new(map_partitions: usize) -> Self {
-        Self { by_map_partition: vec![None; map_partitions], ..Self::default() }
+        Self { by_map_partition: vec![None; map_partitions], sizes: vec![(0, 0); map_partitions] }
     }
 
     /// Stores what a map task wrote; a later attempt replaces an earlier one.
     pub fn store(&mut self, map_partition: usize, output: MapOutput) {
         let slices = || output.iter().flatten();
-        self.bytes += slices().map(RecordBatch::get_array_memory_size).sum::<usize>();
-        self.rows += slices().map(|slice| slice.num_rows() as u64).sum::<u64>();
+        let rows = slices().map(|slice| slice.num_rows() as u64).sum();
+        let bytes = slices().map(RecordBatch::get_array_memory_size).sum();
+        self.sizes[map_partition] = (rows, bytes);
         self.by_map_partition[map_partition] = Some(output);
     }
 
@@ -51,12 +52,12 @@ impl MapOutputs {
 
     /// Bytes written.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.sizes.iter().map(|(_, bytes)| bytes).sum()
     }
 
     /// Rows written.
     pub fn rows(&self) -> u64 {
-        self.rows
+        self.sizes.iter().map(|(rows, _)| rows).sum()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Wasm: what the host keeps beside one instance while it lives.
 //!
-//! Takes limits and the port that words of the guest leave through. Gives what the guest's
+//! Takes limits and the port that log lines of the guest leave through. Gives what the guest's
 //! imports, its limiter and its epoch need. Never outlives the attempt of a task.
 
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::cpu_time::CpuMeter;
 use super::store_limits::StoreLimits;
 use crate::limits;
-use crate::model::text::{escape, is_plain};
+use crate::model::counted::is_counter_name;
+use crate::model::text::escape;
 use crate::wasm::plugin_limits::PluginLimits;
 
 /// How much a guest thinks a log line matters.
@@ -37,13 +38,10 @@ impl GuestLogLevel {
     }
 }
 
-/// Where the words of guests go. Lines and names are escaped and bounded already.
+/// Where the log lines of guests go. They are escaped and bounded already.
 pub trait GuestPort: Send + Sync {
     /// One log line of the job's plugin of that name.
     fn log(&self, plugin: &str, level: GuestLogLevel, message: &str);
-
-    /// Adds to a counter of the job's plugin of that name.
-    fn counter(&self, plugin: &str, name: &str, delta: u64);
 }
 
 /// A port into nothing.
@@ -52,8 +50,6 @@ pub struct SilentPort;
 
 impl GuestPort for SilentPort {
     fn log(&self, _plugin: &str, _level: GuestLogLevel, _message: &str) {}
-
-    fn counter(&self, _plugin: &str, _name: &str, _delta: u64) {}
 }
 
 /// On whose behalf an instance is called.
@@ -108,10 +104,9 @@ impl HostState {
         }
     }
 
-    /// Adds up; the sums leave when the call has succeeded, so that what a failed call counted is
-    /// not counted again by its retry.
+    /// Adds up. The sums leave with the call's answer.
     pub(super) fn count(&mut self, name: &str, delta: u64) {
-        if name.is_empty() || name.len() > limits::NAME_BYTES_MAX || !name.chars().all(is_plain) {
+        if !is_counter_name(name) {
             return;
         }
         if let Some((_, sum)) = self.counters.iter_mut().find(|(known, _)| known == name) {
@@ -121,10 +116,8 @@ impl HostState {
         }
     }
 
-    pub(super) fn deliver_counters(&mut self) {
-        for (name, delta) in self.counters.drain(..) {
-            self.caller.port.counter(&self.caller.plugin, &name, delta);
-        }
+    pub(super) fn take_counters(&mut self) -> Vec<(String, u64)> {
+        std::mem::take(&mut self.counters)
     }
 
     /// Says how many lines were dropped, once, when the instance ends.

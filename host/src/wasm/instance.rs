@@ -82,6 +82,11 @@ impl LiveInstance {
         self.store.data_mut().caller.clone_from(caller);
     }
 
+    /// What was counted since it was asked last.
+    pub(super) fn take_counters(&mut self) -> Vec<(String, u64)> {
+        self.store.data_mut().take_counters()
+    }
+
     /// Calls a function of `operators`.
     pub(super) fn call<T>(
         &mut self,
@@ -126,13 +131,7 @@ impl LiveInstance {
     fn end<T>(&mut self, result: wasmtime::Result<T>) -> Result<T, Fault> {
         let state = self.store.data_mut();
         state.cpu.on_return(thread_cpu_time);
-        match result {
-            Ok(answer) => {
-                state.deliver_counters();
-                Ok(answer)
-            }
-            Err(error) => Err(Fault::of(&error, state)),
-        }
+        result.map_err(|error| Fault::of(&error, state))
     }
 }
 

@@ -90,6 +90,7 @@ impl GuestOperator {
             }
         };
         let result = call(&mut instance).map_err(|fault| self.error(fault))?;
+        scope.count(&self.caller.plugin, instance.take_counters());
         scope.keep(self.plugin.id(), instance);
         Ok(result)
     }

@@ -107,12 +107,11 @@ fn log_of_a_task_is_escaped_and_bounded() {
 
 #[test]
 fn counts_leave_once_a_call_has_succeeded() {
-    let heard = Arc::new(Heard::default());
     let chain = |last| vec![step_with("count", "by", 2), last];
-    let good = operator_heard(&unruly(), chain(step("echo")), Arc::clone(&heard) as _);
-    let bad = operator_heard(&unruly(), chain(step("trap_at")), Arc::clone(&heard) as _);
-    good.apply(&mut task(), false, &texts(&["a"])).expect("it succeeds");
-    bad.apply(&mut task(), false, &texts(&["a"])).expect_err("it traps");
-    let counts = heard.counts.lock().expect("no panic");
-    assert_eq!(*counts, [("p".to_owned(), "rows".to_owned(), 4)]);
+    let good = operator(&unruly(), chain(step("echo")));
+    let bad = operator(&unruly(), chain(step("trap_at")));
+    let mut task = task();
+    good.apply(&mut task, false, &texts(&["a"])).expect("it succeeds");
+    bad.apply(&mut task, false, &texts(&["a"])).expect_err("it traps");
+    assert_eq!(task.counted.iter().collect::<Vec<_>>(), [("p.rows", 4)]);
 }

@@ -104,18 +104,11 @@ pub fn texts(values: &[&str]) -> RecordBatch {
 pub struct Heard {
     /// Log lines with their plugin.
     pub lines: Mutex<Vec<(String, GuestLogLevel, String)>>,
-    /// Counts with their plugin.
-    pub counts: Mutex<Vec<(String, String, u64)>>,
 }
 
 impl GuestPort for Heard {
     fn log(&self, plugin: &str, level: GuestLogLevel, message: &str) {
         let line = (plugin.to_owned(), level, message.to_owned());
         self.lines.lock().expect("no test panics here").push(line);
-    }
-
-    fn counter(&self, plugin: &str, name: &str, delta: u64) {
-        let count = (plugin.to_owned(), name.to_owned(), delta);
-        self.counts.lock().expect("no test panics here").push(count);
     }
 }

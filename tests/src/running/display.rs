@@ -4,6 +4,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::job_rig::component;
 use crate::set_up::job_folder::JobFolder;
 use crate::set_up::program::{Ran, program};
 use crate::set_up::watched::watch_command;
@@ -28,6 +29,15 @@ fn without_a_terminal_lines_are_plain_and_durability_is_told() {
     assert!(told.ends_with(" executors; durability: none, a restart begins empty"), "{told}");
     assert!(ran.err.contains("source `made`: connected to generated text"), "{}", ran.err);
     assert!(ran.err.contains("0 failed, 400 rows"), "{}", ran.err);
+}
+
+#[test]
+fn what_plugins_counted_is_told_at_the_end() {
+    let plugin = format!("[plugins.p]\ncomponent = \"{}\"\n", component("spark_cases").display());
+    let job = format!("{JOB}{plugin}").replace("{ count", "{ filter = \"p.counted\" }, { count");
+    let ran = JobFolder::new(&job).run(b"");
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("job `shown` counted: p.lines 400"), "{}", ran.err);
 }
 
 /// A line now and then is a log; a line a batch would be noise.

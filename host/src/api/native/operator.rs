@@ -5,6 +5,7 @@
 
 use tidemill_sdk::batch::{Batch, BatchRef, Failure, Node};
 use tidemill_sdk::context::Task;
+use tidemill_sdk::host::take_counted;
 use tidemill_sdk::native::Step;
 use tidemill_sdk::operator;
 use tidemill_sdk::reject;
@@ -31,6 +32,7 @@ pub(super) struct NativeStep {
 /// Operators of a table as one.
 pub(super) struct TableOperator {
     table: TableRef,
+    plugin: String,
     label: String,
     steps: Vec<NativeStep>,
     kind: OperatorKind,
@@ -49,7 +51,7 @@ impl std::fmt::Debug for TableOperator {
 
 impl TableOperator {
     pub(super) fn new(
-        table: TableRef,
+        (table, plugin): (TableRef, &str),
         steps: Vec<NativeStep>,
         names: Vec<String>,
         kinds: &[OperatorKind],
@@ -57,6 +59,7 @@ impl TableOperator {
     ) -> Self {
         Self {
             table,
+            plugin: plugin.to_owned(),
             label: description.name.clone(),
             steps,
             kind: description.kind,
@@ -69,6 +72,19 @@ impl TableOperator {
                 .then(|| StatefulShapes::of(&description.name, description)),
             limits: AnswerLimits::default(),
         }
+    }
+
+    /// Calls the table, and takes what it counted, if it has not failed.
+    fn call<T>(
+        &self,
+        scope: &mut TaskScope,
+        call: impl FnOnce(Task) -> Result<T, Failure>,
+    ) -> Result<T, OperatorError> {
+        // What a call that failed has left on this thread is nobody's.
+        drop(take_counted());
+        let answer = call(task(&scope.facts)).map_err(|failure| self.failure(&failure))?;
+        scope.count(&self.plugin, take_counted());
+        Ok(answer)
     }
 
     fn error(&self, code: &'static str, message: &str, domain: Domain) -> OperatorError {
@@ -111,12 +127,7 @@ impl TableOperator {
         self.error("kind", &message, Domain::Internal)
     }
 
-    fn lift(
-        &self,
-        answer: Result<Batch, Failure>,
-        rows: u32,
-    ) -> Result<arrow_array::RecordBatch, OperatorError> {
-        let answer = answer.map_err(|failure| self.failure(&failure))?;
+    fn lift(&self, answer: Batch, rows: u32) -> Result<arrow_array::RecordBatch, OperatorError> {
         check_row_count(answer.rows, rows)
             .and_then(|()| self.output.lift(raw(answer), &self.limits))
             .map_err(|error| self.answer(&error))
@@ -141,10 +152,9 @@ impl Operator for TableOperator {
         let slices = lowered.slices();
         let steps: Vec<Step<'_>> = self.steps.iter().map(NativeStep::as_step).collect();
         let rows = lowered.batch.rows;
-        let applied = self
-            .table
-            .apply(&steps, task(&scope.facts), want_origin, lowered.lend(&slices))
-            .map_err(|failure| self.failure(&failure))?;
+        let applied = self.call(scope, |task| {
+            self.table.apply(&steps, task, want_origin, lowered.lend(&slices))
+        })?;
         let output = RawOutput {
             batch: raw(applied.batch),
             selection: applied.selection,
@@ -171,8 +181,10 @@ impl Operator for TableOperator {
         };
         let lowered = self.lower(shape, values)?;
         let slices = lowered.slices();
-        let (task, values) = (task(&scope.facts), lowered.lend(&slices));
-        self.lift(self.table.fold(step, task, phase, values, group_of_row, groups), groups)
+        let folded = self.call(scope, |task| {
+            self.table.fold(step, task, phase, lowered.lend(&slices), group_of_row, groups)
+        })?;
+        self.lift(folded, groups)
     }
 
     fn merge(
@@ -184,9 +196,11 @@ impl Operator for TableOperator {
         let step = self.fold_step("merge")?;
         let (left, right) = (self.lower(&self.output, left)?, self.lower(&self.output, right)?);
         let (left_slices, right_slices) = (left.slices(), right.slices());
-        let (rows, task) = (left.batch.rows, task(&scope.facts));
-        let (left, right) = (left.lend(&left_slices), right.lend(&right_slices));
-        self.lift(self.table.merge(step, task, left, right), rows)
+        let rows = left.batch.rows;
+        let merged = self.call(scope, |task| {
+            self.table.merge(step, task, left.lend(&left_slices), right.lend(&right_slices))
+        })?;
+        self.lift(merged, rows)
     }
 
     fn update(
@@ -210,10 +224,7 @@ impl Operator for TableOperator {
             states: states.lend(&state_slices),
             timing_out: call.timing_out,
         };
-        let answer = self
-            .table
-            .update(step.as_step(), task(&scope.facts), input)
-            .map_err(|failure| self.failure(&failure))?;
+        let answer = self.call(scope, |task| self.table.update(step.as_step(), task, input))?;
         let answer = RawAnswer {
             rows: raw(answer.rows),
             changes: answer.changes.into_iter().map(change).collect(),

@@ -4,11 +4,12 @@
 //! limits of a job. Never loses a row in silence: a rejected one is named with its line.
 
 use std::io::{BufRead, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow_array::{RecordBatch, UInt32Array};
 use serde_json::{Map, Value};
 use tidemill::limits::BLOCK_BYTES_MAX;
+use tidemill::model::counted::Counted;
 use tidemill::model::description::{OperatorDescription, OperatorKind};
 use tidemill::model::operator::{
     Applied, AppliedRows, Operator, OperatorError, Phase, TaskFacts, TaskScope,
@@ -38,25 +39,29 @@ pub fn run(args: &RunArgs, input: &mut dyn BufRead, out: &mut dyn Write) -> anyh
         None => Map::new(),
     };
     let step = ChainStep { operator: args.operator.clone(), parameters };
-    let port = Arc::new(Terminal::default());
     // An operator that is not there is refused here, with the names of those that are.
-    let operator = GuestOperator::new(plugin, &name, vec![step], Arc::clone(&port) as _)?;
+    let operator = GuestOperator::new(plugin, &name, vec![step], Arc::new(Terminal))?;
     let (kind, schema) = described
         .map_or((OperatorKind::Map, StreamSchema::default()), |found| (found.kind, found.input));
     let mut reader = RowReader::new(input, &schema);
+    let mut counted = Counted::default();
+    let mut taken = Taken { operator: &operator, counted: &mut counted, out };
     let rejected = match kind {
-        OperatorKind::Reduce => fold(&operator, &mut reader, out)?,
-        OperatorKind::MapPartitions => apply(&operator, &reader.whole(BLOCK_BYTES_MAX)?, out)?,
+        OperatorKind::Reduce => taken.fold(&mut reader)?,
+        OperatorKind::MapPartitions => taken.apply(&reader.whole(BLOCK_BYTES_MAX)?)?,
         _ => {
             let mut rejected = 0;
             while let Some(slice) = reader.next_slice()? {
-                rejected += apply(&operator, &slice, out)?;
+                rejected += taken.apply(&slice)?;
             }
             rejected
         }
     };
     out.flush()?;
-    port.write_counters();
+    for (counter, count) in counted.iter() {
+        let counter = counter.strip_prefix(&format!("{name}.")).unwrap_or(counter);
+        exit::tell(&format!("counter {counter} = {count}"));
+    }
     if rejected > 0 {
         exit::tell(&format!("{rejected} rows were rejected"));
     }
@@ -88,54 +93,65 @@ fn typed_parameters(
     typed.collect()
 }
 
-/// Applies the operator to one slice; gives the number of rejected rows.
-fn apply(operator: &GuestOperator, slice: &Slice, out: &mut dyn Write) -> anyhow::Result<usize> {
-    let applied = operator
-        .apply(&mut scope(&slice.rows), false, &slice.rows)
-        .map_err(|error| failed(&error, &slice.lines))?;
-    let Applied { rows, rejected, .. } = applied;
-    for rejection in &rejected {
-        let line = line_of(&slice.lines, rejection.row);
-        let code = if rejection.code.is_empty() { "" } else { &format!(" [{}]", rejection.code) };
-        exit::tell(&format!(
-            "line {line} rejected by `{}`{code}: {}",
-            rejection.operator, rejection.message
-        ));
-    }
-    match rows {
-        AppliedRows::Batch(rows) => write_rows(&rows, out)?,
-        AppliedRows::Selection(kept) => {
-            let kept =
-                arrow_select::take::take_record_batch(&slice.rows, &UInt32Array::from(kept))?;
-            write_rows(&kept, out)?;
-        }
-    }
-    Ok(rejected.len())
+/// An operator, and where what it gives goes.
+struct Taken<'a> {
+    operator: &'a GuestOperator,
+    counted: &'a mut Counted,
+    out: &'a mut dyn Write,
 }
 
-/// Folds every slice as one group, and the results among each other.
-fn fold(
-    operator: &GuestOperator,
-    reader: &mut RowReader<'_>,
-    out: &mut dyn Write,
-) -> anyhow::Result<usize> {
-    let mut total: Option<RecordBatch> = None;
-    while let Some(slice) = reader.next_slice()? {
-        let groups = vec![0; slice.rows.num_rows()];
+impl Taken<'_> {
+    /// Applies the operator to one slice; gives the number of rejected rows.
+    fn apply(&mut self, slice: &Slice) -> anyhow::Result<usize> {
         let mut scope = scope(&slice.rows);
-        let folded = operator
-            .fold(&mut scope, Phase::Values, &slice.rows, &groups, 1)
-            .and_then(|folded| match &total {
-                Some(total) => operator.merge(&mut scope, total, &folded),
-                None => Ok(folded),
-            })
+        let applied = self
+            .operator
+            .apply(&mut scope, false, &slice.rows)
             .map_err(|error| failed(&error, &slice.lines))?;
-        total = Some(folded);
+        self.counted.absorb(&scope.counted);
+        let Applied { rows, rejected, .. } = applied;
+        for rejection in &rejected {
+            let line = line_of(&slice.lines, rejection.row);
+            let code =
+                if rejection.code.is_empty() { "" } else { &format!(" [{}]", rejection.code) };
+            exit::tell(&format!(
+                "line {line} rejected by `{}`{code}: {}",
+                rejection.operator, rejection.message
+            ));
+        }
+        match rows {
+            AppliedRows::Batch(rows) => write_rows(&rows, self.out)?,
+            AppliedRows::Selection(kept) => {
+                let kept =
+                    arrow_select::take::take_record_batch(&slice.rows, &UInt32Array::from(kept))?;
+                write_rows(&kept, self.out)?;
+            }
+        }
+        Ok(rejected.len())
     }
-    if let Some(total) = total {
-        write_rows(&total, out)?;
+
+    /// Folds every slice as one group, and the results among each other.
+    fn fold(&mut self, reader: &mut RowReader<'_>) -> anyhow::Result<usize> {
+        let mut total: Option<RecordBatch> = None;
+        while let Some(slice) = reader.next_slice()? {
+            let groups = vec![0; slice.rows.num_rows()];
+            let mut scope = scope(&slice.rows);
+            let folded = self
+                .operator
+                .fold(&mut scope, Phase::Values, &slice.rows, &groups, 1)
+                .and_then(|folded| match &total {
+                    Some(total) => self.operator.merge(&mut scope, total, &folded),
+                    None => Ok(folded),
+                })
+                .map_err(|error| failed(&error, &slice.lines))?;
+            self.counted.absorb(&scope.counted);
+            total = Some(folded);
+        }
+        if let Some(total) = total {
+            write_rows(&total, self.out)?;
+        }
+        Ok(0)
     }
-    Ok(0)
 }
 
 /// A task of one slice, the same in every run.
@@ -165,30 +181,12 @@ fn line_of(lines: &[usize], row: u32) -> usize {
 }
 
 /// Guests' words on standard error.
-#[derive(Debug, Default)]
-struct Terminal {
-    counters: Mutex<Vec<(String, u64)>>,
-}
-
-impl Terminal {
-    fn write_counters(&self) {
-        for (name, count) in &*self.counters.lock().unwrap_or_else(PoisonError::into_inner) {
-            exit::tell(&format!("counter {name} = {count}"));
-        }
-    }
-}
+#[derive(Debug)]
+struct Terminal;
 
 impl GuestPort for Terminal {
     fn log(&self, plugin: &str, level: GuestLogLevel, message: &str) {
         exit::tell(&format!("{plugin} [{}] {message}", level.word()));
-    }
-
-    fn counter(&self, _plugin: &str, name: &str, delta: u64) {
-        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        match counters.iter_mut().find(|(known, _)| known == name) {
-            Some((_, count)) => *count = count.saturating_add(delta),
-            None => counters.push((name.to_owned(), delta)),
-        }
     }
 }
 

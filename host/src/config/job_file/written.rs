@@ -18,7 +18,7 @@ use super::value::{At, Named, OrWith, ParameterValue, Real, ShortOr, Vocabulary,
 use crate::model::policy::{CatchUp, OnFailure};
 use crate::model::sink::FileFormat;
 pub(super) use verb::{
-    AggregateWindowText, FoldsText, Is, SampleText, SortText, TopText, WhereText,
+    AggregateWindowText, FoldsText, Is, RunningText, SampleText, SortText, TopText, WhereText,
 };
 
 /// A job: where records come from, what is done to them batch by batch, and where they go.
@@ -309,6 +309,9 @@ pub(super) struct StepText {
     pub(super) append: Option<At<bool>>,
     /// Partitions of the step's shuffle.
     pub(super) partitions: Option<At<Whole>>,
+    /// For `aggregate`: `true` has it go on from batch to batch, what was folded so far being kept
+    /// for each key under the step's `name`. Or a table of what it begins with and gives.
+    pub(super) running: Option<At<ShortOr<bool, RunningText>>>,
 }
 
 /// The other stream of a join.

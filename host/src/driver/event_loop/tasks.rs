@@ -113,7 +113,7 @@ impl EventLoop {
                 let files = self.parts.sources.files_of(&self.parts.plan, key.stage);
                 let file_rows = files.map(|source| (source, rows_in));
                 let result_bytes_max = self.parts.pace.result_bytes_max();
-                batch.weigh(&self.parts.plan, key.stage, &attempted.output, result_bytes_max);
+                batch.weigh(&self.parts.plan, task, &attempted.output, result_bytes_max);
                 if batch.finished(task, attempted, file_rows) {
                     self.submit_ready(key.run);
                 }

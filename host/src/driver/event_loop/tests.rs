@@ -2,6 +2,7 @@
 //!
 //! Takes events, as the loop would hear them. Gives the batches that wait. No thread runs the loop.
 
+mod counted;
 mod lineage;
 
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::sink::SinkConnector;
 use crate::model::source::{Format, SourceConnector, SourceDeclaration};
-use crate::model::stage::{JobPlan, PartitionInput};
+use crate::model::stage::{JobPlan, OperatorCall, PartitionInput};
 use crate::sink::batch_function::BatchFunctionSink;
 use crate::sys::clock::ManualClock;
 use crate::sys::steady_clock::SteadyClock;
@@ -99,10 +100,13 @@ fn loop_of(
     let sinks = plan.sinks.iter().map(open).collect();
     let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone());
     let bind = |stage| {
-        let unbound = |call: &_| -> Result<_, std::convert::Infallible> {
-            unreachable!("these tests call no operator {call:?}")
+        let native = |call: &_| -> Result<_, std::convert::Infallible> {
+            let OperatorCall::Native(operator) = call else {
+                unreachable!("these tests call no operator {call:?}")
+            };
+            Ok(Arc::clone(operator))
         };
-        Arc::new(BoundStage::bind(stage, 0, false, None, &unbound).expect("nothing can fail"))
+        Arc::new(BoundStage::bind(stage, 0, false, None, &native).expect("nothing can fail"))
     };
     let parts = JobParts {
         states: JobStates::default(),

@@ -6,13 +6,15 @@
 use super::aggregate::Aggregated;
 use super::condition::Condition;
 use crate::limits::{COLUMNS_MAX, CONSTANTS_MAX, PARTITIONS_MAX, TOP_ROWS_MAX};
-use crate::model::operation::WindowSpan;
+use crate::model::operation::{Keeps, WindowSpan};
 
 /// What a step of the host's own does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verb {
     /// Folds columns, each in its own way: of each key, or of the batch where there is no key.
     Aggregate(Vec<Aggregated>),
+    /// The same, going on from batch to batch: what was folded so far is kept for each key.
+    RunningAggregate(Vec<Aggregated>, Keeps),
     /// The same over a window, of each key.
     AggregateByKeyAndWindow(Vec<Aggregated>, WindowSpan),
     /// Gives columns new names: old and new.
@@ -51,7 +53,7 @@ impl Verb {
     /// The key under which a job file writes it.
     pub fn step_word(&self) -> &'static str {
         match self {
-            Self::Aggregate(_) => "aggregate",
+            Self::Aggregate(_) | Self::RunningAggregate(..) => "aggregate",
             Self::AggregateByKeyAndWindow(..) => "aggregate_by_key_and_window",
             Self::Rename(_) => "rename",
             Self::Where(..) => "where",
@@ -66,7 +68,13 @@ impl Verb {
 
     /// Whether `partitions` may stand beside it.
     pub fn takes_partitions(&self) -> bool {
-        matches!(self, Self::Aggregate(_) | Self::AggregateByKeyAndWindow(..) | Self::Distinct)
+        matches!(
+            self,
+            Self::Aggregate(_)
+                | Self::RunningAggregate(..)
+                | Self::AggregateByKeyAndWindow(..)
+                | Self::Distinct
+        )
     }
 
     /// Why `partitions` may not.
@@ -86,9 +94,9 @@ impl Verb {
             (!(1..=max).contains(&found)).then_some(message)
         };
         match self {
-            Self::Aggregate(folds) | Self::AggregateByKeyAndWindow(folds, _) => {
-                count(folds.len(), "columns", COLUMNS_MAX)
-            }
+            Self::Aggregate(folds)
+            | Self::RunningAggregate(folds, _)
+            | Self::AggregateByKeyAndWindow(folds, _) => count(folds.len(), "columns", COLUMNS_MAX),
             Self::Rename(names) => count(names.len(), "names", COLUMNS_MAX),
             Self::Where(_, Condition::In(constants)) => {
                 count(constants.len(), "constants", CONSTANTS_MAX)

@@ -108,10 +108,14 @@ impl Cutter<'_> {
             Gather::Fold(fold) => Some(fold.clone()),
             _ => None,
         };
+        // Rows that were parted alike before are the rows that the level was set for.
+        let same = matches!(gather, Gather::Append);
+        let level =
+            open.level.filter(|_| same && self.shuffled_alike(&open, by, partitions).is_some());
         let from = self.write(open, by, partitions, combine);
         let reads = vec![Read { from, span: Span::Batch }];
         let input = StageInput::Keyed(KeyedInput { reads, partitions, gather });
-        OpenStage::new(&stream, slide, input, schema)
+        OpenStage { level, ..OpenStage::new(&stream, slide, input, schema) }
     }
 
     /// Rows are shuffled by key to where what is kept for their key is.

@@ -154,6 +154,14 @@ fn steered<'a>(
     (word, order, before)
 }
 
+/// Counts lines, and panics at the line `boom`.
+#[filter]
+fn counted(line: &str, context: &Context) -> bool {
+    context.counter("lines", 1);
+    assert!(line != "boom", "this author never thought of boom");
+    true
+}
+
 plugin!(
     text,
     with_double,
@@ -174,5 +182,6 @@ plugin!(
     running_sum_of_word,
     toggle,
     sum_until_idle,
-    steered
+    steered,
+    counted
 );

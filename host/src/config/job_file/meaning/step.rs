@@ -13,8 +13,8 @@ use crate::model::description::OperatorKind;
 use crate::model::finding::{Item, Part, list_words, nearest};
 use crate::model::join::{Join, JoinKind};
 use crate::model::operation::{
-    BuiltInFold, FoldByWindow, InitialState, Operation, OperatorRef, StateStep, StepDeclaration,
-    WindowSpan,
+    BuiltInFold, FoldByWindow, InitialState, Keeps, Operation, OperatorRef, StateStep,
+    StepDeclaration, WindowSpan,
 };
 
 impl Meaning<'_> {
@@ -41,6 +41,11 @@ impl Meaning<'_> {
             let message = format!("`{first}` and `{second}` stand in one step; make them two");
             self.complain(&span, message);
             return None;
+        }
+        if let Some(running) = written.running.as_ref().filter(|_| first != "aggregate") {
+            let message = format!("`running` cannot stand beside `{first}`");
+            let help = "`aggregate` takes it; one fold goes on by `update_state_by_key = \"sum\"`";
+            self.complaints.push(Complaint::new(running.span.clone(), message).with_help(help));
         }
         if let Some(name) = &written.name {
             self.check_name(name);
@@ -186,8 +191,8 @@ impl Meaning<'_> {
         if let Some(name) = &written.snapshots {
             self.check_name(name);
         }
-        Some(StateStep {
-            operator: self.operator(&with, word, folds)?,
+        let operator = self.operator(&with, word, folds)?;
+        let keeps = Keeps {
             initial: match &written.initial {
                 Some(path) => InitialState::File(self.path(path)?),
                 None => InitialState::Empty,
@@ -195,7 +200,8 @@ impl Meaning<'_> {
             timeout: written.timeout.as_ref().map(|timeout| timeout.value.0),
             changed_only: written.changed_only,
             snapshots: written.snapshots.as_ref().map(|name| name.value.clone()),
-        })
+        };
+        Some(StateStep { operator, keeps })
     }
 
     fn windowed(&mut self, step: &StepText) -> Option<Operation> {

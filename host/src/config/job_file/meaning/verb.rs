@@ -13,7 +13,7 @@ use crate::limits::{PARTITIONS_MAX, TOP_ROWS_MAX};
 use crate::model::operation::aggregate::Aggregated;
 use crate::model::operation::condition::Condition;
 use crate::model::operation::verb::{RowOrder, Verb};
-use crate::model::operation::{Operation, WindowSpan};
+use crate::model::operation::{InitialState, Keeps, Operation, WindowSpan};
 
 impl Meaning<'_> {
     /// The verb of a step; none when another operation stands there.
@@ -25,7 +25,10 @@ impl Meaning<'_> {
             return self.switched_on(at, Operation::Verb(Verb::Glom));
         }
         let verb = if let Some(at) = &step.aggregate {
-            Verb::Aggregate(folds(&at.value))
+            match self.running(step)? {
+                None => Verb::Aggregate(folds(&at.value)),
+                Some(keeps) => Verb::RunningAggregate(folds(&at.value), keeps),
+            }
         } else if let Some(at) = &step.aggregate_by_key_and_window {
             let window = &at.value;
             let slide = window.slide.as_ref().map(|slide| slide.value.0);
@@ -43,6 +46,22 @@ impl Meaning<'_> {
             return self.ordering(step).or_else(|| self.sample(step)).map(Operation::Verb);
         };
         Some(Operation::Verb(verb))
+    }
+
+    /// What an aggregate keeps, if it goes on from batch to batch; none when that is not known.
+    fn running(&mut self, step: &StepText) -> Option<Option<Keeps>> {
+        Some(match step.running.as_ref().map(|at| &at.value) {
+            None | Some(ShortOr::Short(false)) => None,
+            Some(ShortOr::Short(true)) => Some(Keeps::default()),
+            Some(ShortOr::Table(table)) => Some(Keeps {
+                initial: match &table.initial {
+                    Some(path) => InitialState::File(self.path(path)?),
+                    None => InitialState::Empty,
+                },
+                changed_only: table.changed_only,
+                ..Keeps::default()
+            }),
+        })
     }
 
     fn ordering(&mut self, step: &StepText) -> Option<Verb> {

@@ -38,6 +38,18 @@ pub(in crate::config::job_file) struct FoldOfText {
     pub(in crate::config::job_file) of: At<String>,
 }
 
+/// What a running aggregate begins with, and which keys it gives.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config::job_file) struct RunningText {
+    /// A file of JSON lines with the keys and what is kept for each at the beginning; of an
+    /// average `mean` that is `mean.sum` and `mean.count`.
+    pub(in crate::config::job_file) initial: Option<At<String>>,
+    /// Whether only keys come out for which something came. Default: false.
+    #[serde(default)]
+    pub(in crate::config::job_file) changed_only: bool,
+}
+
 /// Folds of several columns over a window.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -40,7 +40,8 @@ impl DatasetSource for Numbers {
     }
 }
 
-fn schema() -> StreamSchema {
+/// One column of numbers.
+pub(super) fn schema() -> StreamSchema {
     StreamSchema::new(vec![Column::new("n", ColumnType::Int64)])
 }
 
@@ -60,17 +61,29 @@ impl BatchFunction for Rows {
 }
 
 /// What a batch came to: the tasks that ran, by stage, its facts, and the rows that came out.
-struct Ran {
-    tasks: BTreeMap<usize, usize>,
-    info: BatchInfo,
-    rows: Vec<i64>,
+pub(super) struct Ran {
+    pub(super) tasks: BTreeMap<usize, usize>,
+    pub(super) info: BatchInfo,
+    pub(super) rows: Vec<i64>,
 }
 
 /// Runs a batch of three map tasks, then two tasks, then two more, on one executor. `disturb` may
 /// change a result before the loop hears it, and the batch afterwards.
-fn run(mut disturb: impl FnMut(&mut TaskResult, &mut EventLoop)) -> Ran {
+fn run(disturb: impl FnMut(&mut TaskResult, &mut EventLoop)) -> Ran {
+    run_steps(vec![repartition(), repartition()], disturb)
+}
+
+/// Spreads rows over two tasks.
+pub(super) fn repartition() -> StepDeclaration {
+    StepDeclaration::new(Operation::Repartition(2))
+}
+
+/// Runs a batch of three map tasks through these steps.
+pub(super) fn run_steps(
+    steps: Vec<StepDeclaration>,
+    mut disturb: impl FnMut(&mut TaskResult, &mut EventLoop),
+) -> Ran {
     let (sender, rows) = bounded(1);
-    let repartition = || StepDeclaration::new(Operation::Repartition(2));
     let pipeline = Pipeline {
         name: "job".to_owned(),
         settings: JobSettings { batch_interval: Duration::from_secs(1), ..Default::default() },
@@ -87,7 +100,7 @@ fn run(mut disturb: impl FnMut(&mut TaskResult, &mut EventLoop)) -> Ran {
         streams: vec![StreamDeclaration {
             name: "twice".to_owned(),
             from: "numbers".to_owned(),
-            steps: vec![repartition(), repartition()],
+            steps,
             persist: None,
         }],
         sinks: vec![SinkDeclaration {
@@ -116,7 +129,8 @@ fn run(mut disturb: impl FnMut(&mut TaskResult, &mut EventLoop)) -> Ran {
     Ran { tasks, info, rows: rows.try_recv().unwrap_or_default() }
 }
 
-fn task(stage: usize, partition: usize) -> ReadyTask {
+/// A task by its numbers.
+pub(super) fn task(stage: usize, partition: usize) -> ReadyTask {
     ReadyTask { stage: StageId(stage), partition }
 }
 
@@ -143,7 +157,9 @@ fn only_lost_map_outputs_and_what_they_need_are_made_again() {
     });
     assert_eq!(ran.tasks, BTreeMap::from([(0, 3 + 1), (1, 2 + 1), (2, 2)]));
     assert_eq!((ran.info.recomputed, &ran.info.outcome), (2, &BatchOutcome::Completed));
-    assert_eq!(ran.rows, run(|_, _| ()).rows, "they are the same as ever");
+    let undisturbed = run(|_, _| ());
+    assert_eq!(ran.rows, undisturbed.rows, "they are the same as ever");
+    assert_eq!(ran.info.shuffled, undisturbed.info.shuffled, "carried once");
 }
 
 #[test]
@@ -170,6 +186,33 @@ fn a_lost_partition_of_an_output_is_made_again_before_it_is_published() {
     });
     assert_eq!(ran.tasks, BTreeMap::from([(0, 3), (1, 2), (2, 2 + 1)]));
     assert_eq!(ran.rows, run(|_, _| ()).rows, "none is missing");
+}
+
+/// The story: an output's partition that was lost and made again weighed twice, and a result that
+/// was just small enough was refused.
+#[test]
+fn a_result_that_is_made_again_weighs_once() {
+    let six_numbers = 6 * size_of::<i64>();
+    let weighed = |bytes_max| {
+        let mut heard = 0;
+        run(move |result, event_loop| {
+            let key = result.key;
+            let (Ok(made), StageId(2)) = (&result.outcome, key.stage) else { return };
+            heard += 1;
+            let plan = Arc::clone(&event_loop.parts.plan);
+            let batch = event_loop.running.get_mut(&key.run).expect("it runs");
+            batch.weigh(&plan, task(2, key.partition), &made.output, Some(bytes_max));
+            if heard == 2 {
+                batch.data.lose(task(2, 1 - key.partition));
+            }
+        })
+    };
+    let ran = weighed(six_numbers);
+    assert_eq!((ran.info.recomputed, ran.info.outcome), (1, BatchOutcome::Completed));
+    let BatchOutcome::Failed { message } = weighed(six_numbers - 1).info.outcome else {
+        panic!("a byte too many")
+    };
+    assert!(message.contains("the result has 48 bytes and more, allowed are 47"), "{message}");
 }
 
 /// As when a file that a reader needs has gone.
