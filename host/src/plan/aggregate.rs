@@ -191,6 +191,12 @@ impl<'a> Parts<'a> {
             return Ok(None);
         }
         let word = step.operation.step_word();
+        if aggregated.of.is_none() && self.input.index_of(name).is_none() {
+            let known = self.input.value_columns().iter().map(|c| c.name.clone()).collect();
+            let (made, fold) = (name.clone(), aggregated.fold.word());
+            let fault = PlanFault::FoldColumnMissing { step: word, made, fold, known };
+            return Err((Part::Operation, fault));
+        }
         let found = choose(word, std::slice::from_ref(name), self.input, visible, Part::Operation)?;
         Ok(found.first().copied())
     }
