@@ -11,6 +11,7 @@ use tidemill::model::source::SourceConnector;
 
 use crate::job_rig::engine;
 use crate::set_up::job_folder::JobFolder;
+use crate::set_up::program::tidemill_fed;
 
 #[test]
 fn files_are_counted_into_files_and_the_job_ends() {
@@ -46,6 +47,37 @@ fn files_are_counted_into_files_and_the_job_ends() {
         }
     }
     assert_eq!(counts, BTreeMap::from([("a".to_owned(), 3), ("b".to_owned(), 1)]));
+}
+
+/// The story: two bounded runs within a batch interval took the same batch time, and the second one
+/// failed at the folder that the first had made.
+#[test]
+fn a_run_begins_behind_the_folders_that_an_earlier_one_has_left() {
+    let job = JobFolder::new(
+        "name = \"job\"\nbatch_interval = \"1h\"\n[sources.lines]\ntype = \"files\"\npath = \"in\"\n\
+         [sources.typed]\ntype = \"stdin\"\n\
+         [streams.all]\nfrom = \"lines\"\nsteps = [{ union = \"typed\" }]\n\
+         [sinks.out]\ntype = \"files\"\npath = \"out\"\nfrom = \"all\"\n",
+    );
+    fs::create_dir(job.path().join("in")).expect("it is new");
+    fs::write(job.path().join("in/a"), "a\n").expect("there is room");
+    let arguments = [&job.arguments("run")[..], &["--bounded"]].concat();
+    let mut times = Vec::new();
+    for runs in 1..=3 {
+        let ran = tidemill_fed(job.path(), &arguments, b"b\n");
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        let made = fs::read_dir(job.path().join("out")).expect("it was made");
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            entry.expect("it is there").file_name().into_string().expect("it is text")
+        };
+        let mut made: Vec<String> = made.map(name).collect();
+        made.sort_unstable();
+        assert_eq!(made.len(), runs, "{made:?}");
+        times = made;
+    }
+    let times = times.iter().filter_map(|name| name.strip_prefix("out-")?.parse::<i64>().ok());
+    let times: Vec<i64> = times.collect();
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 3_600_000), "{times:?}");
 }
 
 #[test]

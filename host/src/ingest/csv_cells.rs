@@ -83,6 +83,19 @@ impl CellColumn {
         Ok(())
     }
 
+    /// Appends a field of two quotes: a text without a letter, which is no null. To columns that
+    /// hold no text it is as an empty one.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn push_empty_text(&mut self) -> Result<(), String> {
+        if !matches!(self.values, Values::Utf8(..) | Values::Binary(..)) || !self.values.push("") {
+            return self.push("");
+        }
+        self.valid.push(true);
+        Ok(())
+    }
+
     /// Forgets the fields behind so many.
     pub fn truncate(&mut self, rows: usize) {
         self.values.truncate(rows);

@@ -77,6 +77,7 @@ impl Backpressure {
         }
         if let (Some(initial_rate), Some(max_rate)) = (self.initial_rate, self.max_rate)
             && initial_rate > max_rate
+            && max_rate > 0.0
         {
             problems
                 .push(format!("`initial_rate` is {initial_rate}, above `max_rate`, {max_rate}"));

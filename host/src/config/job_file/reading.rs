@@ -226,7 +226,9 @@ impl Reader {
         for key in keys.required.iter().filter(|key| !table.contains_key(key.as_str())) {
             complete = false;
             // A mistyped key was told already: do not say that it is missing too.
-            if !unread.iter().any(|found| meant(found, keys) == Some(key.as_str())) {
+            let is_meant = |found: &String| meant(found, keys) == Some(key.as_str());
+            let is_only = keys.known.len() == 1 && !unread.is_empty();
+            if !is_only && !unread.iter().any(is_meant) {
                 let message = format!("{what} has no `{key}`, which is required");
                 self.complaints.push(Complaint::new(span.clone(), message));
             }

@@ -172,7 +172,8 @@ pub(super) struct SourceText {
     /// columns of `schema`. `csv`: each line is a row of fields, by position, or as in
     /// `{ type = "csv", header = true, delimiter = ";" }`. For `files` also
     /// `{ type = "binary", record_bytes = 16 }`: so many bytes each are a row of one column
-    /// `record`. Default: "lines".
+    /// `record`. For `socket` also `frames`: four bytes of length, the highest first, then so many
+    /// bytes, which are a row of one column `frame`. Default: "lines".
     pub(super) format: Option<At<FormatText>>,
     /// For `json` and `csv`: the columns and their types, such as
     /// `{ user = "utf8", age = "int64?" }`; `?` marks a column that rows may lack.
