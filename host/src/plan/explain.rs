@@ -28,8 +28,9 @@ pub fn explain(pipeline: &Pipeline, planned: &PlannedJob) -> String {
     );
     let mut rows: Vec<(String, String)> = Vec::new();
     for source in &pipeline.sources {
-        let from = connector(&source.connector) + &settings::of_source(source);
+        let from = connector(&source.connector);
         rows.push((format!("  {}: {from}", source.name), source.schema.to_string()));
+        rows.extend(settings::of_source(source).map(|own| (format!("    {own}"), String::new())));
     }
     write_columns(&mut text, &rows);
     text.push_str("\nstreams\n");
@@ -61,7 +62,8 @@ fn write_streams(text: &mut String, pipeline: &Pipeline, streams: &[StreamSchema
 }
 
 fn write_columns(text: &mut String, rows: &[(String, String)]) {
-    let width = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0);
+    let beside = rows.iter().filter(|(_, right)| !right.is_empty());
+    let width = beside.map(|(left, _)| left.chars().count()).max().unwrap_or(0);
     for (left, right) in rows {
         let line = format!("{left:width$}  {right}");
         text.push_str(line.trim_end());

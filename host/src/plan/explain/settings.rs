@@ -9,7 +9,7 @@ use crate::model::policy::{CatchUp, OnBadRow, OnFailure};
 use crate::model::sink::SinkDeclaration;
 use crate::model::source::SourceDeclaration;
 
-/// A line of the policies that hold for the whole job.
+/// Lines of the policies that hold for the whole job.
 pub(super) fn of_job(settings: &JobSettings) -> String {
     let catch_up = match settings.catch_up {
         CatchUp::Replay => "replay",
@@ -18,19 +18,19 @@ pub(super) fn of_job(settings: &JobSettings) -> String {
     let (failure, rejected) = (on_failure(settings.on_failure), on_bad_row(&settings.on_rejected));
     let rates = backpressure(&settings.backpressure);
     format!(
-        "  on_failure {failure}, on_rejected {rejected}, catch_up {catch_up}, backpressure {rates}\n"
+        "  on_failure {failure}, on_rejected {rejected}\n  catch_up {catch_up}, backpressure {rates}\n"
     )
 }
 
 /// What a source sets itself.
-pub(super) fn of_source(source: &SourceDeclaration) -> String {
+pub(super) fn of_source(source: &SourceDeclaration) -> Option<String> {
     let mut own = Vec::new();
     if source.on_bad_row != OnBadRow::Fail {
-        own.push(format!(", on_bad_row {}", on_bad_row(&source.on_bad_row)));
+        own.push(format!("on_bad_row {}", on_bad_row(&source.on_bad_row)));
     }
-    own.extend(source.rates.max_rate.map(|rate| format!(", max_rate {rate} rows/s")));
-    own.extend(source.rates.max_bytes_rate.map(|rate| format!(", max_bytes_rate {rate} bytes/s")));
-    own.concat()
+    own.extend(source.rates.max_rate.map(|rate| format!("max_rate {rate} rows/s")));
+    own.extend(source.rates.max_bytes_rate.map(|rate| format!("max_bytes_rate {rate} bytes/s")));
+    (!own.is_empty()).then(|| own.join(", "))
 }
 
 /// What a sink sets itself.

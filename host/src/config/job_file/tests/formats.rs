@@ -53,7 +53,8 @@ fn keys_of_another_format_are_refused() {
     check_after(
         ADDRESS,
         "\nformat = { type = \"csv\", headers = true }",
-        "8:26: unknown key `headers` (did you mean `header`?)",
+        "8:10: source `lines` has no `schema`, which the format `csv` needs\n\
+         8:26: unknown key `headers` (did you mean `header`?)",
     );
 }
 
