@@ -1,8 +1,8 @@
 //! Block: files on disk for partitions that memory has no room for.
 //!
 //! Takes bytes. Gives them back while the file is held, or says that they are no longer the same.
-//! Never leaves a file behind: a file goes with the last who holds it, the folder with the spill, and
-//! that of a process that was killed when the next one starts.
+//! Never leaves a file behind: a file goes with the last who holds it, the folder with the spill,
+//! and that of a process that was killed when the next one starts.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -206,7 +206,7 @@ mod tests {
         let held = PathBuf::from("/spill.held");
         assert_eq!(storage.files().len(), 3);
         drop(one);
-        assert_eq!(storage.files().into_keys().collect::<Vec<_>>(), [held, two.path.clone()]);
+        assert_eq!(storage.files().into_keys().collect::<Vec<_>>(), [two.path.clone(), held]);
         drop(spill);
         assert!(storage.files().is_empty());
         assert!(!storage.exists(Path::new("/spill")).expect("it can be asked"));
@@ -257,7 +257,7 @@ mod tests {
         let file = living.write(b"two").expect("there is room");
         remove_left(&storage, spills);
         let left: Vec<PathBuf> = storage.files().into_keys().collect();
-        assert_eq!(left, ["/spills/01.held", "/spills/01/00000000.arrows"].map(PathBuf::from));
+        assert_eq!(left, ["/spills/01/00000000.arrows", "/spills/01.held"].map(PathBuf::from));
         assert_eq!(file.read().expect("it is there"), b"two");
         assert!(!storage.exists(Path::new(dead)).expect("it can be asked"));
     }

@@ -144,8 +144,8 @@ pub fn start(
 /// Loads the job's plugins, building those given as source.
 ///
 /// # Errors
-/// When one cannot be built or loaded; it is shown in the job file, with all others that cannot, and
-/// with what does not fit together of the rest.
+/// When one cannot be built or loaded; it is shown in the job file, with all others that cannot,
+/// and with what does not fit together of the rest.
 pub fn load_plugins(
     engine: &Engine,
     job: &JobFile,

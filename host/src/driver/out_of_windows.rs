@@ -1,8 +1,8 @@
 //! Driver: rows that came to a window after its last slide.
 //!
 //! Takes how many rows each batch brought to what windows read. Gives, at the end of a job, those
-//! that no window has had. Never counts what lies between windows that are shorter than their slide:
-//! no later batch would have changed that.
+//! that no window has had. Never counts what lies between windows that are shorter than their
+//! slide: no later batch would have changed that.
 
 use std::time::Duration;
 

@@ -136,12 +136,7 @@ impl CsvColumns {
         }
         let refused = self.columns.iter_mut().enumerate().find_map(|(number, column)| {
             let place = of.map_or(number, |of| of[number]);
-            // A null that is a row by itself is written in quotes: empty lines are passed over.
-            let taken = match fields > 1 && self.fields.is_empty_text(place) {
-                true => column.push_empty_text(),
-                false => column.push(self.fields.get(place)),
-            };
-            taken.err()
+            column.take(&self.fields, place).err()
         });
         if let Some(refusal) = refused {
             self.columns.iter_mut().for_each(|column| column.truncate(self.rows));

@@ -32,8 +32,8 @@ enum Reading<'s> {
     Packed(Box<Members<'s>>),
 }
 
-/// Several members, one behind the other, are one file, as gzip itself has it; and as it does, zeros
-/// behind the last are passed over, to which some fill up files.
+/// Several members, one behind the other, are one file, as gzip itself has it; and as it does,
+/// zeros behind the last are passed over, with which some fill up files.
 struct Members<'s> {
     /// The member that is read now; `None` behind the last.
     member: Option<GzDecoder<BufReader<StoredReader<'s>>>>,

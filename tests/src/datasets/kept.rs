@@ -64,6 +64,7 @@ fn what_does_not_fit_goes_to_disk_and_the_folder_goes_with_the_context() {
     let config = EngineConfig::new(folder.path().to_owned(), Compiler::InProcess);
     let spill = config.spill_dir.clone();
     let engine = Engine::start(EngineConfig { executors: 2, ..config }).expect("an engine starts");
+    // A folder, and the file that shows whose it is.
     let files = || std::fs::read_dir(&spill).map_or(0, Iterator::count);
     for level in [StorageLevel::MemoryAndDisk, StorageLevel::MemoryAndDiskSer] {
         let (dataset, made, all) = dataset(&engine, 30 * 1024);
@@ -75,7 +76,7 @@ fn what_does_not_fit_goes_to_disk_and_the_folder_goes_with_the_context() {
         let storage = dataset.storage().expect("it is kept").kept;
         assert_eq!(storage.partitions, 8);
         assert!(storage.memory_bytes > 0 && storage.disk_bytes > 0, "{storage:?}");
-        assert_eq!(files(), 1);
+        assert_eq!(files(), 2);
         drop(dataset);
         assert_eq!(files(), 0, "its folder is gone");
     }

@@ -365,6 +365,8 @@ fn dataset_of_two_readers_is_made_once() {
            [sinks.again]\ntype = \"print\"\nfrom = \"same\"\nrows = 1\n";
     assert_snapshot!(explained(&text), @r"
     job j: a batch every 1s
+      on_failure stop, on_rejected fail
+      catch_up replay, backpressure off
 
     sources
       rows: standard input  word: utf8
@@ -375,6 +377,10 @@ fn dataset_of_two_readers_is_made_once() {
       pairs from out         word: utf8
         1 map words.pair     _1: utf8 | _2: int64
       same from out          word: utf8
+
+    streams that no sink reads, which do not run
+      unread from out  word: utf8
+        1 count        count: int64
 
     stages
       stage 0 of out: one task per block of rows
@@ -398,6 +404,8 @@ fn union_appends_partitions_in_order() {
            { map_partitions = \"words.sample\", as = [\"line\"] } ]\n";
     assert_snapshot!(explained(&text), @r"
     job j: a batch every 1s
+      on_failure stop, on_rejected fail
+      catch_up replay, backpressure off
 
     sources
       rows: standard input          line: utf8

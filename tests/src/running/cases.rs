@@ -70,3 +70,32 @@ fn differing_rows_stand_below_the_names_of_their_columns() {
         "  batch 1, `sums`:\n    columns k, n\n    - [\"a\",4]\n    - [\"b\",1]\n    + [\"a\",3]\n";
     assert!(ran.out.contains(told), "{}", ran.out);
 }
+
+/// A join in a job file, whose other stream has columns of the same names.
+#[test]
+fn joined_columns_are_named_as_the_job_says() {
+    let source = |name: &str| {
+        format!(
+            "[sources.{name}]\ntype = \"files\"\npath = \"{name}\"\nformat = \"json\"\n\
+             schema = {{ k = \"utf8\", n = \"int64\" }}\n\
+             [streams.by_{name}]\nfrom = \"{name}\"\nsteps = [{{ key_by = \"k\" }}]\n"
+        )
+    };
+    let joined = "{ left_outer_join = \"by_b\", as = { right = \"b_\" } }, { select = \"b_n\" }";
+    let job = JobFolder::new(&format!(
+        "name = \"joined\"\nbatch_interval = \"1s\"\n{}{}\
+         [streams.both]\nfrom = \"by_a\"\nsteps = [{joined}]\n\
+         [sinks.console]\ntype = \"print\"\nfrom = \"both\"\n",
+        source("a"),
+        source("b")
+    ));
+    let (input, output) = (r#"{"a": [[["x", 1], ["y", 2]]], "b": [[["x", 3]]]}"#, "[[3, [null]]]");
+    let case = format!(r#"{{"in": {input}, "out": {{"both": {output}}}}}"#);
+    let wrong = case.replace("[null]", "[4]");
+    job.put("cases.jsonl", format!("{case}\n{wrong}\n").as_bytes());
+    let arguments = [&job.arguments("test")[..], &["--cases", "cases.jsonl"]].concat();
+    let ran = tidemill(job.path(), &arguments, "");
+    let expected = "line 1 ... ok\nline 2 ... FAILED\n  batch 1, `both`:\n    columns b_n\n\
+                    \x20   - [4]\n    + [null]\n1 passed, 1 failed\n";
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), expected), "{}", ran.err);
+}

@@ -15,9 +15,10 @@ fn streams_that_no_sink_reads_are_told_and_shown() {
                    [streams.more]\nfrom = \"counted\"\nsteps = [{ select = \"line\" }]\n";
     let job = JobFolder::new(&format!("{HEAD}{streams}{SINK}\"lines\"\n"));
     let told = [
-        "warning: job.toml:5:10: source `idle` is read by no sink (what it brings is passed over)\n",
-        "warning: job.toml:8:10: stream `counted` is read by no sink (its steps are checked, but do \
-         not run)\n",
+        "warning: job.toml:5:10: source `idle` is read by no sink (what it brings is passed \
+         over)\n",
+        "warning: job.toml:8:10: stream `counted` is read by no sink (its steps are checked, but \
+         do not run)\n",
         "warning: job.toml:11:10: stream `more` is read by no sink (",
     ];
     let (explained, ran) = (job.explain(), job.run(b"a\n"));
@@ -52,8 +53,8 @@ fn rows_that_no_window_has_are_told_when_a_run_ends() {
     ));
     let ran = job.run(b"a\nb\nc\n");
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    let told = "warning: 3 rows of stream `all` fell in no window: its next slide would have been at \
-                00:00:00\n";
+    let told = "warning: 3 rows of stream `all` fell in no window: its next slide would have been \
+                at 00:00:00\n";
     assert!(ran.err.contains(told), "{}", ran.err);
     let every = JobFolder::new(&format!(
         "{HEAD}[streams.all]\nfrom = \"lines\"\nsteps = [{{ window = {{ length = \"40ms\" }} }}]\n\

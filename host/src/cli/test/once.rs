@@ -98,7 +98,7 @@ mod tests {
         object(text).map(|_| "fine".to_owned()).unwrap_or_else(|error| error.to_string())
     }
 
-    /// The story: of a key that stood twice the last value was taken, so half of a case went unread.
+    /// The story: of a key that stood twice the last value was taken: half of a case went unread.
     #[test]
     fn a_key_that_stands_twice_is_refused_where_it_does() {
         assert_eq!(

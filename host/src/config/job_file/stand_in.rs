@@ -1,7 +1,7 @@
-//! Config: what stands in for items that could not be read, so that whoever names them is not blamed.
+//! Config: what stands in for items that could not be read: whoever names them is not blamed.
 //!
-//! Takes a pipeline of what was read, and the names that were not. Gives it with each of them there,
-//! to be looked through for further mistakes. Never gives one that could run.
+//! Takes a pipeline of what was read, and the names that were not. Gives it with each of them
+//! there, to be looked through for further mistakes. Never gives one that could run.
 
 use std::path::PathBuf;
 

@@ -17,9 +17,8 @@ pub(super) fn of_job(settings: &JobSettings) -> String {
     };
     let (failure, rejected) = (on_failure(settings.on_failure), on_bad_row(&settings.on_rejected));
     let rates = backpressure(&settings.backpressure);
-    format!(
-        "  on_failure {failure}, on_rejected {rejected}\n  catch_up {catch_up}, backpressure {rates}\n"
-    )
+    let failures = format!("  on_failure {failure}, on_rejected {rejected}\n");
+    failures + &format!("  catch_up {catch_up}, backpressure {rates}\n")
 }
 
 /// What a source sets itself.
