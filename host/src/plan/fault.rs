@@ -114,6 +114,8 @@ pub enum PlanFault {
         fold: &'static str,
         /// The columns that are there.
         known: Vec<String>,
+        /// Those of them that it takes.
+        fitting: Vec<String>,
     },
     /// A column is of another type.
     #[error(
@@ -340,8 +342,9 @@ impl PlanFault {
                 let word = nearest(column, known.iter().map(String::as_str))?;
                 Some(format!("did you mean `{word}`?"))
             }
-            Self::FoldColumnMissing { made, fold, known, .. } => {
-                let of = nearest(made, known.iter().map(String::as_str)).or(match &known[..] {
+            Self::FoldColumnMissing { made, fold, fitting, .. } => {
+                let near = nearest(made, fitting.iter().map(String::as_str));
+                let of = near.or(match &fitting[..] {
                     [only] => Some(only),
                     _ => None,
                 });
