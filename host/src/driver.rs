@@ -13,6 +13,7 @@ pub mod handle;
 pub mod history;
 pub mod launch;
 pub mod listener_bus;
+pub mod out_of_windows;
 pub mod pace;
 pub mod parts;
 pub mod plugins;

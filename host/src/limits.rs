@@ -105,6 +105,9 @@ pub const BATCH_INTERVAL_MIN: Duration = Duration::from_millis(1);
 pub const BATCH_QUEUE_MAX: usize = 1024;
 /// Late ticks that are made up for one by one: as many batches as wait at most.
 pub const LATE_TICKS_MAX: u32 = BATCH_QUEUE_MAX as u32;
+/// Batches by which folders that an earlier run has left may lie ahead of the time: a job that goes
+/// by the clock begins behind them. Those further ahead were not made by a run that ended lately.
+pub const BATCHES_AHEAD_MAX: u32 = 16;
 /// Attempts of a task before its batch fails (Spark's `spark.task.maxFailures`).
 pub const TASK_FAILURES_MAX: u32 = 4;
 /// How often in a row what a stage made may be lost in a batch and made again (Spark's

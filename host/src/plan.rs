@@ -64,6 +64,8 @@ pub struct PlannedJob {
     pub plan: JobPlan,
     /// The streams that some sink needs, each after those it reads.
     pub streams: Vec<StreamSchemas>,
+    /// The streams that no sink needs: they fit, and do not run.
+    pub unread: Vec<StreamSchemas>,
     /// The rows of each sink, in declared order.
     pub sinks: Vec<StreamSchema>,
     /// The stages whose datasets are those of a source or stream, by its name. Others are never
@@ -138,15 +140,24 @@ pub fn plan(
         PlanErrors(findings.into_iter().map(PlanFault::from_finding).collect())
     })?;
     let partitions = pipeline.settings.partitions.unwrap_or(defaults.partitions).max(1);
-    let checked = check_streams(pipeline, &wiring, plugins, partitions)?;
+    let (checked, mut errors) = check_streams(pipeline, &wiring, plugins, partitions);
     let rows_of = |origin| rows_of(pipeline, &checked, origin);
-    let sinks = sink::check(pipeline, &wiring, rows_of)?;
+    let (sinks, unwritable) = sink::check(pipeline, &wiring, rows_of);
+    errors.extend(unwritable);
+    if !errors.is_empty() {
+        errors.truncate(FINDINGS_MAX);
+        return Err(PlanErrors(errors));
+    }
     let (plan, datasets) = stage::cut(pipeline, &wiring, &checked);
-    let streams = wiring.order().iter().filter_map(|index| {
-        let (stream, checked) = (pipeline.streams.get(*index)?, checked.get(index)?);
-        Some(stream_schemas(stream, checked))
-    });
-    Ok(PlannedJob { streams: streams.collect(), sinks, plan, datasets })
+    let schemas = |streams: &[usize]| -> Vec<StreamSchemas> {
+        let checked = streams.iter().filter_map(|index| {
+            let (stream, checked) = (pipeline.streams.get(*index)?, checked.get(index)?);
+            Some(stream_schemas(stream, checked))
+        });
+        checked.collect()
+    };
+    let (streams, unread) = (schemas(wiring.order()), schemas(wiring.unread()));
+    Ok(PlannedJob { streams, unread, sinks, plan, datasets })
 }
 
 /// A stream whose steps fit.
@@ -191,15 +202,17 @@ fn stream_schemas(stream: &StreamDeclaration, checked: &CheckedStream) -> Stream
     }
 }
 
+/// The streams that fit, and the first mismatch of each other one. One that no sink needs is a
+/// mistake all the same.
 fn check_streams(
     pipeline: &Pipeline,
     wiring: &Wiring,
     plugins: &dyn PluginCatalogue,
     partitions: usize,
-) -> Result<HashMap<usize, CheckedStream>, PlanErrors> {
+) -> (HashMap<usize, CheckedStream>, Vec<PlanError>) {
     let mut checked: HashMap<usize, CheckedStream> = HashMap::new();
     let mut errors = Vec::new();
-    for index in wiring.order() {
+    for index in wiring.order().iter().chain(wiring.unread()) {
         let stream = &pipeline.streams[*index];
         let schema_of = |name: &str| rows_of(pipeline, &checked, wiring.origin(name)?);
         // A stream that reads one with a mismatch is left out: its rows are not known.
@@ -228,11 +241,7 @@ fn check_streams(
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() {
-        return Ok(checked);
-    }
-    errors.truncate(FINDINGS_MAX);
-    Err(PlanErrors(errors))
+    (checked, errors)
 }
 
 /// Checks step by step; `None` when a union needs a stream that has a mismatch itself.

@@ -40,6 +40,15 @@ pub trait Sink: Send {
         time: BatchTime,
         partitions: &[Vec<RecordBatch>],
     ) -> Result<(), SinkError>;
+
+    /// The latest batch that another run has left where this sink writes, which it would not
+    /// replace.
+    ///
+    /// # Errors
+    /// When it cannot look.
+    fn newest(&self) -> Result<Option<BatchTime>, SinkError> {
+        Ok(None)
+    }
 }
 
 /// Why a sink did not publish.

@@ -11,6 +11,7 @@ mod junk;
 mod long_line;
 mod places;
 mod plugins;
+mod together;
 
 /// What the program said, with its frames and line breaks taken off: it wraps to a width.
 fn unwrapped(said: &str) -> String {

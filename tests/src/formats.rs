@@ -4,6 +4,7 @@
 //! format up: what one job writes another one reads.
 
 mod csv;
+mod frames;
 mod listen;
 mod objects;
 pub mod packed;

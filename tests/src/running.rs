@@ -3,8 +3,10 @@
 //! Takes the program itself. Gives it jobs, signals and terminals. Never looks at anything but what
 //! it says and its exit code.
 
+mod cases;
 mod commands;
 mod display;
 mod exit_codes;
 mod pipes;
 mod signals;
+mod warnings;

@@ -1,22 +1,38 @@
 //! Block: files on disk for partitions that memory has no room for.
 //!
 //! Takes bytes. Gives them back while the file is held, or says that they are no longer the same.
-//! Never leaves a file behind: a file goes with the last who holds it, the folder with the spill.
+//! Never leaves a file behind: a file goes with the last who holds it, the folder with the spill,
+//! and that of a process that was killed when the next one starts.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::partition_store::StoreError;
-use crate::sys::storage::{Storage, StorageError, absolute};
+use crate::sys::storage::{HeldFile, Storage, StorageError, absolute};
+
+/// What the name of the file beside a folder ends in that shows whether it is somebody's.
+const HELD: &str = "held";
+
+/// Names that are tried for a folder. One is taken for a moment while somebody looks at it.
+const NAMES_TRIED: usize = 8;
 
 /// A folder of its own for spilled partitions. It is made when it is first needed.
 #[derive(Debug)]
 pub struct Spill {
     storage: Arc<dyn Storage>,
     folder: PathBuf,
-    made: Mutex<bool>,
+    made: Mutex<Option<Made>>,
     next: AtomicU64,
+}
+
+/// A folder that was made.
+#[derive(Debug)]
+struct Made {
+    folder: PathBuf,
+    /// Beside it: while it is held, the folder is somebody's. `None`: this disk holds no files.
+    held: Option<Box<dyn HeldFile>>,
 }
 
 /// Bytes on disk. The file is removed when this is dropped.
@@ -31,7 +47,7 @@ pub struct SpillFile {
 impl Spill {
     /// Files in that folder, which nobody else may use.
     pub fn new(storage: Arc<dyn Storage>, folder: &Path) -> Self {
-        let (folder, made) = (folder.to_owned(), Mutex::new(false));
+        let (folder, made) = (folder.to_owned(), Mutex::new(None));
         Self { storage, folder, made, next: AtomicU64::new(0) }
     }
 
@@ -40,11 +56,11 @@ impl Spill {
     /// # Errors
     /// When the disk does not take them; nothing is left of the file then.
     pub fn write(&self, bytes: &[u8]) -> Result<SpillFile, StoreError> {
-        self.make_folder().map_err(|error| disk(&error))?;
+        let folder = self.make_folder().map_err(|error| disk(&error))?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let file = SpillFile {
             storage: Arc::clone(&self.storage),
-            path: self.folder.join(format!("{number:08}.arrows")),
+            path: folder.join(format!("{number:08}.arrows")),
             bytes: bytes.len() as u64,
             digest: blake3::hash(bytes),
         };
@@ -53,23 +69,76 @@ impl Spill {
         Ok(file)
     }
 
-    fn make_folder(&self) -> Result<(), StorageError> {
+    fn make_folder(&self) -> Result<PathBuf, StorageError> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*made {
-            self.storage.create_folder(&self.folder)?;
-            *made = true;
+        if let Some(made) = &*made {
+            return Ok(made.folder.clone());
         }
-        Ok(())
+        let (folder, held) = self.take_name()?;
+        self.storage.create_folder(&folder)?;
+        *made = Some(Made { folder: folder.clone(), held });
+        Ok(folder)
+    }
+
+    /// A name that is held before the folder is there, so that no folder is ever nobody's.
+    fn take_name(&self) -> Result<(PathBuf, Option<Box<dyn HeldFile>>), StorageError> {
+        if let Some(parent) = self.folder.parent() {
+            self.storage.create_folder(parent)?;
+        }
+        for number in 0..NAMES_TRIED {
+            let mut name = self.folder.clone().into_os_string();
+            name.push(if number > 0 { format!("-{number}") } else { String::new() });
+            let folder = PathBuf::from(name);
+            match self.storage.hold(&folder.with_extension(HELD)) {
+                Ok(Some(held)) => return Ok((folder, Some(held))),
+                Ok(None) => {}
+                Err(error) if error.source.kind() == ErrorKind::Unsupported => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((self.folder.clone(), None))
     }
 }
 
 impl Drop for Spill {
     fn drop(&mut self) {
-        let made = *self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if made && let Err(error) = self.storage.remove(&self.folder) {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Made { folder, held }) = made
+            && let Err(error) = remove(&*self.storage, &folder, held)
+        {
             tracing::warn!("a folder of spilled partitions is left: {error}");
         }
     }
+}
+
+/// Removes the spilled partitions of processes that were killed. Those of others are held.
+pub fn remove_left(storage: &dyn Storage, folders: &Path) {
+    // There is none before the first partition is spilled.
+    let Ok(listing) = storage.list(folders) else { return };
+    let held = listing.files.into_iter().map(|file| file.path);
+    for file in held.filter(|path| path.extension().is_some_and(|extension| extension == HELD)) {
+        let removed = match storage.hold(&file) {
+            Ok(None) => continue,
+            Ok(held) => remove(storage, &file.with_extension(""), held),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed {
+            tracing::warn!("spilled partitions of an earlier run are left: {error}");
+        }
+    }
+}
+
+/// Removes a folder, and then what shows that it is somebody's.
+fn remove(
+    storage: &dyn Storage,
+    folder: &Path,
+    held: Option<Box<dyn HeldFile>>,
+) -> Result<(), StorageError> {
+    storage.remove(folder)?;
+    if held.is_some() {
+        storage.remove(&folder.with_extension(HELD))?;
+    }
+    Ok(())
 }
 
 impl SpillFile {
@@ -119,8 +188,6 @@ fn disk(error: &StorageError) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use std::io::ErrorKind;
-
     use super::*;
     use crate::sys::storage_memory::MemoryStorage;
 
@@ -136,10 +203,12 @@ mod tests {
         let spill = spill(&storage);
         let (one, two) = (spill.write(b"one").expect("room"), spill.write(b"two").expect("room"));
         assert_eq!(two.read().expect("it is there"), b"two");
-        assert_eq!(storage.files().len(), 2);
+        let held = PathBuf::from("/spill.held");
+        assert_eq!(storage.files().len(), 3);
         drop(one);
-        assert_eq!(storage.files().len(), 1);
+        assert_eq!(storage.files().into_keys().collect::<Vec<_>>(), [two.path.clone(), held]);
         drop(spill);
+        assert!(storage.files().is_empty());
         assert!(!storage.exists(Path::new("/spill")).expect("it can be asked"));
         drop(two);
     }
@@ -173,6 +242,34 @@ mod tests {
         storage.fail_after(1, ErrorKind::StorageFull);
         let error = spill.write(b"two").expect_err("the disk is full").to_string();
         assert!(error.ends_with("no space left on the disk"), "{error}");
+        drop(spill);
         assert!(storage.files().is_empty());
+    }
+
+    /// The story: what a killed process had spilled stayed on disk for ever.
+    #[test]
+    fn what_a_dead_process_has_spilled_goes_and_what_a_living_one_has_stays() {
+        let storage = MemoryStorage::new();
+        let (spills, dead) = (Path::new("/spills"), "/spills/00");
+        storage.put(format!("{dead}/00000000.arrows"), b"one");
+        storage.put(format!("{dead}.held"), b"");
+        let living = Spill::new(Arc::new(storage.clone()), &spills.join("01"));
+        let file = living.write(b"two").expect("there is room");
+        remove_left(&storage, spills);
+        let left: Vec<PathBuf> = storage.files().into_keys().collect();
+        assert_eq!(left, ["/spills/01/00000000.arrows", "/spills/01.held"].map(PathBuf::from));
+        assert_eq!(file.read().expect("it is there"), b"two");
+        assert!(!storage.exists(Path::new(dead)).expect("it can be asked"));
+    }
+
+    #[test]
+    fn a_name_that_is_taken_gives_way_to_the_next() {
+        let storage = MemoryStorage::new();
+        storage.put("/spills/x", b"");
+        let held = storage.hold(Path::new("/spills/00.held")).expect("its folder is there");
+        let spill = Spill::new(Arc::new(storage.clone()), Path::new("/spills/00"));
+        let file = spill.write(b"one").expect("there is room");
+        assert_eq!(file.path, Path::new("/spills/00-1/00000000.arrows"));
+        drop(held);
     }
 }

@@ -14,7 +14,7 @@ use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent};
 use tidemill::model::time::BatchTime;
 
 use super::exit;
-use super::status_line::{Machine, status_parts};
+use super::status_line::{Machine, grouped, status_parts};
 
 /// How often a log line tells how a job stands, where there is no live line.
 const LOG_EVERY_MS: i64 = 10_000;
@@ -133,6 +133,17 @@ impl Display {
             JobEvent::SinkFailed { time, message, .. } => {
                 let time = time.of_day();
                 self.warn(&format!("batch {time} is not published everywhere: {message}"));
+            }
+            JobEvent::OutOfWindows { stream, rows, next } => {
+                let rows = match rows {
+                    1 => "1 row".to_owned(),
+                    rows => format!("{} rows", grouped(*rows)),
+                };
+                self.say(&format!(
+                    "warning: {rows} of stream `{stream}` fell in no window: its next slide would \
+                     have been at {}",
+                    next.of_day()
+                ));
             }
             JobEvent::Source { source, message, warning } => {
                 self.tell(*warning, &format!("source `{source}`: {message}"));

@@ -9,7 +9,7 @@ use tidemill::plan::{PlanDefaults, PlanError, plan};
 use super::args::JobArgs;
 use super::exit::{self, REFUSED, Shown};
 use super::host;
-use super::run::{load_plugins, read_job, show};
+use super::run::{load_plugins, read_job, show, warn_of};
 
 /// Explains the job.
 ///
@@ -17,6 +17,7 @@ use super::run::{load_plugins, read_job, show};
 /// When the job file or a plugin is wrong, or they do not fit together.
 pub fn explain(args: &JobArgs) -> anyhow::Result<u8> {
     let job = read_job(&args.job)?;
+    warn_of(&job, exit::tell);
     let engine = host::start_engine(args.executors, args.artefacts.clone())?;
     let plugins = load_plugins(&engine, &job, &exit::tell)?;
     let defaults = PlanDefaults { partitions: engine.config.executors };

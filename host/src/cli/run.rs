@@ -18,7 +18,7 @@ use tidemill::driver::plugins::JobPlugins;
 use tidemill::limits::JOB_FILE_BYTES_MAX;
 use tidemill::model::finding::{Finding, Item, Place};
 use tidemill::model::text::escape_paragraph;
-use tidemill::plan::PlanError;
+use tidemill::plan::{PlanDefaults, PlanError, PlanFault, plan};
 
 use super::args::RunArgs;
 use super::display::Display;
@@ -54,6 +54,7 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
         true => Display::quiet(machine),
         false => Display::new(machine, args.plain),
     };
+    warn_of(&job, |line| display.say(line));
     let handle = start(&engine, &job, &display, pace)?;
     signals.drain(handle.control(), &display);
     display.say(&format!(
@@ -143,22 +144,58 @@ pub fn start(
 /// Loads the job's plugins, building those given as source.
 ///
 /// # Errors
-/// When one cannot be built or loaded; it is shown in the job file.
+/// When one cannot be built or loaded; it is shown in the job file, with all others that cannot,
+/// and with what does not fit together of the rest.
 pub fn load_plugins(
     engine: &Engine,
     job: &JobFile,
     report: &dyn Fn(&str),
 ) -> anyhow::Result<JobPlugins> {
-    JobPlugins::load(engine, &job.pipeline.plugins, report).map_err(|error| located(job, error))
+    let (plugins, errors) = JobPlugins::load_each(engine, &job.pipeline.plugins, report);
+    if errors.is_empty() {
+        return Ok(plugins);
+    }
+    let mut findings = Vec::new();
+    for error in errors {
+        match finding(&error) {
+            Some(finding) => findings.push(finding),
+            None => return Err(error.into()),
+        }
+    }
+    let defaults = PlanDefaults { partitions: engine.config.executors };
+    if let Err(errors) = plan(&job.pipeline, &plugins, defaults) {
+        // Those that are not loaded are told already.
+        let fits = |error: &&PlanError| !matches!(error.fault, PlanFault::PluginNotLoaded { .. });
+        findings.extend(errors.0.iter().filter(fits).map(PlanError::finding));
+    }
+    show(&job.locate(findings));
+    Err(Shown(REFUSED).into())
+}
+
+/// Says what the job file declares in vain.
+pub fn warn_of(job: &JobFile, say: impl Fn(&str)) {
+    if !job.warnings.is_empty() {
+        let warnings = job.locate(job.warnings.iter().cloned()).to_string();
+        warnings.lines().for_each(|line| say(&format!("warning: {line}")));
+    }
 }
 
 /// Shows an error with the line of the job file that declares what it is about, if one does.
 pub fn located(job: &JobFile, error: DriverError) -> anyhow::Error {
-    let place = match &error {
-        DriverError::Plan(errors) => {
-            show(&job.locate(errors.0.iter().map(PlanError::finding)));
-            return Shown(REFUSED).into();
-        }
+    let findings = match &error {
+        DriverError::Plan(errors) => errors.0.iter().map(PlanError::finding).collect(),
+        error => finding(error).into_iter().collect::<Vec<_>>(),
+    };
+    if findings.is_empty() {
+        return error.into();
+    }
+    show(&job.locate(findings));
+    Shown(REFUSED).into()
+}
+
+/// What an error says of an item of the job file.
+fn finding(error: &DriverError) -> Option<Finding> {
+    let place = match error {
         DriverError::Build { plugin, source } => {
             // In rustc's words and with its line ends; the rest is about the job file.
             let diagnostics = source.diagnostics().unwrap_or_default();
@@ -169,8 +206,7 @@ pub fn located(job: &JobFile, error: DriverError) -> anyhow::Error {
         DriverError::Source(error) => error.place(),
         DriverError::Sink(error) => error.place(),
         DriverError::DeadLetter(_) => Place::whole(Item::Job),
-        _ => return error.into(),
+        _ => return None,
     };
-    show(&job.locate([Finding::new(place, error.to_string())]));
-    Shown(REFUSED).into()
+    Some(Finding::new(place, error.to_string()))
 }

@@ -5,11 +5,11 @@
 
 mod case;
 mod diff;
+mod once;
 
-use std::io::BufRead;
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
 use tidemill::api::test_job::{TestInput, TestJob};
 use tidemill::config::job_file::JobFile;
 use tidemill::driver::error::DriverError;
@@ -19,15 +19,18 @@ use tidemill::model::status::{BatchInfo, BatchOutcome};
 use tidemill::plan::{PlanDefaults, plan};
 
 use super::args::TestArgs;
-use super::exit::{ENDED, FAILED, Shown, print, tell};
+use super::exit::{ENDED, FAILED, REFUSED, Shown, print, tell};
 use super::host;
 use super::run::{load_plugins, located, read_job};
 use case::{Case, Expected};
 
-/// Runs the cases.
+/// What editors of some systems write at the beginning of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Runs the cases. A line that is no case keeps no other from being run.
 ///
 /// # Errors
-/// When job file, plugins or cases are wrong, or a case does not hold.
+/// When job file or plugins are wrong, a line is no case, or a case does not hold.
 pub fn test(args: &TestArgs) -> anyhow::Result<u8> {
     let job = read_job(&args.job.job)?;
     let config = host::engine_config(args.job.executors, args.job.artefacts.clone())?;
@@ -36,10 +39,18 @@ pub fn test(args: &TestArgs) -> anyhow::Result<u8> {
     let defaults = PlanDefaults { partitions: engine.config.executors };
     let planned = plan(&job.pipeline, &plugins, defaults)
         .map_err(|errors| located(&job, DriverError::Plan(errors)))?;
-    let (mut held, mut failed) = (0, 0);
+    let (mut held, mut failed, mut wrong) = (0, 0, 0);
     for (number, text) in lines(&args.cases)? {
-        let place = format!("`{}`, line {number}", args.cases.display());
-        let case = Case::read(&text, number, &job.pipeline, &planned).context(place)?;
+        let case = text.and_then(|text| Case::read(&text, number, &job.pipeline, &planned));
+        let case = match case {
+            Ok(case) => case,
+            Err(error) => {
+                wrong += 1;
+                // With its causes, from what it is to why.
+                tell(&format!("error: `{}`, line {number}: {error:#}", args.cases.display()));
+                continue;
+            }
+        };
         if args.only.as_ref().is_some_and(|only| !case.name.contains(only.as_str())) {
             continue;
         }
@@ -54,23 +65,38 @@ pub fn test(args: &TestArgs) -> anyhow::Result<u8> {
             }
         }
     }
-    ensure!(held + failed > 0, "`{}` has no case to run", args.cases.display());
-    print(&format!("{held} passed, {failed} failed\n"))?;
-    if failed > 0 { Err(Shown(FAILED).into()) } else { Ok(ENDED) }
+    let ran = held + failed;
+    ensure!(ran + wrong > 0, "`{}` has no case to run", args.cases.display());
+    let lines = match wrong {
+        0 => String::new(),
+        1 => ", 1 line is no case".to_owned(),
+        wrong => format!(", {wrong} lines are no cases"),
+    };
+    print(&format!("{held} passed, {failed} failed{lines}\n"))?;
+    match (ran, failed + wrong) {
+        (0, _) => Err(Shown(REFUSED).into()),
+        (_, 0) => Ok(ENDED),
+        _ => Err(Shown(FAILED).into()),
+    }
 }
 
-/// The lines that hold cases, with their numbers.
-fn lines(path: &Path) -> anyhow::Result<Vec<(usize, String)>> {
+/// The lines that are to hold cases, with their numbers.
+fn lines(path: &Path) -> anyhow::Result<Vec<(usize, anyhow::Result<String>)>> {
     let name = path.display();
-    let file = std::fs::File::open(path).with_context(|| format!("failed to read `{name}`"))?;
+    let text = std::fs::read(path).with_context(|| format!("failed to read `{name}`"))?;
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
     let mut cases = Vec::new();
-    for (number, line) in (1..).zip(std::io::BufReader::new(file).lines()) {
-        let line = line.with_context(|| format!("failed to read `{name}`, line {number}"))?;
+    for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > LINE_BYTES_MAX {
-            bail!("`{name}`, line {number} is longer than {LINE_BYTES_MAX} bytes");
+            let error = anyhow!("it is longer than {LINE_BYTES_MAX} bytes");
+            cases.push((number, Err(error)));
+            continue;
         }
-        if !(line.trim().is_empty() || line.trim_start().starts_with("//")) {
-            cases.push((number, line));
+        let line = std::str::from_utf8(line).context("it is not valid UTF-8");
+        let is_case = |line: &str| !(line.trim().is_empty() || line.trim_start().starts_with("//"));
+        if line.as_ref().map_or(true, |line| is_case(line)) {
+            cases.push((number, line.map(str::to_owned)));
         }
     }
     Ok(cases)
@@ -97,7 +123,9 @@ fn run(
         for (stream, expected) in &case.expected {
             let Some(expected) = expected.get(batch) else { continue };
             let found = running.dataset(stream);
-            if let Some(difference) = diff::compare(&info.outcome, found, expected, case.in_order) {
+            let columns = case.columns.get(stream).map_or(&[][..], Vec::as_slice);
+            let rows = diff::Shape { columns, in_order: case.in_order };
+            if let Some(difference) = diff::compare(&info.outcome, found, expected, rows) {
                 let number = batch + 1;
                 differences.push_str(&format!("  batch {number}, `{stream}`:\n{difference}"));
             }

@@ -11,6 +11,7 @@ mod meaning;
 mod quantity;
 mod reading;
 mod schema;
+mod stand_in;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -35,6 +36,8 @@ pub use schema::json_schema;
 pub struct JobFile {
     /// The job it declares.
     pub pipeline: Pipeline,
+    /// What it declares in vain.
+    pub warnings: Vec<Finding>,
     file_name: String,
     text: Arc<str>,
     places: Places,
@@ -55,17 +58,22 @@ impl JobFile {
         }
         let (written, mut complaints) = reading::read(text);
         let Some(written) = written else { return fail(complaints) };
-        let (pipeline, places) = meaning::of(&written, folder, &mut complaints);
-        let Some(pipeline) = pipeline.filter(|_| complaints.is_empty()) else {
+        let (mut pipeline, places, lost) = meaning::of(&written, folder, &mut complaints);
+        // Where names are missing, nobody knows what names them in vain.
+        if written.lacks_names {
             return fail(complaints);
-        };
+        }
+        stand_in::complete(&mut pipeline, &lost);
         match wire(&pipeline) {
-            Err(findings) => {
-                fail(findings.into_iter().map(|finding| places.complaint(finding)).collect())
-            }
-            Ok(_) => {
+            Ok(wiring) if complaints.is_empty() => {
                 let (file_name, text) = (file_name.to_owned(), Arc::from(text));
-                Ok(Self { pipeline, file_name, text, places })
+                let warnings = wiring.warnings(&pipeline);
+                Ok(Self { pipeline, warnings, file_name, text, places })
+            }
+            wired => {
+                let findings = wired.err().unwrap_or_default().into_iter();
+                complaints.extend(findings.map(|finding| places.complaint(finding)));
+                fail(complaints)
             }
         }
     }

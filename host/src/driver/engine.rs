@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::error::DriverError;
 use crate::block::budget::BlockBudget;
+use crate::block::spill::remove_left;
 use crate::block::store::KeptPartitions;
 use crate::exec::executor::Executors;
 use crate::model::partition_store::PartitionStore;
@@ -104,6 +105,7 @@ impl Engine {
     /// When the system gives no threads, or the sandbox cannot be set up.
     pub fn start(config: EngineConfig) -> Result<Arc<Self>, DriverError> {
         let system = |what| move |source| DriverError::System { what, source };
+        remove_left(&*config.storage, &config.spill_dir);
         let executors = Executors::start(config.executors).map_err(system("the executors"))?;
         let sandbox = Sandbox::new(SandboxConfig {
             executors: u32::try_from(config.executors).unwrap_or(u32::MAX),

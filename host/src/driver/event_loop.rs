@@ -17,6 +17,7 @@ use super::dead_letter;
 use super::error::JobFailure;
 use super::event::{Command, Event};
 use super::history::History;
+use super::out_of_windows::OutOfWindows;
 use super::parts::JobParts;
 use super::publisher::Publication;
 use super::running_batch::{BatchInputs, QueuedBatch, RunningBatch};
@@ -40,6 +41,7 @@ pub struct EventLoop {
     running: BTreeMap<u64, RunningBatch>,
     next_run: u64,
     history: History,
+    out_of_windows: OutOfWindows,
     /// Whether datasets are kept beyond their batches.
     remembers: bool,
     /// Whether batches read datasets of earlier ones.
@@ -55,6 +57,7 @@ impl EventLoop {
     pub fn new(parts: JobParts) -> Self {
         Self {
             history: History::new(&parts.plan, Arc::clone(&parts.store)),
+            out_of_windows: OutOfWindows::new(&parts.plan),
             remembers: History::is_needed(&parts.plan) || parts.states.any(),
             looks_back: History::is_read(&parts.plan) || parts.states.any(),
             parts,
@@ -279,6 +282,7 @@ impl EventLoop {
             let partitions_of = |stage| batch.dataset(stage).map(<[_]>::len);
             self.history.keep(plan, time, &batch.keeps, partitions_of);
         }
+        self.out_of_windows.batch_ended(time, |stage| batch.rows_of(stage));
         let kept = self.history.sizes(plan);
         self.parts.board.change(|status| status.kept = kept);
     }
@@ -305,9 +309,13 @@ impl EventLoop {
 
     /// Lets go of receivers, clock and publisher, in this order, and notes the end.
     fn end(self) {
-        let Self { mut parts, failure, .. } = self;
+        let Self { mut parts, failure, out_of_windows, last_batch_made, .. } = self;
         let board = Arc::clone(&parts.board);
         parts.receivers.stopped(&board);
+        // A job that has failed, or was ended at once, leaves more than that.
+        if failure.is_none() && last_batch_made {
+            out_of_windows.told().for_each(|event| board.tell(&event));
+        }
         drop(parts);
         board.end(failure);
     }

@@ -34,13 +34,15 @@ use crate::ingest::rate_limiter::RateLimiters;
 use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
 use crate::ingest::supervisor::{Supervisor, is_received};
 use crate::limits::{
-    BLOCK_INTERVAL_MAX, CONVERSION_SHARE, KEPT_SHARE, RECONNECT_WAIT_FIRST, RECONNECT_WAIT_MAX,
+    BATCHES_AHEAD_MAX, BLOCK_INTERVAL_MAX, CONVERSION_SHARE, KEPT_SHARE, RECONNECT_WAIT_FIRST,
+    RECONNECT_WAIT_MAX,
 };
 use crate::model::id::{SinkId, SourceId, StageId};
 use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
 use crate::model::stage::{JobPlan, Stage};
+use crate::model::time::interval_ms;
 use crate::plan::{PlanDefaults, PlannedJob, plan};
 use crate::sink::SharedWriter;
 use crate::sys::steady_clock::SteadyClock;
@@ -104,6 +106,7 @@ pub fn launch_telling(
     let states = JobStates::open(&planned.plan, seed, &*engine.config.storage)?;
     let stages = bind(&planned.plan, (seed, keep), &states, &plugins, &port)?;
     let sinks = open_sinks(&engine.config, &pipeline, &planned, &output)?;
+    let first_after_ms = first_after_ms(clock.now_ms(), &sinks, &pace, &settings)?;
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
         engine.config.storage.append(path).map_err(DriverError::DeadLetter)?;
     }
@@ -118,8 +121,8 @@ pub fn launch_telling(
     let sources = JobSources::open(&engine.config, &pipeline, Arc::clone(&blocks), sender.clone())?;
     let started = (seed, sources.limiters());
     let receivers = start_receivers(engine, &pipeline, &settings, started, &blocks, &sender)?;
-    let batches =
-        BatchClock::start(clock.now_ms(), settings.batch_interval).catching_up(settings.catch_up);
+    let batches = BatchClock::start(first_after_ms, settings.batch_interval);
+    let batches = batches.catching_up(settings.catch_up);
     let ticker = Ticker::start(batches, Arc::clone(&clock), receivers, sender.clone())
         .map_err(system("the batch clock"))?;
     let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone())
@@ -213,6 +216,26 @@ fn open_sinks(
         })
     };
     planned.plan.sinks.iter().map(open).collect()
+}
+
+/// What the first batch time is to be after: now, or what an earlier run has left. Its last batches
+/// may lie ahead of it, since a run that ends does not wait for their times.
+fn first_after_ms(
+    now_ms: i64,
+    sinks: &[OpenSink],
+    pace: &Pace,
+    settings: &JobSettings,
+) -> Result<i64, DriverError> {
+    // One that waits for its times would wait as long as folders say that somebody else has named.
+    let ahead = interval_ms(settings.batch_interval.saturating_mul(BATCHES_AHEAD_MAX));
+    let mut after_ms = now_ms;
+    for sink in sinks {
+        let newest = sink.sink.newest()?.map_or(now_ms, |newest| newest.0);
+        if pace.is_at_once() || newest.saturating_sub(now_ms) <= ahead {
+            after_ms = after_ms.max(newest);
+        }
+    }
+    Ok(after_ms)
 }
 
 fn start_receivers(

@@ -55,22 +55,25 @@ impl JobPlugins {
         declared: &[PluginDeclaration],
         report: &dyn Fn(&str),
     ) -> Result<Self, DriverError> {
-        let mut by_name = BTreeMap::new();
+        let (loaded, errors) = Self::load_each(engine, declared, report);
+        errors.into_iter().next().map_or(Ok(loaded), Err)
+    }
+
+    /// As [`Self::load`], going on with the next plugin when one cannot be built or loaded: gives
+    /// those that can, and an error for each other one.
+    pub fn load_each(
+        engine: &Engine,
+        declared: &[PluginDeclaration],
+        report: &dyn Fn(&str),
+    ) -> (Self, Vec<DriverError>) {
+        let (mut by_name, mut errors) = (BTreeMap::new(), Vec::new());
         for plugin in declared {
-            let built;
-            let component = match &plugin.code {
-                PluginCode::Component(path) => path.as_path(),
-                PluginCode::Source(folder) => {
-                    built = build(&plugin.name, folder, report)?;
-                    built.as_path()
-                }
-            };
-            let name = &plugin.name;
-            let loaded =
-                load_component(engine, name, component, plugin.memory_bytes, plugin.cpu_base)?;
-            by_name.insert(name.clone(), loaded);
+            match load_declared(engine, plugin, report) {
+                Ok(loaded) => drop(by_name.insert(plugin.name.clone(), loaded)),
+                Err(error) => errors.push(error),
+            }
         }
-        Ok(Self { by_name })
+        (Self { by_name }, errors)
     }
 
     /// The operator a call stands for.
@@ -99,6 +102,22 @@ impl JobPlugins {
             }
         })
     }
+}
+
+fn load_declared(
+    engine: &Engine,
+    plugin: &PluginDeclaration,
+    report: &dyn Fn(&str),
+) -> Result<Arc<Plugin>, DriverError> {
+    let built;
+    let component = match &plugin.code {
+        PluginCode::Component(path) => path.as_path(),
+        PluginCode::Source(folder) => {
+            built = build(&plugin.name, folder, report)?;
+            built.as_path()
+        }
+    };
+    load_component(engine, &plugin.name, component, plugin.memory_bytes, plugin.cpu_base)
 }
 
 /// Loads one component file under a job's name for it.

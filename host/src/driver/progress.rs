@@ -48,7 +48,7 @@ impl Progress {
                 self.waiting.remove(&batch.time);
                 self.received_rows += batch.rows();
                 let delay_us = i64::try_from(scheduling_delay.as_micros()).unwrap_or(i64::MAX);
-                let started_us = batch.time.0.saturating_mul(1000).saturating_add(delay_us);
+                let started_us = batch.due_us().saturating_add(delay_us);
                 self.running.insert(batch.time, (batch.clone(), started_us));
             }
             JobEvent::BatchEnded(batch) => self.ended(batch),
@@ -138,7 +138,8 @@ mod tests {
 
     fn submission(time: i64) -> BatchSubmission {
         let of = |id: u32| SourceRows { id: SourceId(id), source: format!("s{id}"), rows: 300 };
-        BatchSubmission { time: BatchTime(time), inputs: vec![of(0), of(1)], submitted_us: 1 }
+        let (inputs, submitted_us) = (vec![of(0), of(1)], time * 1000 + 1);
+        BatchSubmission { time: BatchTime(time), inputs, submitted_us }
     }
 
     fn started(time: i64) -> JobEvent {

@@ -160,7 +160,8 @@ mod tests {
         let range = FileRange { source: FILES, file: 0, path, start: 0, end: bytes };
         let inputs = BatchInputs::from([(FILES, vec![PartitionInput::FileRange(range)])]);
         let time = BatchTime(second * 1000);
-        let queued = QueuedBatch::new(time, BTreeMap::new(), inputs, |_| String::new(), 0);
+        let (now_us, none) = (second * 1_000_000, BTreeMap::new());
+        let queued = QueuedBatch::new(time, none, inputs, |_| String::new(), now_us);
         let plan = JobPlan { stages: Vec::new(), sinks: Vec::new() };
         let mut batch = RunningBatch::begin(&plan, queued, BTreeMap::new(), 1, second * 1_000_000);
         batch.has_read(FILES, StageId(0), file_rows);

@@ -144,13 +144,13 @@ impl RunningBatch {
         }
     }
 
-    /// From its time until it began.
+    /// From when it was due until it began.
     pub fn scheduling_delay(&self) -> Duration {
         micros(self.begun_us - self.due_us())
     }
 
     fn due_us(&self) -> i64 {
-        self.batch.time.0.saturating_mul(1000)
+        self.batch.submission.due_us()
     }
 
     /// The tasks that have become ready; none when a stage lacks a dataset, which fails the batch.
@@ -173,6 +173,12 @@ impl RunningBatch {
     /// The dataset of a stage, once its tasks are done; `None` when it has none in this batch.
     pub fn dataset(&self, stage: StageId) -> Option<&[DatasetPartition]> {
         (!self.run.is_absent(stage)).then(|| self.data.dataset(stage))
+    }
+
+    /// Rows of the dataset of a stage; `None` when it has none, or the batch has failed.
+    pub fn rows_of(&self, stage: StageId) -> Option<u64> {
+        let partitions = self.dataset(stage).filter(|_| self.failure.is_none())?;
+        Some(partitions.iter().flat_map(|slices| slices.iter()).map(|s| s.num_rows() as u64).sum())
     }
 
     /// The schedule, to be told of failed tasks.

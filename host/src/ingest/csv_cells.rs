@@ -13,6 +13,7 @@ use arrow_array::{
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 
 use super::bad_row::shown;
+use super::csv_fields::CsvFields;
 use super::csv_values::{boolean, bytes, day, decimal, float, time, whole};
 use super::json_reason::allowed;
 use crate::model::column_type::ColumnType;
@@ -69,17 +70,36 @@ impl CellColumn {
         &self.column.name
     }
 
-    /// Appends a field. An empty one is null where rows may lack it.
+    /// Appends a field of a line.
     ///
     /// # Errors
     /// Says what the field is and what it may be; nothing is appended then.
-    pub fn push(&mut self, field: &str) -> Result<(), String> {
+    pub fn take(&mut self, fields: &CsvFields, place: usize) -> Result<(), String> {
+        // A null that is a row by itself is written in quotes: empty lines are passed over.
+        if fields.count() > 1 && fields.is_empty_text(place) {
+            return self.push_empty_text();
+        }
+        self.push(fields.get(place))
+    }
+
+    /// Appends a field. An empty one is null where rows may lack it.
+    fn push(&mut self, field: &str) -> Result<(), String> {
         let valid = !(field.is_empty() && self.column.nullable);
         let taken = if valid { self.values.push(field) } else { self.values.push_nothing() };
         if !taken {
             return Err(self.refusal(field));
         }
         self.valid.push(valid);
+        Ok(())
+    }
+
+    /// Appends a field of two quotes: a text without a letter, which is no null. To columns that
+    /// hold no text it is as an empty one.
+    fn push_empty_text(&mut self) -> Result<(), String> {
+        if !matches!(self.values, Values::Utf8(..) | Values::Binary(..)) || !self.values.push("") {
+            return self.push("");
+        }
+        self.valid.push(true);
         Ok(())
     }
 

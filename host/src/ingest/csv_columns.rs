@@ -136,7 +136,7 @@ impl CsvColumns {
         }
         let refused = self.columns.iter_mut().enumerate().find_map(|(number, column)| {
             let place = of.map_or(number, |of| of[number]);
-            column.push(self.fields.get(place)).err()
+            column.take(&self.fields, place).err()
         });
         if let Some(refusal) = refused {
             self.columns.iter_mut().for_each(|column| column.truncate(self.rows));

@@ -13,12 +13,14 @@ pub struct CsvFields {
     text: String,
     /// Where in it each field begins and ends.
     places: Vec<(usize, usize)>,
+    /// The fields that are nothing but quotes.
+    quoted: Vec<usize>,
 }
 
 impl CsvFields {
     /// Cuts lines with these characters of ASCII between and around fields.
     pub fn new(delimiter: u8, quote: Option<u8>) -> Self {
-        Self { delimiter, quote, text: String::new(), places: Vec::new() }
+        Self { delimiter, quote, text: String::new(), places: Vec::new(), quoted: Vec::new() }
     }
 
     /// Cuts a line, in place of the one before.
@@ -28,6 +30,7 @@ impl CsvFields {
     pub fn cut(&mut self, line: &str) -> Result<(), &'static str> {
         self.text.clear();
         self.places.clear();
+        self.quoted.clear();
         match self.quote {
             Some(quote) if memchr::memchr(quote, line.as_bytes()).is_some() => {
                 let cut = self.cut_quoted(line, quote);
@@ -53,6 +56,11 @@ impl CsvFields {
         self.places.get(number).map_or("", |(start, end)| &self.text[*start..*end])
     }
 
+    /// Whether that field is two quotes, not nothing at all.
+    pub fn is_empty_text(&self, number: usize) -> bool {
+        self.quoted.contains(&number)
+    }
+
     /// All fields in order.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         self.places.iter().map(|(start, end)| &self.text[*start..*end])
@@ -75,6 +83,9 @@ impl CsvFields {
             let start = self.text.len();
             if bytes.get(at) == Some(&quote) {
                 at = self.unquote(line, at + 1, quote)?;
+                if self.text.len() == start {
+                    self.quoted.push(self.places.len());
+                }
             } else {
                 let rest = &line[at..];
                 let field = memchr::memchr(self.delimiter, rest.as_bytes());

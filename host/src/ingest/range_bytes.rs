@@ -3,10 +3,10 @@
 //! Takes a range. Gives its bytes in order. Never unpacks further ahead than one piece, and never
 //! passes over a damaged byte.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use super::IngestError;
 use crate::limits::RECEIVE_BYTES;
@@ -29,8 +29,67 @@ pub struct RangeBytes<'s> {
 
 enum Reading<'s> {
     Plain(&'s dyn Storage),
-    // Several members, one behind the other, are one file, as gzip itself has it.
-    Packed(Box<MultiGzDecoder<BufReader<StoredReader<'s>>>>),
+    Packed(Box<Members<'s>>),
+}
+
+/// Several members, one behind the other, are one file, as gzip itself has it; and as it does,
+/// zeros behind the last are passed over, with which some fill up files.
+struct Members<'s> {
+    /// The member that is read now; `None` behind the last.
+    member: Option<GzDecoder<BufReader<StoredReader<'s>>>>,
+    /// Up to where the file was read, when that is over.
+    end: u64,
+}
+
+impl<'s> Members<'s> {
+    fn new(packed: BufReader<StoredReader<'s>>) -> Self {
+        Self { member: Some(GzDecoder::new(packed)), end: 0 }
+    }
+
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let read = member.read(to)?;
+            if read > 0 || to.is_empty() {
+                return Ok(read);
+            }
+            let Some(member) = self.member.take() else { break };
+            let mut rest = member.into_inner();
+            let more = is_more(&mut rest);
+            self.end = place(&rest);
+            if more? {
+                self.member = Some(GzDecoder::new(rest));
+            }
+        }
+        Ok(0)
+    }
+
+    /// Up to which byte the packed file was read.
+    fn place(&self) -> u64 {
+        self.member.as_ref().map_or(self.end, |member| place(member.get_ref()))
+    }
+}
+
+fn place(packed: &BufReader<StoredReader<'_>>) -> u64 {
+    packed.get_ref().at() - packed.buffer().len() as u64
+}
+
+/// Whether there is something behind a member; fails when zeros are followed by something else.
+fn is_more(rest: &mut BufReader<StoredReader<'_>>) -> io::Result<bool> {
+    if rest.fill_buf()?.first().is_some_and(|byte| *byte != 0) {
+        return Ok(true);
+    }
+    loop {
+        let zeros = rest.fill_buf()?;
+        let read = zeros.len();
+        if zeros.iter().any(|byte| *byte != 0) {
+            let message = "something stands behind the zeros that fill it up";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        if read == 0 {
+            return Ok(false);
+        }
+        rest.consume(read);
+    }
 }
 
 impl<'s> RangeBytes<'s> {
@@ -42,7 +101,7 @@ impl<'s> RangeBytes<'s> {
         }
         let packed = StoredReader::new(storage, path, of.end);
         let packed = BufReader::with_capacity(RECEIVE_BYTES, packed);
-        let reading = Reading::Packed(Box::new(MultiGzDecoder::new(packed)));
+        let reading = Reading::Packed(Box::new(Members::new(packed)));
         // How much it unpacks to is known when it is over.
         Self { source, path, end: u64::MAX, reading }
     }
@@ -72,8 +131,7 @@ impl<'s> RangeBytes<'s> {
                     Ok(read) => return Ok(read),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) => {
-                        let packed = unpacked.get_ref();
-                        let place = packed.get_ref().at() - packed.buffer().len() as u64;
+                        let place = unpacked.place();
                         let damaged = |error: io::Error| IngestError::Packed {
                             name: source.to_owned(),
                             path: path.to_owned(),
@@ -134,6 +192,24 @@ mod tests {
         let (first, second) = text.split_at(300_000);
         assert_eq!(unpacked(&packed(&text)), Ok(text.clone()));
         assert_eq!(unpacked(&[packed(first), packed(b""), packed(second)].concat()), Ok(text));
+    }
+
+    /// The story: gzip(1) unpacks files that were filled up with zeros, as tapes do; here they were
+    /// damaged.
+    #[test]
+    fn zeros_behind_the_last_member_are_passed_over() {
+        let file = |zeros: usize, behind: &[u8]| {
+            let parts = [&packed(b"a\n")[..], &packed(b"b\n"), &vec![0; zeros], behind];
+            unpacked(&parts.concat())
+        };
+        for zeros in [1, 512, 3 * RECEIVE_BYTES] {
+            assert_eq!(file(zeros, b""), Ok(b"a\nb\n".to_vec()), "{zeros}");
+            let error = file(zeros, &packed(b"c\n")).expect_err("it is more than zeros");
+            assert!(
+                error.ends_with("something stands behind the zeros that fill it up"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -75,6 +75,13 @@ impl Backpressure {
             let min_rate = self.min_rate;
             problems.push(format!("`min_rate` is {min_rate}, above `max_rate`, {max_rate}"));
         }
+        if let (Some(initial_rate), Some(max_rate)) = (self.initial_rate, self.max_rate)
+            && initial_rate > max_rate
+            && max_rate > 0.0
+        {
+            problems
+                .push(format!("`initial_rate` is {initial_rate}, above `max_rate`, {max_rate}"));
+        }
         if self.initial_rate.is_some() && !self.enabled {
             let instead = "it holds until batches tell a better rate; a fixed one is `max_rate`";
             problems.push(format!("`initial_rate` needs `enabled = true`: {instead}"));
@@ -130,6 +137,13 @@ mod tests {
         let crossed =
             Backpressure { enabled: true, max_rate: Some(0.5), ..Backpressure::default() };
         assert_eq!(crossed.problems(), ["`min_rate` is 1, above `max_rate`, 0.5"]);
+        let fast = Backpressure {
+            enabled: true,
+            initial_rate: Some(9.0),
+            max_rate: Some(8.0),
+            ..Backpressure::default()
+        };
+        assert_eq!(fast.problems(), ["`initial_rate` is 9, above `max_rate`, 8"]);
         let idle = Backpressure { initial_rate: Some(5.0), ..Backpressure::default() };
         assert!(idle.problems()[0].starts_with("`initial_rate` needs `enabled = true`"));
     }

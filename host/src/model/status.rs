@@ -50,6 +50,12 @@ impl BatchSubmission {
     pub fn rows(&self) -> u64 {
         self.inputs.iter().map(|input| input.rows).sum()
     }
+
+    /// From when on its delays count, in microseconds since the epoch: its time, or when it was
+    /// made, if that was before. Bounded runs and the end of a job do not wait for batch times.
+    pub fn due_us(&self) -> i64 {
+        self.time.0.saturating_mul(1000).min(self.submitted_us)
+    }
 }
 
 /// One output of one batch, when it is through.
@@ -86,7 +92,8 @@ pub struct ReceiverInfo {
 }
 
 /// Facts about a batch that has ended. A scheduling delay begins at the batch's time, not when it
-/// was made as in Spark: a tick that came late counts.
+/// was made as in Spark: a tick that came late counts. Of a batch that was made before its time it
+/// begins when it was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchInfo {
     /// Its time.
@@ -107,7 +114,7 @@ pub struct BatchInfo {
     pub started_us: i64,
     /// When its last output was published, or it was given up.
     pub ended_us: i64,
-    /// From its time until its first task could run.
+    /// From when it was due until its first task could run.
     pub scheduling_delay: Duration,
     /// From then until its last output was published.
     pub processing_delay: Duration,
@@ -196,6 +203,15 @@ pub enum JobEvent {
         level: &'static str,
         /// The line, free of control characters.
         message: String,
+    },
+    /// The job ends, and no window has the last rows that came to one: the next would have.
+    OutOfWindows {
+        /// The stream whose window they came to.
+        stream: String,
+        /// The rows, as they came to it: folded batch by batch where it folds by key.
+        rows: u64,
+        /// When the next window would have been.
+        next: BatchTime,
     },
     /// No more input is taken; what was received is worked off.
     Draining,

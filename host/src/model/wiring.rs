@@ -45,6 +45,7 @@ impl Origin {
 pub struct Wiring {
     names: HashMap<String, Origin>,
     order: Vec<usize>,
+    unread: Vec<usize>,
     uses: HashMap<Origin, usize>,
 }
 
@@ -57,6 +58,29 @@ impl Wiring {
     /// The streams that some sink needs, by index, each after those it reads.
     pub fn order(&self) -> &[usize] {
         &self.order
+    }
+
+    /// The streams that no sink needs, each after those it reads.
+    pub fn unread(&self) -> &[usize] {
+        &self.unread
+    }
+
+    /// What is declared and reaches no sink, in words.
+    pub fn warnings(&self, pipeline: &Pipeline) -> Vec<Finding> {
+        let sources = (0..).zip(&pipeline.sources);
+        let idle = sources.filter(|(index, _)| self.uses(Origin::Source(*index)) == 0);
+        let idle = idle.map(|(_, source)| {
+            let message = format!("source `{}` is read by no sink", source.name);
+            let place = Place::whole(Item::Source(source.name.clone()));
+            Finding::new(place, message).with_help("what it brings is passed over")
+        });
+        let unread = self.unread.iter().map(|index| &pipeline.streams[*index].name);
+        let unread = unread.map(|name| {
+            let message = format!("stream `{name}` is read by no sink");
+            let place = Place::whole(Item::Stream(name.clone()));
+            Finding::new(place, message).with_help("its steps are checked, but do not run")
+        });
+        idle.chain(unread).collect()
     }
 
     /// How many needed streams and sinks read it; a union that names it twice reads it twice.
@@ -88,11 +112,12 @@ pub fn wire(pipeline: &Pipeline) -> Result<Wiring, Vec<Finding>> {
     }
     check_references(pipeline, &names, &mut findings);
     check_rates(pipeline, &mut findings);
-    if findings.is_empty() {
-        match order_of(pipeline, &names) {
-            Ok(all) => return Ok(needed(pipeline, names, &all)),
-            Err(ring) => findings.push(ring),
-        }
+    match order_of(pipeline, &names) {
+        Ok(all) if findings.is_empty() => return Ok(needed(pipeline, names, &all)),
+        Ok(_) => {}
+        // Of two of one name, one is taken for the other, and seems to read itself.
+        Err(_) if names.len() < pipeline.sources.len() + pipeline.streams.len() => {}
+        Err(rings) => findings.extend(rings),
     }
     findings.truncate(FINDINGS_MAX);
     Err(findings)
@@ -285,8 +310,11 @@ fn reads(stream: &StreamDeclaration) -> impl Iterator<Item = &str> {
     std::iter::once(stream.from.as_str()).chain(others.map(String::as_str))
 }
 
-/// All streams, each after those it reads, or the ring that makes that impossible.
-fn order_of(pipeline: &Pipeline, names: &HashMap<String, Origin>) -> Result<Vec<usize>, Finding> {
+/// All streams, each after those it reads, or the rings that make that impossible.
+fn order_of(
+    pipeline: &Pipeline,
+    names: &HashMap<String, Origin>,
+) -> Result<Vec<usize>, Vec<Finding>> {
     let count = pipeline.streams.len();
     let (mut waits_for, mut readers) = (vec![0_usize; count], vec![Vec::new(); count]);
     for (index, stream) in pipeline.streams.iter().enumerate() {
@@ -298,24 +326,35 @@ fn order_of(pipeline: &Pipeline, names: &HashMap<String, Origin>) -> Result<Vec<
         }
     }
     let mut ready: BTreeSet<usize> = (0..count).filter(|index| waits_for[*index] == 0).collect();
-    let mut order = Vec::with_capacity(count);
-    while let Some(next) = ready.pop_first() {
-        order.push(next);
-        for reader in &readers[next] {
-            waits_for[*reader] -= 1;
-            if waits_for[*reader] == 0 {
-                ready.insert(*reader);
+    let (mut order, mut rings) = (Vec::with_capacity(count), Vec::new());
+    loop {
+        while let Some(next) = ready.pop_first() {
+            order.push(next);
+            for reader in &readers[next] {
+                // One that a ring was opened at is through already.
+                waits_for[*reader] = waits_for[*reader].saturating_sub(1);
+                if waits_for[*reader] == 0 && !order.contains(reader) {
+                    ready.insert(*reader);
+                }
             }
         }
+        let ring = ring_of(pipeline, names, &waits_for);
+        let Some(&first) = ring.first().filter(|_| rings.len() < FINDINGS_MAX) else { break };
+        rings.push(ring_finding(pipeline, &ring));
+        // Opened there, it shows what else waits.
+        waits_for[first] = 0;
+        ready.insert(first);
     }
-    if order.len() == count {
-        return Ok(order);
-    }
-    Err(ring_of(pipeline, names, &waits_for))
+    if rings.is_empty() { Ok(order) } else { Err(rings) }
 }
 
-/// Follows waiting streams upstream until one comes up again: each of them waits for another.
-fn ring_of(pipeline: &Pipeline, names: &HashMap<String, Origin>, waits_for: &[usize]) -> Finding {
+/// Follows waiting streams upstream until one comes up again: each of them waits for another. Empty
+/// when none waits.
+fn ring_of(
+    pipeline: &Pipeline,
+    names: &HashMap<String, Origin>,
+    waits_for: &[usize],
+) -> Vec<usize> {
     let waiting_parent = |index: usize| {
         reads(&pipeline.streams[index])
             .filter_map(|name| names.get(name)?.stream())
@@ -335,6 +374,10 @@ fn ring_of(pipeline: &Pipeline, names: &HashMap<String, Origin>, waits_for: &[us
     path.reverse();
     let first = path.iter().enumerate().min_by_key(|(_, index)| **index).map_or(0, |(at, _)| at);
     path.rotate_left(first);
+    path
+}
+
+fn ring_finding(pipeline: &Pipeline, path: &[usize]) -> Finding {
     let name = |index: &usize| pipeline.streams[*index].name.clone();
     let mut ring: Vec<String> = path.iter().map(|index| format!("`{}`", name(index))).collect();
     ring.extend(ring.first().cloned());
@@ -368,5 +411,6 @@ fn needed(pipeline: &Pipeline, names: HashMap<String, Origin>, all: &[usize]) ->
         }
     }
     order.reverse();
-    Wiring { names, order, uses }
+    let unread = all.iter().copied().filter(|index| !streams.contains(index)).collect();
+    Wiring { names, order, unread, uses }
 }

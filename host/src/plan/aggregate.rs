@@ -229,6 +229,19 @@ impl<'a> Parts<'a> {
             return Ok(None);
         }
         let word = step.operation.step_word();
+        if aggregated.of.is_none() && self.input.index_of(name).is_none() {
+            let built_in = match aggregated.fold {
+                AggregateFold::BuiltIn(fold) => fold,
+                AggregateFold::Average => BuiltInFold::Sum,
+            };
+            let values = || self.input.value_columns().iter();
+            let fits = |column: &&Column| folds::built_in(built_in, column).is_ok();
+            let fitting = values().filter(fits).map(|column| column.name.clone()).collect();
+            let known = values().map(|column| column.name.clone()).collect();
+            let (made, fold) = (name.clone(), aggregated.fold.word());
+            let fault = PlanFault::FoldColumnMissing { step: word, made, fold, known, fitting };
+            return Err((Part::Operation, fault));
+        }
         let found = choose(word, std::slice::from_ref(name), self.input, visible, Part::Operation)?;
         Ok(found.first().copied())
     }

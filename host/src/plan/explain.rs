@@ -2,9 +2,11 @@
 //!
 //! Takes a pipeline and its plan. Gives lines. Never shows what differs from run to run.
 
+mod settings;
+
 use std::fmt::Write as _;
 
-use super::PlannedJob;
+use super::{PlannedJob, StreamSchemas};
 use crate::model::id::{SourceId, StageId};
 use crate::model::pipeline::Pipeline;
 use crate::model::schema::StreamSchema;
@@ -19,25 +21,24 @@ use crate::model::verb_call::VerbCall;
 /// Tells the schema after every step, then stages and their tasks.
 pub fn explain(pipeline: &Pipeline, planned: &PlannedJob) -> String {
     let mut text = format!(
-        "job {}: a batch every {}\n\nsources\n",
+        "job {}: a batch every {}\n{}\nsources\n",
         pipeline.name,
-        humantime::format_duration(pipeline.settings.batch_interval)
+        humantime::format_duration(pipeline.settings.batch_interval),
+        settings::of_job(&pipeline.settings),
     );
     let mut rows: Vec<(String, String)> = Vec::new();
     for source in &pipeline.sources {
         let from = connector(&source.connector);
         rows.push((format!("  {}: {from}", source.name), source.schema.to_string()));
+        rows.extend(settings::of_source(source).map(|own| (format!("    {own}"), String::new())));
     }
     write_columns(&mut text, &rows);
     text.push_str("\nstreams\n");
-    rows.clear();
-    for stream in &planned.streams {
-        rows.push((format!("  {} from {}", stream.name, stream.from), stream.input.to_string()));
-        for (index, (label, schema)) in stream.steps.iter().enumerate() {
-            rows.push((format!("    {} {label}", index + 1), schema.to_string()));
-        }
+    write_streams(&mut text, pipeline, &planned.streams);
+    if !planned.unread.is_empty() {
+        text.push_str("\nstreams that no sink reads, which do not run\n");
+        write_streams(&mut text, pipeline, &planned.unread);
     }
-    write_columns(&mut text, &rows);
     text.push_str("\nstages\n");
     for stage in &planned.plan.stages {
         write_stage(&mut text, pipeline, &planned.plan, stage);
@@ -45,8 +46,24 @@ pub fn explain(pipeline: &Pipeline, planned: &PlannedJob) -> String {
     text
 }
 
+fn write_streams(text: &mut String, pipeline: &Pipeline, streams: &[StreamSchemas]) {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for stream in streams {
+        let declared = pipeline.streams.iter().find(|declared| declared.name == stream.name);
+        let level = declared.and_then(|declared| declared.persist);
+        let level = level.map(|level| format!(", persist {}", level.word())).unwrap_or_default();
+        let head = format!("  {} from {}{level}", stream.name, stream.from);
+        rows.push((head, stream.input.to_string()));
+        for (index, (label, schema)) in stream.steps.iter().enumerate() {
+            rows.push((format!("    {} {label}", index + 1), schema.to_string()));
+        }
+    }
+    write_columns(text, &rows);
+}
+
 fn write_columns(text: &mut String, rows: &[(String, String)]) {
-    let width = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0);
+    let beside = rows.iter().filter(|(_, right)| !right.is_empty());
+    let width = beside.map(|(left, _)| left.chars().count()).max().unwrap_or(0);
     for (left, right) in rows {
         let line = format!("{left:width$}  {right}");
         text.push_str(line.trim_end());
@@ -113,7 +130,8 @@ fn write_stage(text: &mut String, pipeline: &Pipeline, plan: &JobPlan, stage: &S
     }
     for (sink, _) in plan.sinks.iter().filter(|(_, from)| *from == stage.id) {
         let sink = &pipeline.sinks[sink.0];
-        line(text, &format!("-> sink {}: {}", sink.name, sink_text(&sink.connector)));
+        let own = settings::of_sink(sink);
+        line(text, &format!("-> sink {}: {}{own}", sink.name, sink_text(&sink.connector)));
     }
 }
 

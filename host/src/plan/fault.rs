@@ -100,6 +100,23 @@ pub enum PlanFault {
         /// The column is there as key, but `who` sees values only.
         is_key: bool,
     },
+    /// A fold is asked of a column of the name of what it makes, and there is none.
+    #[error(
+        "`{step}` makes `{made}` of the column `{made}`, found {}",
+        list_words(.known.iter().map(String::as_str))
+    )]
+    FoldColumnMissing {
+        /// The step's word.
+        step: &'static str,
+        /// The column to make.
+        made: String,
+        /// The fold.
+        fold: &'static str,
+        /// The columns that are there.
+        known: Vec<String>,
+        /// Those of them that it takes.
+        fitting: Vec<String>,
+    },
     /// A column is of another type.
     #[error(
         "operator `{operator}`: column `{}` is {}, expected {} (its `{}`)",
@@ -324,6 +341,16 @@ impl PlanFault {
             Self::ColumnMissing { column, known, .. } => {
                 let word = nearest(column, known.iter().map(String::as_str))?;
                 Some(format!("did you mean `{word}`?"))
+            }
+            Self::FoldColumnMissing { made, fold, fitting, .. } => {
+                let near = nearest(made, fitting.iter().map(String::as_str));
+                let of = near.or(match &fitting[..] {
+                    [only] => Some(only),
+                    _ => None,
+                });
+                let of = of.map_or("...".to_owned(), |of| format!("\"{of}\""));
+                let instead = format!("{made} = {{ fold = \"{fold}\", of = {of} }}");
+                Some(format!("to make it of another one, write `{instead}`"))
             }
             Self::ColumnType { fitting: Some(names), .. } => {
                 let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();

@@ -2,9 +2,8 @@
 //!
 //! Takes the streams that were checked. Gives the rows of each sink. Never opens one.
 
+use super::PlanError;
 use super::fault::PlanFault;
-use super::{PlanError, PlanErrors};
-use crate::limits::FINDINGS_MAX;
 use crate::model::finding::{Finding, Item, Place};
 use crate::model::pipeline::Pipeline;
 use crate::model::schema::StreamSchema;
@@ -12,22 +11,21 @@ use crate::model::sink::{FileFormat, SinkConnector, SinkDeclaration};
 use crate::model::source::check_csv_columns;
 use crate::model::wiring::{Origin, Wiring};
 
-/// The rows of each sink, in declared order; `rows_of` gives those of a stream.
+/// The rows of each sink, in declared order, and what does not fit; `rows_of` gives those of a
+/// stream, and none of one that does not fit itself.
 pub(super) fn check<'s>(
     pipeline: &'s Pipeline,
     wiring: &Wiring,
     rows_of: impl Fn(Origin) -> Option<&'s StreamSchema>,
-) -> Result<Vec<StreamSchema>, PlanErrors> {
+) -> (Vec<StreamSchema>, Vec<PlanError>) {
     let (mut schemas, mut errors) = (Vec::new(), Vec::new());
     for sink in &pipeline.sinks {
         // Wiring has found a source or stream of that name.
         let schema = wiring.origin(&sink.from).and_then(&rows_of);
-        let schema = schema.cloned().unwrap_or_default();
-        errors.extend(unwritable(sink, &schema));
-        schemas.push(schema);
+        errors.extend(schema.and_then(|schema| unwritable(sink, schema)));
+        schemas.push(schema.cloned().unwrap_or_default());
     }
-    errors.truncate(FINDINGS_MAX);
-    if errors.is_empty() { Ok(schemas) } else { Err(PlanErrors(errors)) }
+    (schemas, errors)
 }
 
 fn unwritable(sink: &SinkDeclaration, schema: &StreamSchema) -> Option<PlanError> {

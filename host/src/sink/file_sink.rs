@@ -72,6 +72,14 @@ impl FileSink {
         self.parent.join(name)
     }
 
+    /// The batch of a folder, if its name is one of this sink's.
+    fn time_of(&self, folder: &Path) -> Option<BatchTime> {
+        let name = folder.file_name()?.to_str()?;
+        let time = name.strip_prefix(self.prefix.to_str()?)?.strip_prefix('-')?;
+        let time = BatchTime(time.split('.').next()?.parse().ok()?);
+        (self.path(time).file_name() == folder.file_name()).then_some(time)
+    }
+
     /// A folder of this run that nobody is to see.
     fn hidden_path(&self, time: BatchTime, what: &str) -> PathBuf {
         let mut name = OsString::from(".");
@@ -146,6 +154,14 @@ impl Sink for FileSink {
         }
         self.write(time, partitions)
     }
+
+    fn newest(&self) -> Result<Option<BatchTime>, SinkError> {
+        let listing = self.storage.list(&self.parent);
+        let listing =
+            listing.map_err(|source| SinkError::Write { sink: self.name.clone(), source })?;
+        let times = listing.folders.iter().filter_map(|folder| self.time_of(folder));
+        Ok(times.max())
+    }
 }
 
 #[cfg(test)]
@@ -206,6 +222,20 @@ mod tests {
             ("/out/counts-2000/part-00001.jsonl".to_owned(), String::new()),
         ];
         assert_eq!(texts(&storage), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn the_newest_folder_of_earlier_runs_is_found_by_its_name() {
+        let storage = MemoryStorage::new();
+        assert_eq!(sink(&storage, "/out/counts", false).newest().expect("it looks"), None);
+        for folder in
+            ["counts-5", "counts-12", "counts-x", "counts-99.old", "count-77", ".counts-88.1.tmp"]
+        {
+            storage.create_folder(&Path::new("/out").join(folder)).expect("there is room");
+        }
+        storage.put("/out/counts-100", b"a file");
+        let newest = sink(&storage, "/out/counts", false).newest().expect("it looks");
+        assert_eq!(newest, Some(BatchTime(12)));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! anything open between calls, except a file that is being written.
 
 use std::fmt::Debug;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -86,6 +86,11 @@ pub trait StoredFile: Send {
     fn sync(&mut self) -> Result<(), StorageError>;
 }
 
+/// A file that nobody else holds, until this is dropped or its process ends, however it does.
+pub trait HeldFile: Send + Sync + Debug {}
+
+impl HeldFile for File {}
+
 /// Files and folders. Every operation fails with an error that names its path.
 #[expect(clippy::missing_errors_doc, reason = "the trait's own words say it once")]
 pub trait Storage: Send + Sync + Debug {
@@ -115,6 +120,9 @@ pub trait Storage: Send + Sync + Debug {
 
     /// Whether there is something of that name.
     fn exists(&self, path: &Path) -> Result<bool, StorageError>;
+
+    /// Makes a file, unless it is there, and holds it. Gives none when another holds it.
+    fn hold(&self, file: &Path) -> Result<Option<Box<dyn HeldFile>>, StorageError>;
 }
 
 /// Says what was tried, where it failed.
@@ -201,6 +209,22 @@ impl Storage for SystemStorage {
     fn exists(&self, path: &Path) -> Result<bool, StorageError> {
         path.try_exists().map_err(failed("look for", path))
     }
+
+    fn hold(&self, file: &Path) -> Result<Option<Box<dyn HeldFile>>, StorageError> {
+        let failed = failed("hold", file);
+        loop {
+            let mut options = OpenOptions::new();
+            let opened = options.create(true).truncate(false).write(true).open(file);
+            let opened = opened.map_err(&failed)?;
+            match opened.try_lock() {
+                // Whoever held it may have removed it between the two.
+                Ok(()) if self.exists(file)? => return Ok(Some(Box::new(opened))),
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
+    }
 }
 
 struct SystemFile {
@@ -242,6 +266,12 @@ pub(super) fn behaves(storage: &dyn Storage, root: &Path) {
     let listing = storage.list(&root.join("a")).expect("it is there");
     assert_eq!((listing.files.len(), listing.folders), (0, vec![folder.clone()]));
 
+    let held = storage.hold(&folder.join("lock")).expect("its folder is there");
+    assert!(held.is_some() && storage.exists(&folder.join("lock")).expect("it can be asked"));
+    assert!(storage.hold(&folder.join("lock")).expect("it can be asked").is_none());
+    drop(held);
+    assert!(storage.hold(&folder.join("lock")).expect("nobody holds it").is_some());
+
     storage.rename(&folder, &root.join("a/c")).expect("nothing is in the way");
     assert!(!storage.exists(&file).expect("it can be asked"));
     assert!(storage.exists(&root.join("a/c/one")).expect("it can be asked"));
@@ -252,6 +282,7 @@ pub(super) fn behaves(storage: &dyn Storage, root: &Path) {
         (storage.read_at(&file, 0, &mut to).err(), "cannot read"),
         (storage.create(&file).err(), "cannot create"),
         (storage.append(&file).err(), "cannot append to"),
+        (storage.hold(&file).err(), "cannot hold"),
         (storage.rename(&file, &folder).err(), "cannot rename to"),
     ] {
         let error = error.expect("nothing is there").to_string();

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::storage::{FileFacts, Listing, Storage, StorageError, StoredFile, failed};
+use super::storage::{FileFacts, HeldFile, Listing, Storage, StorageError, StoredFile, failed};
 
 /// Files in memory. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +18,7 @@ pub struct MemoryStorage(Arc<Mutex<Disk>>);
 struct Disk {
     folders: BTreeSet<PathBuf>,
     files: BTreeMap<PathBuf, (Vec<u8>, i64)>,
+    held: BTreeSet<PathBuf>,
     now_ms: i64,
     fault: Option<(u64, io::ErrorKind)>,
     changes: u64,
@@ -183,6 +184,28 @@ impl Storage for MemoryStorage {
     fn exists(&self, path: &Path) -> Result<bool, StorageError> {
         let disk = self.disk();
         Ok(disk.files.contains_key(path) || disk.folders.contains(path))
+    }
+
+    fn hold(&self, file: &Path) -> Result<Option<Box<dyn HeldFile>>, StorageError> {
+        let mut disk = self.disk();
+        disk.create(file, true).map_err(failed("hold", file))?;
+        let is_free = disk.held.insert(file.to_owned());
+        let held = || MemoryHold { disk: self.clone(), path: file.to_owned() };
+        Ok(is_free.then(|| Box::new(held()) as Box<dyn HeldFile>))
+    }
+}
+
+#[derive(Debug)]
+struct MemoryHold {
+    disk: MemoryStorage,
+    path: PathBuf,
+}
+
+impl HeldFile for MemoryHold {}
+
+impl Drop for MemoryHold {
+    fn drop(&mut self) {
+        self.disk.disk().held.remove(&self.path);
     }
 }
 

@@ -6,6 +6,7 @@ use tidemill::api::dataset::{Dataset, DatasetContext};
 use tidemill::driver::engine::{Engine, EngineConfig};
 use tidemill::model::pipeline::JobSettings;
 use tidemill::model::storage_level::StorageLevel;
+use tidemill::sys::storage::{Storage, SystemStorage};
 use tidemill::wasm::compile::Compiler;
 
 use super::rig::{Made, collected, failure, numbers, values};
@@ -63,6 +64,7 @@ fn what_does_not_fit_goes_to_disk_and_the_folder_goes_with_the_context() {
     let config = EngineConfig::new(folder.path().to_owned(), Compiler::InProcess);
     let spill = config.spill_dir.clone();
     let engine = Engine::start(EngineConfig { executors: 2, ..config }).expect("an engine starts");
+    // A folder, and the file that shows whose it is.
     let files = || std::fs::read_dir(&spill).map_or(0, Iterator::count);
     for level in [StorageLevel::MemoryAndDisk, StorageLevel::MemoryAndDiskSer] {
         let (dataset, made, all) = dataset(&engine, 30 * 1024);
@@ -74,7 +76,7 @@ fn what_does_not_fit_goes_to_disk_and_the_folder_goes_with_the_context() {
         let storage = dataset.storage().expect("it is kept").kept;
         assert_eq!(storage.partitions, 8);
         assert!(storage.memory_bytes > 0 && storage.disk_bytes > 0, "{storage:?}");
-        assert_eq!(files(), 1);
+        assert_eq!(files(), 2);
         drop(dataset);
         assert_eq!(files(), 0, "its folder is gone");
     }
@@ -119,4 +121,39 @@ fn a_dataset_on_the_way_to_another_is_kept() {
     assert_eq!(keyed.repartition(2).count().expect("it is made"), 8_192);
     assert_eq!(twice.count().expect("it is made"), 16_384);
     assert_eq!(made.rows(), all.len());
+}
+
+/// The story: what a killed process had spilled stayed on disk until somebody removed it by hand.
+#[test]
+fn what_a_killed_process_has_spilled_goes_when_the_next_one_starts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spill = folder.path().join("spill");
+    for name in ["00", "01"] {
+        std::fs::create_dir_all(spill.join(name)).expect("there is room");
+        std::fs::write(spill.join(name).join("00000000.arrows"), "x").expect("there is room");
+    }
+    std::fs::write(spill.join("00.held"), "").expect("there is room");
+    let held = SystemStorage.hold(&spill.join("01.held")).expect("its folder is there");
+    let start = || {
+        let config = EngineConfig::new(folder.path().to_owned(), Compiler::InProcess);
+        Engine::start(EngineConfig { executors: 1, ..config }).expect("an engine starts")
+    };
+    let left = || -> Vec<String> {
+        let names = std::fs::read_dir(&spill).expect("it is there");
+        let names = names.map(|entry| entry.expect("it is there").file_name());
+        let mut names: Vec<String> = names.filter_map(|name| name.into_string().ok()).collect();
+        names.sort_unstable();
+        names
+    };
+    let engine = start();
+    assert_eq!(left(), ["01", "01.held"], "another process holds it");
+    let (dataset, _, all) = dataset(&engine, 64 * 1024 * 1024);
+    dataset.persist(StorageLevel::DiskOnly).expect("it is not kept yet");
+    assert_eq!(collected(&dataset), all);
+    assert_eq!(left().len(), 4, "{:?}", left());
+    let _other = start();
+    assert_eq!(collected(&dataset), all, "what is held stays");
+    drop((dataset, held));
+    let _third = start();
+    assert_eq!(left(), Vec::<String>::new());
 }

@@ -43,6 +43,31 @@ fn fields_without_a_header_stand_as_the_schema_does() {
     assert_eq!((ran.code, ran.rows()), (Some(0), vec!["(5\" pipe,1)", "(,2)"]), "{}", ran.err);
 }
 
+/// The story: an empty text that the sink had written as two quotes came back as a null.
+#[test]
+fn what_the_sink_writes_is_read_as_it_was() {
+    let source = "format = { type = \"csv\", header = true }\n\
+                  schema = { user = \"utf8?\", x = \"float64\", n = \"int64?\" }";
+    let file =
+        "user,x,n\n\"a,b\",NaN,\n\"\",-Infinity,5\n,1.5,\n\"\"\"\",Infinity,-1\n\u{e9} ,-0.5,0\n";
+    let sinks = format!(
+        "{PRINT}\n[sinks.out]\ntype = \"files\"\npath = \"out\"\nfrom = \"rows\"\nformat = \"csv\""
+    );
+    let job = job(source, &sinks, &[("a.csv", file.as_bytes())]);
+    let ran = job.run(b"");
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let rows = [
+        "(a,b,NaN,null)",
+        "(,-Infinity,5)",
+        "(null,1.5,null)",
+        "(\",Infinity,-1)",
+        "(\u{e9} ,-0.5,0)",
+    ];
+    assert_eq!(ran.rows(), rows);
+    let [written] = written(&job).try_into().expect("one partition is one file");
+    assert_eq!(fs::read_to_string(written).expect("it is text"), file);
+}
+
 #[test]
 fn a_bad_line_is_told_with_its_place_and_column() {
     let file = b"day,user,age\n2000-02-29,a,seven\n";

@@ -22,6 +22,8 @@ pub fn steps(schema: &str, steps: &str) -> String {
 fn word_count_is_two_stages() {
     assert_snapshot!(explained(include_str!("../../job_files/word_count.toml")), @r"
     job word-count: a batch every 1s
+      on_failure stop, on_rejected fail
+      catch_up replay, backpressure off
 
     sources
       lines: socket 127.0.0.1:9999  line: utf8
@@ -47,12 +49,17 @@ fn word_count_is_two_stages() {
 fn every_key_of_a_job_file_is_explained() {
     assert_snapshot!(explained(include_str!("../../job_files/everything.toml")), @r"
     job everything: a batch every 500ms
+      on_failure skip, on_rejected dead-letter folder/everything.dead-letters.jsonl
+      catch_up merge, backpressure on, initial_rate 1000, max_rate 50000, min_rate 10
 
     sources
       socket: socket localhost:9999         line: utf8
+        on_bad_row skip, max_rate 2000 rows/s, max_bytes_rate 10485760 bytes/s
       folder: the files of folder/in        user: utf8, age: int64?, tags: list<utf8?>
+        on_bad_row dead-letter folder/bad.jsonl
       made: generated, 5 lines/s            line: utf8
       typed: standard input                 line: utf8
+        on_bad_row dead-letter folder/everything.dead-letters.jsonl
       heard: listens on 127.0.0.1:0         n: int64?
       records: new files of folder/records  record: binary
 
@@ -83,7 +90,7 @@ fn every_key_of_a_job_file_is_explained() {
         fold by tag with count
         -> sink second: print, 10 rows
       stage 6 of folder: one task per file range of folder
-        -> sink first: files folder/out/rows-<ms>
+        -> sink first: files folder/out/rows-<ms>, on_failure stop
     ");
 }
 
@@ -358,6 +365,8 @@ fn dataset_of_two_readers_is_made_once() {
            [sinks.again]\ntype = \"print\"\nfrom = \"same\"\nrows = 1\n";
     assert_snapshot!(explained(&text), @r"
     job j: a batch every 1s
+      on_failure stop, on_rejected fail
+      catch_up replay, backpressure off
 
     sources
       rows: standard input  word: utf8
@@ -368,6 +377,10 @@ fn dataset_of_two_readers_is_made_once() {
       pairs from out         word: utf8
         1 map words.pair     _1: utf8 | _2: int64
       same from out          word: utf8
+
+    streams that no sink reads, which do not run
+      unread from out  word: utf8
+        1 count        count: int64
 
     stages
       stage 0 of out: one task per block of rows
@@ -391,6 +404,8 @@ fn union_appends_partitions_in_order() {
            { map_partitions = \"words.sample\", as = [\"line\"] } ]\n";
     assert_snapshot!(explained(&text), @r"
     job j: a batch every 1s
+      on_failure stop, on_rejected fail
+      catch_up replay, backpressure off
 
     sources
       rows: standard input          line: utf8

@@ -158,7 +158,13 @@ fn folds_of_an_aggregate_are_checked() {
     );
     check(
         r#"{ aggregate = { amount = "sum" } }"#,
-        "11:15: `aggregate` needs column `amount`, found `k`, `amt`, `n`, `l`",
+        "11:15: `aggregate` makes `amount` of the column `amount`, found `k`, `amt`, `n`, `l` (to \
+         make it of another one, write `amount = { fold = \"sum\", of = ... }`)",
+    );
+    check(
+        r#"{ aggregate = { am = "max" } }"#,
+        "11:15: `aggregate` makes `am` of the column `am`, found `k`, `amt`, `n`, `l` (to make it \
+         of another one, write `am = { fold = \"max\", of = \"amt\" }`)",
     );
     check(
         r#"{ key_by = ["k"] }, { aggregate = { low = { fold = "min", of = "k" } } }"#,
@@ -255,7 +261,7 @@ fn comparisons_take_as_many_constants_as_they_need() {
         r#"{ where = { column = "n", is = "=", to = { a = 1 } } }"#,
         "11:42: found a table, expected true, false, a number, a text or a list of these",
     );
-    check(r#"{ where = { column = "n" } }"#, "11:11: missing key `is`");
+    check(r#"{ where = { column = "n" } }"#, "11:11: `where` has no `is`, which is required");
 }
 
 #[test]
@@ -270,7 +276,11 @@ fn orders_are_checked() {
          types but lists",
     );
     check(r#"{ sort_by = [] }"#, "11:13: `sort_by` has 0 columns, allowed are 1 to 1024");
-    check(r#"{ sort_by = "n" }"#, "11:13: found the text \"n\", expected a list");
+    check(
+        r#"{ sort_by = "n", descending = true }"#,
+        "11:18: unknown key `descending` (it stands in the table of `sort_by`: `sort_by = { by = \
+         ..., descending = ... }`)",
+    );
     check(
         r#"{ sort_by = ["n"], partitions = 2 }"#,
         "11:33: `partitions` cannot stand beside `sort_by` (rows in order are in one partition)",
@@ -280,7 +290,7 @@ fn orders_are_checked() {
         r#"{ top = { n = 5, by = 5 } }"#,
         "11:23: found integer `5`, expected a text or a list of texts",
     );
-    check(r#"{ top = { n = 5 } }"#, "11:9: missing key `by`");
+    check(r#"{ top = { n = 5 } }"#, "11:9: `top` has no `by`, which is required");
     check(
         r#"{ top = { n = 5, by = "-m" } }"#,
         "11:9: `top` needs column `m`, found `k`, `amt`, `n`, `l` (did you mean `amt`?)",
@@ -358,7 +368,7 @@ fn joins_name_the_columns_of_the_other_stream() {
         ),
         (
             r#"{ join = "other", as = { left = "x" } }"#,
-            "11:46: unknown key `left`, expected `right`",
+            "11:46: unknown key `left` (allowed are `right`)",
         ),
         (
             r#"{ count = true, as = { right = "x" } }"#,

@@ -4,16 +4,18 @@
 //! signals once it has told that it has read everything. A build is given one as well.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{PipeReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 
 use tidemill_guest_build::new_plugin;
 
 use crate::border::handmade::Handmade;
 use crate::job_rig::PATIENCE;
 use crate::set_up::job_folder::JobFolder;
-use crate::set_up::watched::{Watched, watch};
+use crate::set_up::program::program;
+use crate::set_up::watched::{Watched, watch, watch_command_to};
 
 /// Words that are said when no more input is taken.
 const DRAINING: &str = "draining: what was received is worked off";
@@ -141,4 +143,66 @@ fn main() {
         script.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
         assert_eq!(script.read(&mut [0]).expect("nobody is there any more"), 0, "{name}");
     }
+}
+
+/// Starts a job whose sink stands still: nobody reads what it prints. Its batch is under way.
+fn standing_still(settings: &str) -> (JobFolder, PipeReader, Watched) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let address = listener.local_addr().expect("it is bound");
+    let head = head(address).replace("1day", "20ms");
+    let sink = "[sinks.console]\ntype = \"print\"\nfrom = \"lines\"\nrows = 10000\n";
+    let job = JobFolder::new(&format!("{settings}{head}{sink}"));
+    let (reader, writer) = std::io::pipe().expect("the system has pipes");
+    let mut command = Command::new(program());
+    command.args(job.arguments("run")).current_dir(job.path());
+    let mut program = watch_command_to(&mut command, writer.into());
+    let (mut sender, _) = listener.accept().expect("the program connects");
+    // Much more than a pipe holds.
+    sender.write_all(&[&[b'x'; 1000][..], b"\n"].concat().repeat(4000)).expect("it reads");
+    drop(sender);
+    program.told("closed the connection");
+    let mut begun = [0];
+    (&reader).read_exact(&mut begun).expect("it prints");
+    (job, reader, program)
+}
+
+#[test]
+fn a_sink_that_stands_still_is_given_up_when_the_time_is_over() {
+    let (_job, _reader, mut program) = standing_still("graceful_stop_timeout = \"50ms\"\n");
+    program.signal("INT");
+    program.told("signal: a second one ends at once");
+    let ran = program.end();
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    let last = ran.err.lines().last().unwrap_or_default();
+    let told = "error: what was received was not worked off within 50ms: given up were ";
+    assert!(last.starts_with(told), "{}", ran.err);
+    assert!(last.ends_with("; `graceful_stop_timeout` allows more time"), "{}", ran.err);
+}
+
+#[test]
+fn a_second_signal_ends_at_once_whatever_a_sink_does() {
+    let (_job, _reader, mut program) = standing_still("");
+    program.signal("INT");
+    program.told("signal: a second one ends at once");
+    program.signal("INT");
+    let ran = program.end();
+    assert_eq!(ran.code, Some(130), "{}", ran.err);
+    assert!(ran.err.ends_with("what was received and not published is dropped\n"), "{}", ran.err);
+}
+
+#[test]
+fn a_sink_that_goes_on_is_waited_for() {
+    let (_job, mut reader, mut program) = standing_still("");
+    program.signal("INT");
+    program.told(DRAINING);
+    let reading = std::thread::spawn(move || {
+        let mut rest = String::new();
+        reader
+            .read_to_string(&mut rest)
+            .map(|_| rest.lines().filter(|l| l.starts_with('x')).count())
+    });
+    let ran = program.end();
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("0 failed, 4,000 rows"), "{}", ran.err);
+    assert_eq!(reading.join().expect("no panic").expect("it ends"), 4000);
 }

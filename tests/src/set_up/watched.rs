@@ -62,9 +62,18 @@ pub fn watch(folder: &Path, arguments: &[&str]) -> Watched {
 
 /// Starts a command that runs the program.
 pub fn watch_command(command: &mut Command) -> Watched {
-    let streams = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    watch_command_to(command, Stdio::piped())
+}
+
+/// As [`watch_command`], with its standard output where it is told: if that is no pipe of its own,
+/// nothing is heard of it.
+pub fn watch_command_to(command: &mut Command, output: Stdio) -> Watched {
+    let streams = command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
     let mut child = streams.spawn().expect("the program starts");
-    let out = Lines::of(child.stdout.take().expect("it is piped"));
+    let out = match child.stdout.take() {
+        Some(output) => Lines::of(output),
+        None => Lines::of(std::io::empty()),
+    };
     let err = Lines::of(child.stderr.take().expect("it is piped"));
     Watched { child, out, err }
 }

@@ -19,6 +19,8 @@ use tidemill::model::schema::StreamSchema;
 use tidemill::model::stage::{Gather, StageInput};
 use tidemill::plan::PlannedJob;
 
+use super::once;
+
 /// Batches of a case at most.
 const BATCHES_MAX: usize = 10_000;
 /// What a case may say.
@@ -35,6 +37,8 @@ pub(super) struct Case {
     pub(super) states: BTreeMap<String, Vec<RecordBatch>>,
     /// What streams are to have, batch by batch.
     pub(super) expected: BTreeMap<String, Vec<Expected>>,
+    /// The columns of each of these, as far as planning knows them.
+    pub(super) columns: BTreeMap<String, Vec<String>>,
     /// Whether the order of rows counts.
     pub(super) in_order: bool,
     /// Batches to run.
@@ -61,8 +65,7 @@ impl Case {
         job: &Pipeline,
         planned: &PlannedJob,
     ) -> anyhow::Result<Self> {
-        let case: Map<String, Value> =
-            serde_json::from_str(text).context("it is no JSON object")?;
+        let case = once::object(text)?;
         if let Some(unknown) = case.keys().find(|key| !KEYS.contains(&key.as_str())) {
             bail!("unknown key `{unknown}`, allowed are {}", list_words(KEYS));
         }
@@ -106,9 +109,22 @@ impl Case {
             },
             datasets,
             states,
+            columns: expected
+                .keys()
+                .filter_map(|name| Some((name.clone(), columns(job, planned, name)?)))
+                .collect(),
             expected,
         })
     }
+}
+
+/// The columns of a source or stream.
+fn columns(job: &Pipeline, planned: &PlannedJob, name: &str) -> Option<Vec<String>> {
+    let source = job.sources.iter().find(|source| source.name == name).map(|source| &source.schema);
+    let mut streams = planned.streams.iter().chain(&planned.unread);
+    let stream = || streams.find(|stream| stream.name == name).map(|stream| stream.output());
+    let columns = &source.or_else(stream)?.columns;
+    Some(columns.iter().map(|column| column.name.clone()).collect())
 }
 
 /// The lists of batches under a key, by name; a bare list belongs to the only name there is.

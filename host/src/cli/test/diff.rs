@@ -15,12 +15,21 @@ use super::case::Expected;
 /// Rows of a difference that are shown.
 const SHOWN_MAX: usize = 20;
 
+/// How rows are compared.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape<'a> {
+    /// The stream's columns; none: those of the rows that it had.
+    pub(super) columns: &'a [String],
+    /// Whether the order of rows counts.
+    pub(super) in_order: bool,
+}
+
 /// Compares; `None` when all is as expected.
 pub(super) fn compare(
     outcome: &BatchOutcome,
     found: Option<Partitions>,
     expected: &Expected,
-    in_order: bool,
+    shape: Shape<'_>,
 ) -> Option<String> {
     match (expected, outcome) {
         (Expected::Any, _) => None,
@@ -38,7 +47,7 @@ pub(super) fn compare(
         }),
         (Expected::Rows(expected), _) => match found {
             None => Some("    it has no dataset (an empty one would be `[]`)\n".to_owned()),
-            Some(found) => rows_differ(&rows_of(&found), expected, in_order),
+            Some(found) => rows_differ(&rows_of(&found), expected, shape),
         },
     }
 }
@@ -50,13 +59,18 @@ fn rows_of(partitions: &Partitions) -> Vec<Value> {
     lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-fn rows_differ(found: &[Value], expected: &[Value], in_order: bool) -> Option<String> {
-    let names: Vec<&String> =
-        found.first().and_then(Value::as_object).into_iter().flat_map(|row| row.keys()).collect();
+fn rows_differ(found: &[Value], expected: &[Value], of: Shape<'_>) -> Option<String> {
+    let names: Vec<&String> = match of.columns {
+        [] => {
+            let first = found.first().and_then(Value::as_object);
+            first.into_iter().flat_map(|row| row.keys()).collect()
+        }
+        columns => columns.iter().collect(),
+    };
     let expected: Vec<String> =
         expected.iter().map(|row| expected_shape(&names, row).to_string()).collect();
     let found: Vec<String> = found.iter().map(|row| shape(row).to_string()).collect();
-    let same = if in_order { found == expected } else { counted(&found) == counted(&expected) };
+    let same = if of.in_order { found == expected } else { counted(&found) == counted(&expected) };
     if same {
         return None;
     }
@@ -75,6 +89,10 @@ fn rows_differ(found: &[Value], expected: &[Value], in_order: bool) -> Option<St
     if all.is_empty() {
         all.push("    the same rows in another order; found were\n".to_owned());
         all.extend(found.iter().map(|row| format!("      {row}\n")));
+    }
+    let listed: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    if !listed.is_empty() {
+        all.insert(0, format!("    columns {}\n", listed.join(", ")));
     }
     let more = all.len().saturating_sub(SHOWN_MAX);
     all.truncate(SHOWN_MAX);
@@ -138,7 +156,8 @@ mod tests {
     #[test]
     fn rows_by_name_have_the_stream_s_columns() {
         let found = [json!({"user": "ada", "n": 1.0})];
-        let differ = |row: Value| rows_differ(&found, &[row], false);
+        let of = Shape { columns: &[], in_order: false };
+        let differ = |row: Value| rows_differ(&found, &[row], of);
         assert_eq!(differ(json!({"n": 1, "user": "ada"})), None);
         assert_eq!(differ(json!(["ada", 1])), None);
         for wrong in [
@@ -146,8 +165,16 @@ mod tests {
             json!({"user": "ada"}),
             json!({"user": "ada", "n": 1, "more": null}),
         ] {
-            let told = format!("    - {wrong}\n    + [\"ada\",1]\n");
+            let told = format!("    columns user, n\n    - {wrong}\n    + [\"ada\",1]\n");
             assert_eq!(differ(wrong), Some(told));
         }
+    }
+
+    #[test]
+    fn rows_that_are_missing_stand_below_the_names_of_their_columns() {
+        let columns = ["user".to_owned(), "n".to_owned()];
+        let of = Shape { columns: &columns, in_order: true };
+        let told = rows_differ(&[], &[json!({"n": 1, "user": "ada"})], of);
+        assert_eq!(told.as_deref(), Some("    columns user, n\n    - [\"ada\",1]\n"));
     }
 }

@@ -23,6 +23,7 @@ pub(super) enum FormatWord {
     Json,
     Csv,
     Binary,
+    Frames,
 }
 
 impl Vocabulary for FormatWord {
@@ -32,6 +33,7 @@ impl Vocabulary for FormatWord {
         ("json", Self::Json),
         ("csv", Self::Csv),
         ("binary", Self::Binary),
+        ("frames", Self::Frames),
     ];
 }
 

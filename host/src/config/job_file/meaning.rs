@@ -20,22 +20,24 @@ use super::Places;
 use super::error::Complaint;
 use super::quantity::{HumanBytes, HumanDuration};
 use super::reading::ReadJob;
-use super::value::{At, Whole};
+use super::value::{At, ShortOr, Whole};
+use super::written::StepText;
 use crate::limits::NAME_BYTES_MAX;
 use crate::model::finding::{Item, Part};
 use crate::model::pipeline::{Pipeline, StreamDeclaration};
 use crate::model::storage_level::{StorageLevel, StorageLevelError};
 
-/// The job that the tables declare; none when its own keys could not be read.
+/// The job that the tables declare, as far as they could be read, and what they do not.
 pub(super) fn of(
     read: &ReadJob,
     folder: &Path,
     complaints: &mut Vec<Complaint>,
-) -> (Option<Pipeline>, Places) {
+) -> (Pipeline, Places, Vec<Item>) {
     let job_name = read.job.as_ref().map_or("job", |job| job.name.value.as_str());
-    let mut meaning = Meaning { folder, job_name, complaints, places: Places::default() };
+    let (places, lost) = (Places::default(), read.lost.clone());
+    let mut meaning = Meaning { folder, job_name, complaints, places, lost };
     let pipeline = meaning.pipeline(read);
-    (pipeline, meaning.places)
+    (pipeline, meaning.places, meaning.lost)
 }
 
 /// What meaning is made with, and what it leaves behind.
@@ -44,31 +46,42 @@ struct Meaning<'a> {
     job_name: &'a str,
     complaints: &'a mut Vec<Complaint>,
     places: Places,
+    /// What could not be read, or means nothing.
+    lost: Vec<Item>,
 }
 
 impl Meaning<'_> {
-    fn pipeline(&mut self, read: &ReadJob) -> Option<Pipeline> {
+    fn pipeline(&mut self, read: &ReadJob) -> Pipeline {
         let settings = read.job.as_ref().map(|job| self.settings(job, read.backpressure.as_ref()));
         let mut plugins = Vec::new();
         for (name, table) in &read.plugins {
-            self.declared(name, Item::Plugin(name.value.clone()));
-            plugins.extend(self.plugin(name, table));
+            let item = Item::Plugin(name.value.clone());
+            self.declared(name, item.clone());
+            let plugin = self.plugin(name, table);
+            plugins.extend(self.or_lost(plugin, item));
         }
         let mut sources = Vec::new();
         for (name, table) in &read.sources {
             let item = Item::Source(name.value.clone());
             self.declared(name, item.clone());
-            self.note_path(item, span_of(&table.value.path));
-            sources.extend(self.source(name, table));
+            self.note_path(item.clone(), span_of(&table.value.path));
+            let source = self.source(name, table);
+            sources.extend(self.or_lost(source, item));
         }
         let mut streams = Vec::new();
         for (name, table) in &read.streams {
             let item = Item::Stream(name.value.clone());
             self.declared(name, item.clone());
             self.places.note(item, Part::From, table.value.from.span.clone());
-            let steps = table.value.steps.iter().enumerate();
-            let steps = steps.filter_map(|(index, step)| self.step(&name.value, index, step));
-            let steps = steps.collect();
+            let mut steps = Vec::new();
+            for (number, step) in &table.value.steps {
+                // Steps are found by where they stand among those that mean something.
+                let meant = self.step(&name.value, (*number, steps.len()), step);
+                if meant.is_none() {
+                    self.lost.extend(snapshots_of(&step.value));
+                }
+                steps.extend(meant);
+            }
             let persist = table.value.persist.as_ref().and_then(|level| self.level(level));
             let (name, from) = (name.value.clone(), table.value.from.value.clone());
             streams.push(StreamDeclaration { name, from, persist, steps });
@@ -79,10 +92,18 @@ impl Meaning<'_> {
             self.declared(name, item.clone());
             self.note_path(item.clone(), span_of(&table.value.path));
             self.places.note(item, Part::From, table.value.from.span.clone());
-            sinks.extend(self.sink(name, table));
+            let sink = self.sink(name, table);
+            sinks.extend(self.or_lost(sink, Item::Sink(name.value.clone())));
         }
-        let (name, settings) = (read.job.as_ref()?.name.value.clone(), settings?);
-        Some(Pipeline { name, settings, plugins, sources, streams, sinks })
+        let (name, settings) = (self.job_name.to_owned(), settings.unwrap_or_default());
+        Pipeline { name, settings, plugins, sources, streams, sinks }
+    }
+
+    fn or_lost<T>(&mut self, declared: Option<T>, item: Item) -> Option<T> {
+        if declared.is_none() {
+            self.lost.push(item);
+        }
+        declared
     }
 
     /// Notes where an item stands and checks its name.
@@ -205,6 +226,12 @@ impl Meaning<'_> {
             }
         }
     }
+}
+
+/// The stream of what a stateful step keeps.
+fn snapshots_of(step: &StepText) -> Option<Item> {
+    let ShortOr::Table(state) = &step.map_with_state.as_ref()?.value else { return None };
+    state.snapshots.as_ref().map(|name| Item::Stream(name.value.clone()))
 }
 
 /// Where an optional value is written.

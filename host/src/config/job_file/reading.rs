@@ -6,6 +6,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -19,7 +20,7 @@ use super::written::{
     BackpressureText, JobText, PluginText, SinkText, SourceText, StepText, StreamText,
 };
 use crate::limits::{DECLARATIONS_MAX, STEPS_MAX};
-use crate::model::finding::{list_words, nearest};
+use crate::model::finding::{Item, list_words, nearest};
 
 /// A table that was read, and where it stands.
 pub(super) type ReadTable<T> = (At<String>, At<T>);
@@ -29,7 +30,8 @@ pub(super) type ReadTable<T> = (At<String>, At<T>);
 pub(super) struct ReadStream {
     pub(super) from: At<String>,
     pub(super) persist: Option<At<String>>,
-    pub(super) steps: Vec<At<StepText>>,
+    /// Each with its number, from 1.
+    pub(super) steps: Vec<(usize, At<StepText>)>,
 }
 
 /// All tables of a job file that could be read.
@@ -43,6 +45,10 @@ pub(super) struct ReadJob {
     pub(super) sources: Vec<ReadTable<SourceText>>,
     pub(super) streams: Vec<ReadTable<ReadStream>>,
     pub(super) sinks: Vec<ReadTable<SinkText>>,
+    /// What is declared and could not be read.
+    pub(super) lost: Vec<Item>,
+    /// Whether a whole section could not be read, so that names in it are not known.
+    pub(super) lacks_names: bool,
 }
 
 /// Reads what can be read; nothing when the text is no TOML.
@@ -66,14 +72,20 @@ pub(super) fn read(text: &str) -> (Option<ReadJob>, Vec<Complaint>) {
     let sinks = reader.section(&mut root, "sinks");
     let backpressure = root.remove("backpressure");
     let backpressure = backpressure.and_then(|table| reader.table("`backpressure`", table));
+    // A section under a name that nobody knows was meant to be one that somebody does.
+    reader.lacks_names |= root.iter().any(|(key, value)| {
+        matches!(value.get_ref(), DeValue::Table(_)) && key.get_ref() != "on_rejected"
+    });
     let job = reader.table::<JobText>("job file", Spanned::new(0..0, DeValue::Table(root)));
     let job = ReadJob {
         job: job.map(|at| at.value),
         backpressure,
-        plugins: reader.tables("plugin", plugins),
-        sources: reader.tables("source", sources),
+        plugins: reader.tables(("plugin", Item::Plugin), plugins),
+        sources: reader.tables(("source", Item::Source), sources),
         streams: reader.streams(streams),
-        sinks: reader.tables("sink", sinks),
+        sinks: reader.tables(("sink", Item::Sink), sinks),
+        lost: reader.lost,
+        lacks_names: reader.lacks_names,
     };
     (Some(job), reader.complaints)
 }
@@ -84,7 +96,9 @@ type Section<'t> = Vec<(At<String>, Spanned<DeValue<'t>>)>;
 #[derive(Default)]
 struct Reader {
     complaints: Vec<Complaint>,
-    keys: HashMap<TypeId, TableKeys>,
+    keys: HashMap<TypeId, Arc<TableKeys>>,
+    lost: Vec<Item>,
+    lacks_names: bool,
 }
 
 impl Reader {
@@ -95,12 +109,14 @@ impl Reader {
         let DeValue::Table(table) = value.into_inner() else {
             let message = format!("`{name}` is no table, expected `[{name}.<name>]`");
             self.complaints.push(Complaint::new(span, message));
+            self.lacks_names = true;
             return Vec::new();
         };
         if table.len() > DECLARATIONS_MAX {
             let found = format!("{} {name} are too many", table.len());
             let message = format!("{found}, allowed are {DECLARATIONS_MAX}");
             self.complaints.push(Complaint::new(span, message));
+            self.lacks_names = true;
             return Vec::new();
         }
         let named = table.into_iter().map(|(key, value)| {
@@ -110,15 +126,22 @@ impl Reader {
         named.collect()
     }
 
-    fn tables<T>(&mut self, what: &str, section: Section<'_>) -> Vec<ReadTable<T>>
+    fn tables<T>(
+        &mut self,
+        (what, item): (&str, fn(String) -> Item),
+        section: Section<'_>,
+    ) -> Vec<ReadTable<T>>
     where
         T: DeserializeOwned + JsonSchema + 'static,
     {
-        let tables = section.into_iter().filter_map(|(name, value)| {
-            let table = self.table(&format!("{what} `{}`", name.value), value)?;
-            Some((name, table))
-        });
-        tables.collect()
+        let mut tables = Vec::with_capacity(section.len());
+        for (name, value) in section {
+            match self.table(&format!("{what} `{}`", name.value), value) {
+                Some(table) => tables.push((name, table)),
+                None => self.lost.push(item(name.value)),
+            }
+        }
+        tables
     }
 
     fn streams(&mut self, section: Section<'_>) -> Vec<ReadTable<ReadStream>> {
@@ -128,6 +151,7 @@ impl Reader {
             let steps = take_steps(&mut value);
             let steps = steps.map_or(Vec::new(), |steps| self.steps(&what, steps));
             let Some(At { value: stream, span }) = self.table::<StreamText>(&what, value) else {
+                self.lost.push(Item::Stream(name.value));
                 continue;
             };
             let StreamText { from, persist, .. } = stream;
@@ -136,7 +160,7 @@ impl Reader {
         streams
     }
 
-    fn steps(&mut self, what: &str, steps: Spanned<DeArray<'_>>) -> Vec<At<StepText>> {
+    fn steps(&mut self, what: &str, steps: Spanned<DeArray<'_>>) -> Vec<(usize, At<StepText>)> {
         let span = steps.span();
         let steps = steps.into_inner();
         if steps.len() > STEPS_MAX {
@@ -146,21 +170,21 @@ impl Reader {
             return Vec::new();
         }
         let mut read = Vec::with_capacity(steps.len());
-        for (index, step) in steps.into_iter().enumerate() {
+        for (number, step) in (1..).zip(steps) {
             let before = self.complaints.len();
-            let Some(step) = self.table::<StepText>(&format!("{what}, step {}", index + 1), step)
-            else {
-                continue;
-            };
+            let snapshots = snapshots_of(&step);
+            let step = self.table::<StepText>(&format!("{what}, step {number}"), step);
             // A mistyped operation was told already: do not say that it is missing too.
-            if self.complaints.len() == before || has_operation(&step.value) {
-                read.push(step);
+            let is_told = self.complaints.len() > before;
+            match step.filter(|step| !is_told || has_operation(&step.value)) {
+                Some(step) => read.push((number, step)),
+                None => self.lost.extend(snapshots),
             }
         }
         read
     }
 
-    /// Reads one table: unknown keys, missing keys, then types.
+    /// Reads one table: unknown keys, missing keys, the same of tables in it, then types.
     fn table<T>(&mut self, what: &str, value: Spanned<DeValue<'_>>) -> Option<At<T>>
     where
         T: DeserializeOwned + JsonSchema + 'static,
@@ -172,11 +196,27 @@ impl Reader {
             self.complaints.push(Complaint::new(span, message));
             return None;
         };
-        let keys = self.keys.entry(TypeId::of::<T>()).or_insert_with(TableKeys::of::<T>);
+        let keys = self.keys.entry(TypeId::of::<T>());
+        let keys = Arc::clone(keys.or_insert_with(|| Arc::new(TableKeys::of::<T>())));
+        let complete = self.check_keys(what, &span, table, &keys);
+        let (read, mistyped) = deserialize::<T>(&span, table);
+        self.complaints.extend(mistyped);
+        Some(At { value: read.filter(|_| complete)?, span })
+    }
+
+    /// Tells of keys that are unknown, which it takes out, and of those that are missing. Gives
+    /// whether none is. A table in it that lacks a key is told of and taken out.
+    fn check_keys(
+        &mut self,
+        what: &str,
+        span: &Range<usize>,
+        table: &mut DeTable<'_>,
+        keys: &TableKeys,
+    ) -> bool {
         let unknown = |key: &str| !keys.known.iter().any(|known| known == key);
         let mut unread = Vec::new();
         for (key, _) in table.iter().filter(|(key, _)| unknown(key.get_ref())) {
-            self.complaints.push(unknown_key(key.get_ref(), key.span(), keys));
+            self.complaints.push(unknown_key(key.get_ref(), key.span(), keys, table));
             unread.push(key.get_ref().to_string());
         }
         for key in &unread {
@@ -186,14 +226,22 @@ impl Reader {
         for key in keys.required.iter().filter(|key| !table.contains_key(key.as_str())) {
             complete = false;
             // A mistyped key was told already: do not say that it is missing too.
-            if !unread.iter().any(|found| meant(found, keys) == Some(key.as_str())) {
+            let is_meant = |found: &String| meant(found, keys) == Some(key.as_str());
+            let is_only = keys.known.len() == 1 && !unread.is_empty();
+            if !is_only && !unread.iter().any(is_meant) {
                 let message = format!("{what} has no `{key}`, which is required");
                 self.complaints.push(Complaint::new(span.clone(), message));
             }
         }
-        let (read, mistyped) = deserialize::<T>(&span, table);
-        self.complaints.extend(mistyped);
-        Some(At { value: read.filter(|_| complete)?, span })
+        for (key, inner) in &keys.inner {
+            let Some(value) = table.get_mut(key.as_str()) else { continue };
+            let span = value.span();
+            let DeValue::Table(value) = value.get_mut() else { continue };
+            if !self.check_keys(&format!("`{key}`"), &span, value, inner) {
+                table.remove(key.as_str());
+            }
+        }
+        complete
     }
 }
 
@@ -260,13 +308,34 @@ fn take_steps<'t>(stream: &mut Spanned<DeValue<'t>>) -> Option<Spanned<DeArray<'
     }
 }
 
+/// The stream of what a stateful step keeps, as it is written.
+fn snapshots_of(step: &Spanned<DeValue<'_>>) -> Option<Item> {
+    let state = step.get_ref().as_table()?.get("map_with_state")?.get_ref().as_table()?;
+    let name = state.get("snapshots")?.get_ref().as_str()?;
+    Some(Item::Stream(name.to_owned()))
+}
+
 /// The key that a mistyped one was meant to be.
 fn meant<'k>(found: &str, keys: &'k TableKeys) -> Option<&'k str> {
     nearest(found, keys.known.iter().map(String::as_str))
 }
 
-fn unknown_key(found: &str, span: Range<usize>, keys: &TableKeys) -> Complaint {
+/// A key that belongs into a table beside it is told where it belongs.
+fn unknown_key(
+    found: &str,
+    span: Range<usize>,
+    keys: &TableKeys,
+    table: &DeTable<'_>,
+) -> Complaint {
     let complaint = Complaint::new(span, format!("unknown key `{found}`"));
+    let knows = |inner: &TableKeys| inner.known.iter().any(|key| key == found);
+    let beside = keys.inner.iter().filter(|(key, _)| table.contains_key(key.as_str()));
+    if let Some((key, inner)) = beside.clone().find(|(_, inner)| knows(inner)) {
+        let others = inner.required.iter().map(String::as_str).filter(|key| *key != found);
+        let all = others.chain([found]).map(|key| format!("{key} = ...")).collect::<Vec<_>>();
+        let instead = format!("`{key} = {{ {} }}`", all.join(", "));
+        return complaint.with_help(format!("it stands in the table of `{key}`: {instead}"));
+    }
     match meant(found, keys) {
         Some(word) => complaint.with_help(format!("did you mean `{word}`?")),
         None => {

@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use super::written::JobText;
 
+/// Tables in tables in a table: more do not stand in a job file.
+const INNER_DEPTH_MAX: usize = 2;
+
 /// The JSON Schema of the job file.
 pub fn json_schema() -> Value {
     let settings = SchemaSettings::draft2020_12().with_transform(NeverNull);
@@ -24,23 +27,45 @@ pub(super) struct TableKeys {
     pub(super) known: Vec<String>,
     /// Those that must be there.
     pub(super) required: Vec<String>,
+    /// Those under which a table with keys of its own may stand.
+    pub(super) inner: Vec<(String, TableKeys)>,
 }
 
 impl TableKeys {
     /// The keys of the table that is read into `T`.
     pub(super) fn of<T: JsonSchema>() -> Self {
         let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
-        let properties = schema.get("properties").and_then(Value::as_object);
-        let required = schema.get("required").and_then(Value::as_array);
+        let schema = schema.to_value();
+        Self::in_schema(&schema, &schema["$defs"], INNER_DEPTH_MAX)
+    }
+
+    fn in_schema(schema: &Value, definitions: &Value, depth: usize) -> Self {
+        let properties = schema["properties"].as_object();
+        let required = schema["required"].as_array().into_iter().flatten();
+        let inner = properties.into_iter().flatten().filter_map(|(key, value)| {
+            let table = depth.checked_sub(1).and(closed_table(value, definitions))?;
+            Some((key.clone(), Self::in_schema(table, definitions, depth - 1)))
+        });
         Self {
             known: properties.into_iter().flat_map(|keys| keys.keys().cloned()).collect(),
-            required: required
-                .into_iter()
-                .flatten()
-                .filter_map(|key| key.as_str().map(str::to_owned))
-                .collect(),
+            required: required.filter_map(|key| key.as_str().map(str::to_owned)).collect(),
+            inner: inner.collect(),
         }
     }
+}
+
+/// The one table that may stand for a value, if it has keys of its own: not names that a person
+/// chooses.
+fn closed_table<'s>(schema: &'s Value, definitions: &'s Value) -> Option<&'s Value> {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.strip_prefix("#/$defs/")?;
+        return closed_table(definitions.get(name)?, definitions);
+    }
+    if schema["additionalProperties"] == Value::Bool(false) {
+        return Some(schema);
+    }
+    let mut choices = schema["anyOf"].as_array()?.iter();
+    choices.find_map(|choice| closed_table(choice, definitions))
 }
 
 /// TOML has no null: a key that may be left out is left out.

@@ -12,6 +12,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use super::bad_row::OnBadRowText;
+use super::constant::OneOrMore;
 use super::format::FormatText;
 use super::quantity::{HumanBytes, HumanDuration};
 use super::value::{At, Named, OrWith, ParameterValue, Real, ShortOr, Vocabulary, Whole, Word};
@@ -171,7 +172,8 @@ pub(super) struct SourceText {
     /// columns of `schema`. `csv`: each line is a row of fields, by position, or as in
     /// `{ type = "csv", header = true, delimiter = ";" }`. For `files` also
     /// `{ type = "binary", record_bytes = 16 }`: so many bytes each are a row of one column
-    /// `record`. Default: "lines".
+    /// `record`. For `socket` also `frames`: four bytes of length, the highest first, then so many
+    /// bytes, which are a row of one column `frame`. Default: "lines".
     pub(super) format: Option<At<FormatText>>,
     /// For `json` and `csv`: the columns and their types, such as
     /// `{ user = "utf8", age = "int64?" }`; `?` marks a column that rows may lack.
@@ -232,7 +234,7 @@ pub(super) struct StepText {
     /// How often each row occurs: `true`.
     pub(super) count_by_value: Option<At<bool>>,
     /// Appends other streams of equal columns.
-    pub(super) union: Option<At<OrWith<Vec<String>>>>,
+    pub(super) union: Option<At<OrWith<OneOrMore>>>,
     /// Each row with each of the other stream that has an equal key, in the same batch. `as = {
     /// right = "pay_" }` beside it stands before the names of the other's value columns.
     pub(super) join: Option<At<ShortOr<String, JoinText>>>,
@@ -249,9 +251,9 @@ pub(super) struct StepText {
     /// Spreads rows over so many partitions.
     pub(super) repartition: Option<At<OrWith<Whole>>>,
     /// Makes these columns the key, moving them to the front.
-    pub(super) key_by: Option<At<OrWith<Vec<String>>>>,
+    pub(super) key_by: Option<At<OrWith<OneOrMore>>>,
     /// Keeps these columns, in this order.
-    pub(super) select: Option<At<OrWith<Vec<String>>>>,
+    pub(super) select: Option<At<OrWith<OneOrMore>>>,
     /// The rows of all batches of a window.
     pub(super) window: Option<At<WindowText>>,
     /// Folds all rows of a window to one.
@@ -286,7 +288,7 @@ pub(super) struct StepText {
     pub(super) distinct: Option<At<bool>>,
     /// Brings the rows of a batch in order, in one partition: `["-amt", "id"]`. A `-` turns a
     /// column's order round; nulls come last.
-    pub(super) sort_by: Option<At<ShortOr<Vec<String>, SortText>>>,
+    pub(super) sort_by: Option<At<ShortOr<OneOrMore, SortText>>>,
     /// Keeps the first rows of a batch in an order: `{ n = 10, by = "amt" }`.
     pub(super) top: Option<At<TopText>>,
     /// Keeps each row by chance, such as `0.1` of them.
@@ -302,9 +304,9 @@ pub(super) struct StepText {
     /// New names for the columns the step makes, all of them. Of a join: what stands before those
     /// of the other stream.
     #[serde(rename = "as")]
-    pub(super) names: Option<At<ShortOr<Vec<String>, AsText>>>,
+    pub(super) names: Option<At<ShortOr<OneOrMore, AsText>>>,
     /// The columns the operator is given, in its order.
-    pub(super) columns: Option<At<Vec<String>>>,
+    pub(super) columns: Option<At<OneOrMore>>,
     /// The operator gives new columns only; the others stay. Default: false.
     pub(super) append: Option<At<bool>>,
     /// Partitions of the step's shuffle.
@@ -317,6 +319,7 @@ pub(super) struct StepText {
 /// The other stream of a join.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "the name of a stream, or a table with it as `with`")]
 pub(super) struct JoinText {
     /// Its name.
     pub(super) with: At<String>,
@@ -327,6 +330,7 @@ pub(super) struct JoinText {
 /// What stands before names after a join.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a list of names, or of a join `{ right = \"...\" }`")]
 pub(super) struct AsText {
     /// Before those of the other stream's value columns.
     pub(super) right: At<String>,
@@ -335,6 +339,7 @@ pub(super) struct AsText {
 /// A window: `{ length = "60s", slide = "10s" }`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a table such as `{ length = \"60s\", slide = \"10s\" }`")]
 pub(super) struct WindowText {
     /// How far it reaches back: a multiple of the time between batches before it.
     pub(super) length: At<HumanDuration>,
@@ -345,6 +350,7 @@ pub(super) struct WindowText {
 /// A stateful step: the operator, or a table.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "an operator, or a table with it as `with`")]
 pub(super) struct StateText {
     /// The operator; `update_state_by_key` takes a fold, too.
     pub(super) with: String,
@@ -369,6 +375,7 @@ impl From<String> for StateText {
 /// A fold over a window.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a table such as `{ with = \"sum\", length = \"60s\" }`")]
 pub(super) struct FoldWindowText {
     /// The operator, or "sum", "count", "min" or "max".
     pub(super) with: At<String>,

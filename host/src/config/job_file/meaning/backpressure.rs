@@ -31,10 +31,12 @@ impl Meaning<'_> {
             derivative: weight("derivative", table.derivative.as_ref(), unset.derivative),
         };
         // Ranges were told; what is left is what contradicts itself.
-        let written = span_of(&table.initial_rate).filter(|_| !backpressure.enabled);
+        let is_above = initial_rate.zip(max_rate).is_some_and(|(initial, max)| initial > max);
+        let written = span_of(&table.initial_rate).filter(|_| !backpressure.enabled || is_above);
         let written = written.or(span_of(&table.min_rate)).or(span_of(&table.max_rate));
         if let (Some(span), Some(problem)) = (written, backpressure.problems().first()) {
             self.complain(span, problem);
+            return unset;
         }
         backpressure
     }

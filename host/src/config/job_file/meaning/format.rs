@@ -2,12 +2,15 @@
 //!
 //! Takes a source's table. Gives its format and the schema of its rows. Never reads a record.
 
+use std::ops::Range;
+
 use super::{Meaning, span_of};
 use crate::config::job_file::format::{FormatTable, FormatWord};
 use crate::config::job_file::value::{At, Named};
 use crate::config::job_file::written::{SourceText, SourceType};
 use crate::limits::LINE_BYTES_MAX;
-use crate::model::schema::StreamSchema;
+use crate::model::column_type::ColumnType;
+use crate::model::schema::{Column, StreamSchema};
 use crate::model::source::{CsvFormat, Format, check_csv, check_csv_columns};
 
 impl Meaning<'_> {
@@ -38,6 +41,7 @@ impl Meaning<'_> {
                 let found = self.number("record_bytes", table.record_bytes.as_ref(), range)?;
                 return self.fixed(Format::Binary { record_bytes: found }, source);
             }
+            FormatWord::Frames => return self.frames(source, span),
             FormatWord::Json => Format::Json,
             FormatWord::Csv => Format::Csv(self.csv(table)?),
         };
@@ -54,14 +58,37 @@ impl Meaning<'_> {
         Some((format, self.columns_of(format, schema)?))
     }
 
+    /// Frames, which the connection itself cuts its bytes into.
+    fn frames(
+        &mut self,
+        source: &SourceText,
+        span: &Range<usize>,
+    ) -> Option<(Format, StreamSchema)> {
+        if source.kind.value.0 != SourceType::Socket {
+            self.complain(span, "`frames` are read by sources of type `socket`");
+            return None;
+        }
+        let schema = StreamSchema::new(vec![Column::new("frame", ColumnType::Binary)]);
+        self.alone("frames", schema, source).map(|schema| (Format::Lines, schema))
+    }
+
     fn fixed(&mut self, format: Format, source: &SourceText) -> Option<(Format, StreamSchema)> {
         let fixed = format.fixed_schema()?;
-        let Some(schema) = &source.schema else { return Some((format, fixed)) };
+        self.alone(format.word(), fixed, source).map(|schema| (format, schema))
+    }
+
+    /// The columns of a format that has them of its own; no others may be declared.
+    fn alone(
+        &mut self,
+        word: &str,
+        fixed: StreamSchema,
+        source: &SourceText,
+    ) -> Option<StreamSchema> {
+        let Some(schema) = &source.schema else { return Some(fixed) };
         let column = fixed.columns.first().map_or("", |column| column.name.as_str());
         let message = format!(
-            "`schema` stands beside the format `{}`, whose one column is `{column}`; write \
-             `format = \"json\"`",
-            format.word()
+            "`schema` stands beside the format `{word}`, whose one column is `{column}`; write \
+             `format = \"json\"`"
         );
         self.complain(&schema.span, message);
         None
@@ -131,6 +158,7 @@ impl Meaning<'_> {
             FormatWord::Json => ("the format `json`", [&csv, &binary]),
             FormatWord::Csv => ("the format `csv`", [&[], &binary]),
             FormatWord::Binary => ("the format `binary`", [&csv, &[]]),
+            FormatWord::Frames => ("the format `frames`", [&csv, &binary]),
         };
         for keys in groups {
             self.misplaced(what, keys);

@@ -5,6 +5,7 @@
 
 use super::{Meaning, span_of};
 use crate::config::job_file::bad_row::{BadRowWord, OnBadRowText};
+use crate::config::job_file::format::FormatWord;
 use crate::config::job_file::value::{At, Named};
 use crate::config::job_file::written::{SourceText, SourceType};
 use crate::limits::{
@@ -12,6 +13,7 @@ use crate::limits::{
     LINE_BYTES_DEFAULT, LINE_BYTES_MAX, LISTEN_CONNECTIONS_DEFAULT, LISTEN_CONNECTIONS_MAX,
     NAME_BYTES_MAX,
 };
+use crate::model::bytes_decoder::BytesDecoding;
 use crate::model::column_type::{ColumnType, ColumnTypeError};
 use crate::model::policy::OnBadRow;
 use crate::model::schema::{Column, StreamSchema};
@@ -79,7 +81,14 @@ impl Meaning<'_> {
                     self.complain(&address.span, message);
                     return None;
                 }
-                Some(SourceConnector::Socket { address: address.value.clone() })
+                let address = address.value.clone();
+                Some(match source.format.as_ref().map(|at| at.value.0.kind.0) {
+                    Some(FormatWord::Frames) => {
+                        let decoding = BytesDecoding::Frames;
+                        SourceConnector::DecodedSocket { address, decoding }
+                    }
+                    _ => SourceConnector::Socket { address },
+                })
             }
             SourceType::Listen => {
                 let address = self.needed(name, "address", source.address.as_ref())?;

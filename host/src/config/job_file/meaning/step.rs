@@ -4,6 +4,7 @@
 //! operator: plugins are not there yet.
 
 use super::Meaning;
+use crate::config::job_file::constant::OneOrMore;
 use crate::config::job_file::error::Complaint;
 use crate::config::job_file::quantity::HumanDuration;
 use crate::config::job_file::value::{At, OrWith, ShortOr, Whole};
@@ -21,7 +22,7 @@ impl Meaning<'_> {
     pub(super) fn step(
         &mut self,
         stream: &str,
-        index: usize,
+        (number, index): (usize, usize),
         step: &At<StepText>,
     ) -> Option<StepDeclaration> {
         self.note_parts(stream, index, step);
@@ -33,7 +34,7 @@ impl Meaning<'_> {
         let mut operations = operations.into_iter();
         let Some((first, _)) = operations.next() else {
             let allowed = list_words(OPERATIONS.iter().copied());
-            let place = format!("stream `{stream}`, step {} has no operation", index + 1);
+            let place = format!("stream `{stream}`, step {number} has no operation");
             self.complain(&step.span, format!("{place}, allowed are {allowed}"));
             return None;
         };
@@ -51,7 +52,8 @@ impl Meaning<'_> {
             self.check_name(name);
         }
         let (rename, prefix) = self.names(written);
-        for names in [rename.as_ref(), written.columns.as_ref()].into_iter().flatten() {
+        let columns = written.columns.as_ref().map(listed);
+        for names in [rename.as_ref(), columns.as_ref()].into_iter().flatten() {
             self.check_columns(names);
         }
         let partitions = self.number("partitions", written.partitions.as_ref(), 1..=PARTITIONS_MAX);
@@ -62,7 +64,7 @@ impl Meaning<'_> {
             name: written.name.as_ref().map(|at| at.value.clone()),
             params,
             rename: rename.map(|at| at.value),
-            columns: written.columns.as_ref().map(|at| at.value.clone()),
+            columns: columns.map(|at| at.value),
             append: written.append.as_ref().is_some_and(|at| at.value),
             partitions,
         })
@@ -138,7 +140,7 @@ impl Meaning<'_> {
             (&step.select, Operation::Select),
         ] {
             if let Some(at) = at {
-                return Some(operation(at.value.0.clone()));
+                return Some(operation(at.value.0.0.clone()));
             }
         }
         if let Some(join) = joined(step, prefix) {
@@ -160,7 +162,7 @@ impl Meaning<'_> {
         let join = joined(step, None).map(|join| join.kind.step_word());
         match (value, join) {
             (ShortOr::Short(names), None) => {
-                return (Some(At { value: names.clone(), span: span.clone() }), None);
+                return (Some(At { value: names.0.clone(), span: span.clone() }), None);
             }
             (ShortOr::Table(table), Some(_)) => return (None, Some(table.right.value.clone())),
             (ShortOr::Short(_), Some(word)) => {
@@ -274,6 +276,11 @@ impl Meaning<'_> {
         self.complain(&at.span, message);
         None
     }
+}
+
+/// The names of a list, or the one that stands for it.
+fn listed(at: &At<OneOrMore>) -> At<Vec<String>> {
+    At { value: at.value.0.clone(), span: at.span.clone() }
 }
 
 /// What stands in short form or behind `with`.

@@ -67,7 +67,7 @@ impl Meaning<'_> {
     fn ordering(&mut self, step: &StepText) -> Option<Verb> {
         if let Some(at) = &step.sort_by {
             let order = match &at.value {
-                ShortOr::Short(by) => RowOrder { by: by.clone(), descending: false },
+                ShortOr::Short(by) => RowOrder { by: by.0.clone(), descending: false },
                 ShortOr::Table(table) => order(&table.by, table.descending.as_ref(), false),
             };
             return Some(Verb::SortBy(order));

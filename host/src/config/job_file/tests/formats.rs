@@ -45,12 +45,16 @@ fn keys_of_another_format_are_refused() {
         r#"{ type = "csv", record_bytes = 4 }"#,
         "8:41: `record_bytes` does not belong to the format `csv`",
     );
-    check_after(ADDRESS, "\nformat = { header = true }", "8:10: missing key `type`");
+    check_after(
+        ADDRESS,
+        "\nformat = { header = true }",
+        "8:10: `format` has no `type`, which is required",
+    );
     check_after(
         ADDRESS,
         "\nformat = { type = \"csv\", headers = true }",
-        "8:26: unknown key `headers`, expected one of `type`, `header`, `delimiter`, `quote`, \
-         `record_bytes`",
+        "8:10: source `lines` has no `schema`, which the format `csv` needs\n\
+         8:26: unknown key `headers` (did you mean `header`?)",
     );
 }
 
@@ -105,6 +109,27 @@ fn records_are_of_files_and_have_a_length() {
         ADDRESS,
         "\nformat = { type = \"binary\", record_bytes = 4 }",
         "8:10: `binary` records are read by sources of type `files`",
+    );
+}
+
+#[test]
+fn frames_are_of_sockets_and_have_one_column() {
+    check_after(ADDRESS, "\nformat = { type = \"frames\" }", "fine");
+    check_after(
+        ADDRESS,
+        "\nformat = { type = \"frames\", record_bytes = 4 }",
+        "8:44: `record_bytes` does not belong to the format `frames`",
+    );
+    check_after(
+        ADDRESS,
+        "\nformat = \"frames\"\nschema = { a = \"utf8\" }",
+        "9:10: `schema` stands beside the format `frames`, whose one column is `frame`; write \
+         `format = \"json\"`",
+    );
+    check(
+        "type = \"socket\"\naddress = \"127.0.0.1:9999\"",
+        "type = \"stdin\"\nformat = \"frames\"",
+        "7:10: `frames` are read by sources of type `socket`",
     );
 }
 

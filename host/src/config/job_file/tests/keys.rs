@@ -87,7 +87,7 @@ window = "1s""#,
     check(
         SPLIT,
         r#"flat_map = { by = "words.split" }"#,
-        "11:18: unknown key `by`, expected `with`",
+        "11:18: unknown key `by` (allowed are `with`)",
     );
 }
 
@@ -129,14 +129,18 @@ fn missing_keys_are_named() {
         "3:10: plugin `words` has no code; expected `component = \"file.wasm\"` or `source = \
          \"folder\"`",
     );
-    check(SPLIT, "flat_map = {}", "11:16: missing key `with`");
+    check(SPLIT, "flat_map = {}", "11:16: `flat_map` has no `with`, which is required");
     check_after(
         ADDRESS,
         r#"
 format = "json""#,
         "8:10: source `lines` has no `schema`, which the format `json` needs",
     );
-    check_after(ADDRESS, "\non_bad_row = {}", "8:14: missing key `dead_letter`");
+    check_after(
+        ADDRESS,
+        "\non_bad_row = {}",
+        "8:14: `on_bad_row` has no `dead_letter`, which is required",
+    );
     check(
         r#"[sinks.console]
 type = "print"

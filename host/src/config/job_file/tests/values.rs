@@ -25,12 +25,28 @@ fn wrong_types_say_what_is_expected() {
     check_after(SPLIT, ", params = { a = nan }", "11:46: `NaN` is no finite number");
     check(
         r#"as = ["word"]"#,
-        r#"as = "word""#,
-        "11:36: found the text \"word\", expected a \
-                                                 list",
+        "as = 5",
+        "11:36: found integer `5`, expected a text or a list of texts",
     );
     check(r#"as = ["word"]"#, "as = [5]", "11:37: found integer `5`, expected a text");
-    check(STEP, r#"union = "lines""#, r#"11:13: found the text "lines", expected a list"#);
+    check(STEP, "union = true", "11:13: found boolean `true`, expected a text or a list of texts");
+    check(
+        STEP,
+        r#"where = "amt > 5""#,
+        "11:13: found the text \"amt > 5\", expected a table such as `{ column = \"amt\", is = \
+         \">\", to = 100 }`",
+    );
+    check(
+        STEP,
+        "top = 5",
+        "11:11: found integer `5`, expected a table such as `{ n = 10, by = \"amt\" }`",
+    );
+    check(
+        STEP,
+        r#"window = "5s""#,
+        "11:14: found the text \"5s\", expected a table such as `{ length = \"60s\", slide = \
+         \"10s\" }`",
+    );
     check(STEP, "count = 1", "11:13: found integer `1`, expected `true` or `false`");
     check(STEP, r#"repartition = "4""#, r#"11:19: found the text "4", expected a whole number"#);
     check(
@@ -190,8 +206,8 @@ fn words_outside_a_choice_are_refused() {
         ADDRESS,
         r#"
 format = "jsn""#,
-        "8:10: `jsn` is no format, allowed are `lines`, `json`, `csv`, `binary`; did you mean \
-         `json`?",
+        "8:10: `jsn` is no format, allowed are `lines`, `json`, `csv`, `binary`, `frames`; did you \
+         mean `json`?",
     );
     check_after(
         ADDRESS,
@@ -203,7 +219,7 @@ on_bad_row = "drop""#,
         ADDRESS,
         r#"
 on_bad_row = { deadletter = "x" }"#,
-        "8:16: unknown key `deadletter`, expected `dead_letter`",
+        "8:16: unknown key `deadletter` (did you mean `dead_letter`?)",
     );
     check_after(
         INTERVAL,

@@ -31,6 +31,7 @@ impl Vocabulary for AggregateFold {
 /// A fold of another column.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a fold, or a table such as `{ fold = \"min\", of = \"amt\" }`")]
 pub(in crate::config::job_file) struct FoldOfText {
     /// The fold.
     pub(in crate::config::job_file) fold: At<Word<AggregateFold>>,
@@ -53,6 +54,7 @@ pub(in crate::config::job_file) struct RunningText {
 /// Folds of several columns over a window.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a table such as `{ aggregate = { n = \"count\" }, length = \"60s\" }`")]
 pub(in crate::config::job_file) struct AggregateWindowText {
     /// The columns to make.
     pub(in crate::config::job_file) aggregate: At<FoldsText>,
@@ -89,6 +91,7 @@ impl Vocabulary for Is {
 /// A condition on one column.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a table such as `{ column = \"amt\", is = \">\", to = 100 }`")]
 pub(in crate::config::job_file) struct WhereText {
     /// The column.
     pub(in crate::config::job_file) column: At<String>,
@@ -111,6 +114,7 @@ pub(in crate::config::job_file) struct SortText {
 /// The first rows in an order.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[serde(expecting = "a table such as `{ n = 10, by = \"amt\" }`")]
 pub(in crate::config::job_file) struct TopText {
     /// How many.
     pub(in crate::config::job_file) n: At<Whole>,

@@ -1,0 +1,101 @@
+//! `test`: cases that hold, cases that do not, and lines that are no cases.
+//!
+//! Takes a job and files of cases. Gives exit codes and the lines that say what differs.
+
+use crate::set_up::job_folder::JobFolder;
+use crate::set_up::program::{Ran, tidemill};
+
+/// Sums by key.
+const JOB: &str = "name = \"sums\"\nbatch_interval = \"1s\"\n\
+                   [sources.rows]\ntype = \"stdin\"\nformat = \"json\"\n\
+                   schema = { k = \"utf8\", n = \"int64\" }\n\
+                   [streams.sums]\nfrom = \"rows\"\n\
+                   steps = [{ key_by = \"k\" }, { reduce_by_key = \"sum\" }]\n\
+                   [sinks.console]\ntype = \"print\"\nfrom = \"sums\"\n";
+const GOOD: &str =
+    r#"{"name": "holds", "in": [[["a", 1], ["a", 2]]], "out": {"sums": [[["a", 3]]]}}"#;
+
+fn test(cases: &[u8]) -> Ran {
+    let job = JobFolder::new(JOB);
+    job.put("cases.jsonl", cases);
+    tidemill(job.path(), &[&job.arguments("test")[..], &["--cases", "cases.jsonl"]].concat(), "")
+}
+
+/// The story: the first line that was no case ended the run, and the cases behind it were not run.
+#[test]
+fn lines_that_are_no_cases_keep_no_others_from_being_run() {
+    let long = format!("{{\"note\": \"{}\"}}", "x".repeat(16 << 20));
+    let twice = GOOD.replacen("\"in\"", "\"in\": [], \"in\"", 1);
+    let lines = ["{\"out\"", GOOD, r#"{"inn": []}"#, "[]", &twice, &long, "\u{feff}", GOOD];
+    let mut cases = lines.join("\n").into_bytes();
+    cases.extend_from_slice(b"\n\xff\n");
+    let ran = test(&cases);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert_eq!(ran.out, "holds ... ok\nholds ... ok\n2 passed, 0 failed, 7 lines are no cases\n");
+    for words in [
+        "line 1: it is no JSON object: EOF while parsing",
+        "line 3: unknown key `inn`, allowed are `name`, `in`",
+        "line 4: it is no JSON object",
+        "line 5: `in` stands twice, allowed is once, at column 32",
+        "line 6: it is longer than 16777216 bytes",
+        "line 7: it is no JSON object",
+        "line 9: it is not valid UTF-8",
+    ] {
+        assert!(ran.err.contains(words), "`{words}` is not in:\n{}", ran.err);
+    }
+}
+
+#[test]
+fn exit_codes_say_whether_anything_ran() {
+    let wrong = GOOD.replace("[\"a\", 3]", "[\"a\", 4]");
+    for (cases, code) in
+        [(GOOD, 0), (&*wrong, 1), ("{}", 2), ("// a note\n\n", 2), (&format!("{GOOD}\n{{}}"), 1)]
+    {
+        let ran = test(cases.as_bytes());
+        assert_eq!(ran.code, Some(code), "{cases}: {}{}", ran.out, ran.err);
+    }
+}
+
+#[test]
+fn a_byte_order_mark_at_the_beginning_is_taken_off() {
+    let ran = test(format!("\u{feff}{GOOD}\r\n").as_bytes());
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "holds ... ok\n1 passed, 0 failed\n"));
+}
+
+#[test]
+fn differing_rows_stand_below_the_names_of_their_columns() {
+    let wrong = GOOD.replace("[\"a\", 3]", "[\"a\", 4], [\"b\", 1]");
+    let ran = test(wrong.as_bytes());
+    let told =
+        "  batch 1, `sums`:\n    columns k, n\n    - [\"a\",4]\n    - [\"b\",1]\n    + [\"a\",3]\n";
+    assert!(ran.out.contains(told), "{}", ran.out);
+}
+
+/// A join in a job file, whose other stream has columns of the same names.
+#[test]
+fn joined_columns_are_named_as_the_job_says() {
+    let source = |name: &str| {
+        format!(
+            "[sources.{name}]\ntype = \"files\"\npath = \"{name}\"\nformat = \"json\"\n\
+             schema = {{ k = \"utf8\", n = \"int64\" }}\n\
+             [streams.by_{name}]\nfrom = \"{name}\"\nsteps = [{{ key_by = \"k\" }}]\n"
+        )
+    };
+    let joined = "{ left_outer_join = \"by_b\", as = { right = \"b_\" } }, { select = \"b_n\" }";
+    let job = JobFolder::new(&format!(
+        "name = \"joined\"\nbatch_interval = \"1s\"\n{}{}\
+         [streams.both]\nfrom = \"by_a\"\nsteps = [{joined}]\n\
+         [sinks.console]\ntype = \"print\"\nfrom = \"both\"\n",
+        source("a"),
+        source("b")
+    ));
+    let (input, output) = (r#"{"a": [[["x", 1], ["y", 2]]], "b": [[["x", 3]]]}"#, "[[3, [null]]]");
+    let case = format!(r#"{{"in": {input}, "out": {{"both": {output}}}}}"#);
+    let wrong = case.replace("[null]", "[4]");
+    job.put("cases.jsonl", format!("{case}\n{wrong}\n").as_bytes());
+    let arguments = [&job.arguments("test")[..], &["--cases", "cases.jsonl"]].concat();
+    let ran = tidemill(job.path(), &arguments, "");
+    let expected = "line 1 ... ok\nline 2 ... FAILED\n  batch 1, `both`:\n    columns b_n\n\
+                    \x20   - [4]\n    + [null]\n1 passed, 1 failed\n";
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), expected), "{}", ran.err);
+}
