@@ -49,6 +49,7 @@ mod lifecycle;
 #[cfg(test)]
 mod plugin_cli;
 #[cfg(test)]
+mod poison;
 mod prose;
 #[cfg(test)]
 mod readme;

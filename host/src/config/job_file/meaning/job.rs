@@ -4,15 +4,17 @@
 //! value that is out of range.
 
 use super::{Meaning, span_of};
+use crate::config::job_file::bad_row::OnJobFailure;
 use crate::config::job_file::value::At;
 use crate::config::job_file::written::{BackpressureText, JobText};
 use crate::limits::{
     BATCH_INTERVAL_MAX, BATCH_INTERVAL_MIN, BLOCK_BUDGET_BYTES_DEFAULT, BLOCK_BUDGET_BYTES_MAX,
     BLOCK_BYTES_MAX, BLOCK_INTERVAL_MAX, BLOCK_INTERVAL_MIN, CONCURRENT_JOBS_MAX,
-    GRACEFUL_STOP_MAX, PARTITIONS_MAX, RETAINED_BATCHES_DEFAULT, RETAINED_BATCHES_MAX,
-    TASK_FAILURES_ASKED_MAX, TASK_FAILURES_MAX,
+    GRACEFUL_STOP_MAX, PARTITIONS_MAX, POISON_ROWS_ASKED_MAX, POISON_ROWS_MAX,
+    RETAINED_BATCHES_DEFAULT, RETAINED_BATCHES_MAX, TASK_FAILURES_ASKED_MAX, TASK_FAILURES_MAX,
 };
 use crate::model::pipeline::JobSettings;
+use crate::model::policy::{OnBadRow, OnFailure};
 
 impl Meaning<'_> {
     pub(super) fn settings(
@@ -55,12 +57,34 @@ impl Meaning<'_> {
         );
         let retained = job.retained_batches.as_ref();
         let retained = self.number("retained_batches", retained, 0..=RETAINED_BATCHES_MAX);
+        let on_failure = job.on_failure.as_ref().map(|at| at.value.0);
+        let leaves_out = on_failure == Some(OnJobFailure::DeadLetter);
+        let poison = job.poison_rows_max.as_ref();
+        if let (Some(span), false) = (span_of(&job.poison_rows_max), leaves_out) {
+            self.complain(span, "`poison_rows_max` goes with `on_failure = \"dead-letter\"`");
+        }
+        let poison = self.number("poison_rows_max", poison, 1..=POISON_ROWS_ASKED_MAX);
+        let mut on_rejected = self.on_bad_row(job.on_rejected.as_ref()).unwrap_or_default();
+        if leaves_out && !matches!(on_rejected, OnBadRow::DeadLetter(_)) {
+            match span_of(&job.on_rejected) {
+                Some(span) => self.complain(
+                    span,
+                    "`on_failure = \"dead-letter\"` writes down what operators refuse, too: \
+                     `on_rejected` may only say where",
+                ),
+                None => on_rejected = self.default_dead_letter(),
+            }
+        }
         JobSettings {
             batch_interval,
             block_interval,
             concurrent_jobs: concurrent.unwrap_or(1),
-            on_failure: job.on_failure.as_ref().map(|at| at.value.0).unwrap_or_default(),
-            on_rejected: self.on_bad_row(job.on_rejected.as_ref()).unwrap_or_default(),
+            on_failure: match on_failure {
+                Some(OnJobFailure::Batch(on_failure)) => on_failure,
+                Some(OnJobFailure::DeadLetter) | None => OnFailure::Stop,
+            },
+            on_rejected,
+            poison_rows_max: if leaves_out { poison.unwrap_or(POISON_ROWS_MAX) } else { 0 },
             max_failures: failures.unwrap_or(TASK_FAILURES_MAX),
             partitions: self.number("partitions", job.partitions.as_ref(), 1..=PARTITIONS_MAX),
             block_budget_bytes: budget.unwrap_or(BLOCK_BUDGET_BYTES_DEFAULT),
