@@ -50,6 +50,7 @@ mod lifecycle;
 mod plugin_cli;
 #[cfg(test)]
 mod poison;
+#[cfg(test)]
 mod prose;
 #[cfg(test)]
 mod readme;

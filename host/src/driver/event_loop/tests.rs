@@ -22,7 +22,7 @@ use crate::driver::states::JobStates;
 use crate::driver::status_board::StatusBoard;
 use crate::driver::ticker::Ticker;
 use crate::exec::executor::Executors;
-use crate::exec::stage::BoundStage;
+use crate::exec::stage::{BadRows, BoundStage};
 use crate::model::backpressure::SourceRates;
 use crate::model::column_type::ColumnType;
 use crate::model::id::SinkId;
@@ -102,7 +102,7 @@ fn loop_of(
         let unbound = |call: &_| -> Result<_, std::convert::Infallible> {
             unreachable!("these tests call no operator {call:?}")
         };
-        Arc::new(BoundStage::bind(stage, 0, false, None, &unbound).expect("nothing can fail"))
+        Arc::new(BoundStage::bind(stage, 0, BadRows::default(), None, &unbound).expect("nothing can fail"))
     };
     let parts = JobParts {
         states: JobStates::default(),
