@@ -129,7 +129,7 @@ fn more_such_rows_than_are_allowed_fail_the_batch_and_no_other() {
 #[test]
 fn the_allowance_is_the_batchs_and_not_each_tasks() {
     let mut job = Job::over("poison-tasks", &[&["dive", "dive", "dive"]]);
-    let twice = job.lines.union(&[&job.lines]);
+    let twice = job.lines.union(&job.lines);
     let collected = job.test.collect(&twice.filter(job.operator("dive")));
     let batches = job.batches(1);
     let BatchOutcome::Failed { message } = &batches[0].outcome else { panic!("{batches:?}") };
