@@ -139,16 +139,27 @@ fn the_allowance_is_the_batchs_and_not_each_tasks() {
 
 #[test]
 fn a_value_that_breaks_a_fold_is_left_out_before_the_shuffle() {
-    let lines = ["a", "a", "of 13 letters", "of 13 letters", "b"];
-    let mut job = Job::over("poison-fold", &[&lines]);
+    let mut job = Job::over("poison-fold", &[&["a", "a", "of 13 letters", "b"]]);
     let pairs = job.lines.map(job.operator("with_length"));
-    let collected = job.test.collect(&pairs.reduce_by_key(job.operator("add_but_13")));
+    let collected = job.test.collect(&pairs.combine_by_key(job.operator("sum_but_13")));
     let batches = job.batches(1);
     assert_eq!(batches[0].outcome, BatchOutcome::Completed);
     let mut left = lines_of(&collected);
     left.sort();
-    // One value alone is folded with nothing, and breaks nothing.
-    assert_eq!(left, ["a", "b", "of 13 letters"]);
+    assert_eq!(left, ["a", "b"]);
+    assert_eq!(job.letters()[0]["row"]["_1"], json!("of 13 letters"));
+}
+
+/// Each of the two values is folded without harm where it is alone: neither is to blame.
+#[test]
+fn values_that_break_a_fold_only_together_fail_the_batch() {
+    let mut job = Job::over("poison-pair", &[&["of 13 letters", "of 13 letters", "b"]]);
+    let pairs = job.lines.map(job.operator("with_length"));
+    let collected = job.test.collect(&pairs.reduce_by_key(job.operator("add_but_13")));
+    let batches = job.batches(1);
+    let BatchOutcome::Failed { message } = &batches[0].outcome else { panic!("{batches:?}") };
+    assert!(message.contains("careless.add_but_13"), "{message}");
+    assert_eq!(lines_of(&collected), Vec::<String>::new());
 }
 
 #[test]

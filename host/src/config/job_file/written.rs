@@ -34,8 +34,8 @@ pub(super) struct JobText {
     pub(super) block_interval: Option<At<HumanDuration>>,
     /// Batches that may run at once. Default: 1.
     pub(super) concurrent_jobs: Option<At<Whole>>,
-    /// What becomes of the job when a batch failed. With "dead-letter", rows with which a call fails
-    /// are left out and written down, and other failures stop the job. Default: "stop".
+    /// What becomes of the job when a batch failed. With "dead-letter", rows with which a call
+    /// fails are left out and written down, and other failures stop the job. Default: "stop".
     pub(super) on_failure: Option<At<Word<OnJobFailure>>>,
     /// Rows that a batch may leave out by `on_failure = "dead-letter"`; with more it fails.
     /// Default: 16.

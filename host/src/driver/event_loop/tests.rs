@@ -102,7 +102,10 @@ fn loop_of(
         let unbound = |call: &_| -> Result<_, std::convert::Infallible> {
             unreachable!("these tests call no operator {call:?}")
         };
-        Arc::new(BoundStage::bind(stage, 0, BadRows::default(), None, &unbound).expect("nothing can fail"))
+        Arc::new(
+            BoundStage::bind(stage, 0, BadRows::default(), None, &unbound)
+                .expect("nothing can fail"),
+        )
     };
     let parts = JobParts {
         states: JobStates::default(),

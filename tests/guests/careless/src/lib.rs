@@ -66,12 +66,25 @@ fn with_length(line: &str) -> (&str, i64) {
     (line, line.len() as i64)
 }
 
-/// The sum, but for lines of 13 bytes.
+/// The sum, but for any two values of which one is 13.
 #[reduce]
 fn add_but_13(left: i64, right: i64) -> i64 {
     if left == 13 || right == 13 {
         descend(1);
     }
+    left + right
+}
+
+/// The sum, but for any value of 13.
+#[combine(merge = both)]
+fn sum_but_13(so_far: Option<i64>, value: i64) -> i64 {
+    if value == 13 {
+        descend(1);
+    }
+    so_far.unwrap_or_default() + value
+}
+
+fn both(left: i64, right: i64) -> i64 {
     left + right
 }
 
@@ -86,4 +99,16 @@ fn times<'a>(#[key] line: &'a str, _length: i64, times: &mut State<i64>) -> (&'a
     (line, so_far)
 }
 
-plugin!(panic_at_boom, spin, hoard, number, slow, power, dive, with_length, add_but_13, times);
+plugin!(
+    panic_at_boom,
+    spin,
+    hoard,
+    number,
+    slow,
+    power,
+    dive,
+    with_length,
+    add_but_13,
+    sum_but_13,
+    times
+);

@@ -57,34 +57,17 @@ impl Meaning<'_> {
         );
         let retained = job.retained_batches.as_ref();
         let retained = self.number("retained_batches", retained, 0..=RETAINED_BATCHES_MAX);
-        let on_failure = job.on_failure.as_ref().map(|at| at.value.0);
-        let leaves_out = on_failure == Some(OnJobFailure::DeadLetter);
-        let poison = job.poison_rows_max.as_ref();
-        if let (Some(span), false) = (span_of(&job.poison_rows_max), leaves_out) {
-            self.complain(span, "`poison_rows_max` goes with `on_failure = \"dead-letter\"`");
-        }
-        let poison = self.number("poison_rows_max", poison, 1..=POISON_ROWS_ASKED_MAX);
-        let mut on_rejected = self.on_bad_row(job.on_rejected.as_ref()).unwrap_or_default();
-        if leaves_out && !matches!(on_rejected, OnBadRow::DeadLetter(_)) {
-            match span_of(&job.on_rejected) {
-                Some(span) => self.complain(
-                    span,
-                    "`on_failure = \"dead-letter\"` writes down what operators refuse, too: \
-                     `on_rejected` may only say where",
-                ),
-                None => on_rejected = self.default_dead_letter(),
-            }
-        }
+        let (on_rejected, poison_rows_max) = self.bad_rows(job);
         JobSettings {
             batch_interval,
             block_interval,
             concurrent_jobs: concurrent.unwrap_or(1),
-            on_failure: match on_failure {
+            on_failure: match job.on_failure.as_ref().map(|at| at.value.0) {
                 Some(OnJobFailure::Batch(on_failure)) => on_failure,
                 Some(OnJobFailure::DeadLetter) | None => OnFailure::Stop,
             },
             on_rejected,
-            poison_rows_max: if leaves_out { poison.unwrap_or(POISON_ROWS_MAX) } else { 0 },
+            poison_rows_max,
             max_failures: failures.unwrap_or(TASK_FAILURES_MAX),
             partitions: self.number("partitions", job.partitions.as_ref(), 1..=PARTITIONS_MAX),
             block_budget_bytes: budget.unwrap_or(BLOCK_BUDGET_BYTES_DEFAULT),
@@ -95,5 +78,32 @@ impl Meaning<'_> {
             catch_up: job.catch_up.as_ref().map(|at| at.value.0).unwrap_or_default(),
             backpressure: self.backpressure(backpressure),
         }
+    }
+
+    /// What becomes of rows that operators refuse, and how many may be left out of a batch because
+    /// calls fail with them.
+    fn bad_rows(&mut self, job: &JobText) -> (OnBadRow, u64) {
+        let on_rejected = self.on_bad_row(job.on_rejected.as_ref()).unwrap_or_default();
+        let asked = job.poison_rows_max.as_ref();
+        let asked = self.number("poison_rows_max", asked, 1..=POISON_ROWS_ASKED_MAX);
+        if job.on_failure.as_ref().map(|at| at.value.0) != Some(OnJobFailure::DeadLetter) {
+            if let Some(span) = span_of(&job.poison_rows_max) {
+                self.complain(span, "`poison_rows_max` goes with `on_failure = \"dead-letter\"`");
+            }
+            return (on_rejected, 0);
+        }
+        let on_rejected = match (on_rejected, span_of(&job.on_rejected)) {
+            (written @ OnBadRow::DeadLetter(_), _) => written,
+            (_, None) => self.default_dead_letter(),
+            (other, Some(span)) => {
+                self.complain(
+                    span,
+                    "`on_failure = \"dead-letter\"` writes down what operators refuse, too: \
+                     `on_rejected` may only say where",
+                );
+                other
+            }
+        };
+        (on_rejected, asked.unwrap_or(POISON_ROWS_MAX))
     }
 }
