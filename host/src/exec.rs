@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod executor;
 pub mod gather;
 pub mod join;
+pub mod poison;
 pub mod refused;
 pub mod running_fold;
 pub mod slide;

@@ -110,6 +110,11 @@ pub const LATE_TICKS_MAX: u32 = BATCH_QUEUE_MAX as u32;
 pub const BATCHES_AHEAD_MAX: u32 = 16;
 /// Attempts of a task before its batch fails (Spark's `spark.task.maxFailures`).
 pub const TASK_FAILURES_MAX: u32 = 4;
+/// Rows that a batch may leave out because calls fail with them: a few are bad luck, more a bug.
+/// Finding one takes some twenty calls, each of which may use up a task's CPU time.
+pub const POISON_ROWS_MAX: u64 = 16;
+/// The most that a job may ask for.
+pub const POISON_ROWS_ASKED_MAX: u64 = 10_000;
 /// How often in a row what a stage made may be lost in a batch and made again (Spark's
 /// `spark.stage.maxConsecutiveAttempts`); the next loss fails the batch.
 pub const STAGE_REOPENINGS_MAX: u32 = 4;

@@ -49,6 +49,8 @@ mod lifecycle;
 #[cfg(test)]
 mod plugin_cli;
 #[cfg(test)]
+mod poison;
+#[cfg(test)]
 mod prose;
 #[cfg(test)]
 mod readme;

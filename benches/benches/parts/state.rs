@@ -1,6 +1,6 @@
 //! State: what a batch costs by the keys that it touches, beside all that are kept.
 //!
-//! Takes batches that touch ten thousand keys, in turn others. Gives the time of a whole batch, with
+//! Takes batches that touch ten thousand keys, in turn others. Gives the time of a whole batch with
 //! as many keys kept as are touched, which is the yardstick, and with a hundred times as many.
 
 use std::sync::Arc;

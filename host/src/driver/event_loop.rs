@@ -211,7 +211,15 @@ impl EventLoop {
         let Some(first) = batch.refused.first.clone().filter(|_| batch.failure.is_none()) else {
             return;
         };
+        let allowed = self.parts.settings.poison_rows_max;
         match &self.parts.settings.on_rejected {
+            _ if batch.refused.poison > allowed => {
+                batch.failure = Some(format!(
+                    "calls failed with {} rows, at most {allowed} may be left out of a batch; \
+                     {}, the first: {first}",
+                    batch.refused.poison, batch.refused.counts
+                ));
+            }
             OnBadRow::Fail => {
                 batch.failure = Some(format!(
                     "{}, the first: {first}; to go on without such rows, set {REJECTED_POLICIES}",

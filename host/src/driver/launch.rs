@@ -28,7 +28,7 @@ use super::ticker::{SharedSupervisor, Ticker};
 use crate::batch::clock::BatchClock;
 use crate::block::manager::BlockManager;
 use crate::error::panic_message;
-use crate::exec::stage::{BoundStage, SharedStage};
+use crate::exec::stage::{BadRows, BoundStage, SharedStage};
 use crate::ingest::EventPort;
 use crate::ingest::rate_limiter::RateLimiters;
 use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
@@ -102,9 +102,12 @@ pub fn launch_telling(
     let seed = settings.seed.unwrap_or_else(|| engine.config.entropy.next_u64());
     let board = Arc::new(StatusBoard::new(bus, settings.retained_batches));
     let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(&board)));
-    let keep = matches!(settings.on_rejected, OnBadRow::DeadLetter(_));
+    let bad_rows = BadRows {
+        keep: matches!(settings.on_rejected, OnBadRow::DeadLetter(_)),
+        poison_max: settings.poison_rows_max,
+    };
     let states = JobStates::open(&planned.plan, seed, &*engine.config.storage)?;
-    let stages = bind(&planned.plan, (seed, keep), &states, &plugins, &port)?;
+    let stages = bind(&planned.plan, (seed, bad_rows), &states, &plugins, &port)?;
     let sinks = open_sinks(&engine.config, &pipeline, &planned, &output)?;
     let first_after_ms = first_after_ms(clock.now_ms(), &sinks, &pace, &settings)?;
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
@@ -187,14 +190,14 @@ pub fn result_schema(
 
 fn bind(
     plan: &JobPlan,
-    (seed, keep): (u64, bool),
+    (seed, bad_rows): (u64, BadRows),
     states: &JobStates,
     plugins: &JobPlugins,
     port: &Arc<dyn GuestPort>,
 ) -> Result<Vec<SharedStage>, DriverError> {
     let bind = |stage: &Stage| {
         let store = states.of(stage.id);
-        BoundStage::bind(stage, seed, keep, store, &|call| plugins.bind(call, port))
+        BoundStage::bind(stage, seed, bad_rows, store, &|call| plugins.bind(call, port))
     };
     plan.stages.iter().map(|stage| bind(stage).map(Arc::new)).collect()
 }

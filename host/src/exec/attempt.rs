@@ -70,8 +70,8 @@ pub fn attempt(
         let rows_out = input.iter().flatten().map(|slice| slice.num_rows() as u64).sum();
         return Ok(Attempted::new(TaskOutput::Apart(input), Refused::default(), rows_out));
     }
-    let keep = stage.keep_refused.then_some(scope.facts.batch_time);
-    let mut refused = Refused::of_batch(keep);
+    let keep = stage.bad_rows.keep.then_some((scope.facts.batch_time, scope.facts.partition));
+    let mut refused = Refused::of_task(keep, stage.bad_rows.poison_max);
     let (mut slices, state) = match &stage.gather {
         BoundGather::State(bound) => {
             let (rows, delta) = bound.run(scope, &input.concat(), &mut refused)?;
@@ -95,7 +95,7 @@ pub fn attempt(
     }
     for slice in slices {
         let slice = run_steps(steps, scope, slice, &mut refused)?;
-        writer.write(scope, slice)?;
+        writer.write(scope, slice, &mut refused)?;
     }
     let (output, rows_out) = writer.finish(scope)?;
     let counted = std::mem::take(&mut scope.counted);
@@ -148,9 +148,9 @@ fn run_steps(
             slice = RecordBatch::new_empty(SchemaRef::clone(&step.schema));
             continue;
         }
-        let (rows, rejections) = run_step(step, scope, &slice)?;
-        refused.add(&slice, rejections);
-        slice = rows;
+        let digest = step.call.as_ref().and_then(|(operator, _)| operator.digest());
+        slice = refused
+            .call(digest, scope, &slice, &mut |scope, slice| Ok(run_step(step, scope, slice)?))?;
     }
     Ok(slice)
 }
@@ -189,13 +189,22 @@ impl<'a> Writer<'a> {
         Self { stage, slices: Vec::new(), rows: 0 }
     }
 
-    fn write(&mut self, scope: &mut TaskScope, slice: RecordBatch) -> Result<(), TaskError> {
+    fn write(
+        &mut self,
+        scope: &mut TaskScope,
+        slice: RecordBatch,
+        refused: &mut Refused,
+    ) -> Result<(), TaskError> {
         if slice.num_rows() == 0 {
             return Ok(());
         }
         self.rows += slice.num_rows() as u64;
         self.slices.push(match self.combine() {
-            Some(fold) => fold.run(scope, Phase::Values, &slice)?,
+            Some(fold) => {
+                refused.call(fold.operator.digest(), scope, &slice, &mut |scope, slice| {
+                    Ok((fold.run(scope, Phase::Values, slice)?, Vec::new()))
+                })?
+            }
             None => slice,
         });
         Ok(())

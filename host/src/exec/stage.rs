@@ -34,8 +34,17 @@ pub struct BoundStage {
     pub output: BoundOutput,
     /// Seed of the job's partitioning hash.
     pub hash_seed: u64,
-    /// Whether rows that operators refuse are to be written down.
-    pub keep_refused: bool,
+    /// What becomes of rows that operators refuse or fail with.
+    pub bad_rows: BadRows,
+}
+
+/// What becomes of rows that operators refuse or fail with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BadRows {
+    /// Whether those refused are to be written down.
+    pub keep: bool,
+    /// How many a task may leave out because a call fails with them.
+    pub poison_max: u64,
 }
 
 /// What is done with a task's input before the first step.
@@ -148,7 +157,7 @@ impl BoundStage {
     pub fn bind<E>(
         stage: &Stage,
         hash_seed: u64,
-        keep_refused: bool,
+        bad_rows: BadRows,
         store: Option<&Arc<StateStore>>,
         bind: &dyn Fn(&OperatorCall) -> Result<SharedOperator, E>,
     ) -> Result<Self, E> {
@@ -221,7 +230,7 @@ impl BoundStage {
             steps: stage.steps.iter().map(bind_step).collect::<Result<_, E>>()?,
             output,
             hash_seed,
-            keep_refused,
+            bad_rows,
         })
     }
 }

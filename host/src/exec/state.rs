@@ -96,18 +96,32 @@ impl Work<'_> {
     ) -> Result<Vec<RecordBatch>, TaskError> {
         let mut rows = Vec::new();
         for slice in input.iter().filter(|slice| slice.num_rows() > 0) {
-            let columns = &slice.columns()[..self.bound.keys];
-            let groups = group_rows(columns, slice.num_rows())?;
-            let firsts = UInt32Array::from(groups.first_rows.clone());
-            let keys = self.look_up(self.key_rows(columns, &firsts)?)?;
-            let values = self.values(slice)?;
-            let call = (&values, groups.group_of_row.as_slice(), false);
-            let answer = self.call(scope, &keys, call)?;
+            let digest = self.bound.operator.digest();
+            let (keys, answer) = refused.call(digest, scope, slice, &mut |scope, slice| {
+                let (keys, mut answer) = self.call_slice(scope, slice)?;
+                let rejected = std::mem::take(&mut answer.rejected);
+                Ok(((keys, answer), rejected))
+            })?;
             self.note(&keys, &answer, true)?;
-            refused.add(slice, answer.rejected);
             rows.extend(cut(answer.rows));
         }
         Ok(rows)
+    }
+
+    /// Calls for each row of a slice; changes nothing yet.
+    fn call_slice(
+        &self,
+        scope: &mut TaskScope,
+        slice: &RecordBatch,
+    ) -> Result<(Keys, StatefulAnswer), TaskError> {
+        let columns = &slice.columns()[..self.bound.keys];
+        let groups = group_rows(columns, slice.num_rows())?;
+        let firsts = UInt32Array::from(groups.first_rows.clone());
+        let keys = self.look_up(self.key_rows(columns, &firsts)?)?;
+        let values = self.values(slice)?;
+        let call = (&values, groups.group_of_row.as_slice(), false);
+        let answer = self.call(scope, &keys, call)?;
+        Ok((keys, answer))
     }
 
     /// Keys for which nothing came for too long, now or ever since.

@@ -102,6 +102,11 @@ pub trait Operator: Send + Sync + Debug {
     /// How messages name it, such as `words.split -> words.pair`.
     fn label(&self) -> String;
 
+    /// The digest of the component that it runs, if it is a plugin's.
+    fn digest(&self) -> Option<&str> {
+        None
+    }
+
     /// Runs over one slice. With `want_origin` the answer names each output row's input row.
     ///
     /// # Errors

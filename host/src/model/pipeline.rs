@@ -67,6 +67,9 @@ pub struct JobSettings {
     pub on_failure: OnFailure,
     /// What becomes of rows that operators refuse.
     pub on_rejected: OnBadRow,
+    /// Rows that a batch may leave out because a call of a plugin fails with them; with more, and
+    /// with any if this is 0, it fails. They are told as those that operators refuse.
+    pub poison_rows_max: u64,
     /// Attempts of a task before its batch fails.
     pub max_failures: u32,
     /// Partitions of a shuffle that says nothing itself; `None`: the number of cores.
@@ -105,6 +108,7 @@ impl Default for JobSettings {
             concurrent_jobs: 1,
             on_failure: OnFailure::Stop,
             on_rejected: OnBadRow::Fail,
+            poison_rows_max: 0,
             max_failures: crate::limits::TASK_FAILURES_MAX,
             partitions: None,
             block_budget_bytes: crate::limits::BLOCK_BUDGET_BYTES_DEFAULT,

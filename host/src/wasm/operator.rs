@@ -140,6 +140,10 @@ impl Operator for GuestOperator {
         self.label.clone()
     }
 
+    fn digest(&self) -> Option<&str> {
+        Some(self.plugin.digest())
+    }
+
     fn apply(
         &self,
         scope: &mut TaskScope,

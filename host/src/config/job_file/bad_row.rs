@@ -11,6 +11,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
 
 use super::value::{At, Vocabulary, Word};
+use crate::model::policy::OnFailure;
 
 /// What becomes of a bad row.
 #[derive(Debug, Clone)]
@@ -33,6 +34,24 @@ impl Vocabulary for BadRowWord {
     const WHAT: &'static str = "choice for bad rows";
     const WORDS: &'static [(&'static str, Self)] =
         &[("fail", Self::Fail), ("skip", Self::Skip), ("dead-letter", Self::DeadLetter)];
+}
+
+/// What becomes of a job when a batch failed, or would fail for single rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnJobFailure {
+    /// The batch fails, and the job stops or goes on.
+    Batch(OnFailure),
+    /// Rows with which a call fails are left out and written down.
+    DeadLetter,
+}
+
+impl Vocabulary for OnJobFailure {
+    const WHAT: &'static str = "choice for `on_failure`";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("stop", Self::Batch(OnFailure::Stop)),
+        ("skip", Self::Batch(OnFailure::Skip)),
+        ("dead-letter", Self::DeadLetter),
+    ];
 }
 
 impl<'de> Deserialize<'de> for OnBadRowText {

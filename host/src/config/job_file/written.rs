@@ -11,7 +11,7 @@ use std::ops::Range;
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
-use super::bad_row::OnBadRowText;
+use super::bad_row::{OnBadRowText, OnJobFailure};
 use super::constant::OneOrMore;
 use super::format::FormatText;
 use super::quantity::{HumanBytes, HumanDuration};
@@ -35,8 +35,12 @@ pub(super) struct JobText {
     pub(super) block_interval: Option<At<HumanDuration>>,
     /// Batches that may run at once. Default: 1.
     pub(super) concurrent_jobs: Option<At<Whole>>,
-    /// What becomes of the job when a batch failed. Default: "stop".
-    pub(super) on_failure: Option<At<Word<OnFailure>>>,
+    /// What becomes of the job when a batch failed. With "dead-letter", rows with which a call
+    /// fails are left out and written down, and other failures stop the job. Default: "stop".
+    pub(super) on_failure: Option<At<Word<OnJobFailure>>>,
+    /// Rows that a batch may leave out by `on_failure = "dead-letter"`; with more it fails.
+    /// Default: 16.
+    pub(super) poison_rows_max: Option<At<Whole>>,
     /// What becomes of rows that operators refuse. Default: "fail".
     pub(super) on_rejected: Option<At<OnBadRowText>>,
     /// Attempts of a task before its batch fails. Default: 4.

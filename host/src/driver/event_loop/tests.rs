@@ -23,7 +23,7 @@ use crate::driver::states::JobStates;
 use crate::driver::status_board::StatusBoard;
 use crate::driver::ticker::Ticker;
 use crate::exec::executor::Executors;
-use crate::exec::stage::BoundStage;
+use crate::exec::stage::{BadRows, BoundStage};
 use crate::model::backpressure::SourceRates;
 use crate::model::column_type::ColumnType;
 use crate::model::id::{BlockId, SinkId};
@@ -106,7 +106,10 @@ fn loop_of(
             };
             Ok(Arc::clone(operator))
         };
-        Arc::new(BoundStage::bind(stage, 0, false, None, &native).expect("nothing can fail"))
+        Arc::new(
+            BoundStage::bind(stage, 0, BadRows::default(), None, &native)
+                .expect("nothing can fail"),
+        )
     };
     let parts = JobParts {
         states: JobStates::default(),

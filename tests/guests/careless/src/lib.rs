@@ -50,4 +50,65 @@ fn power(line: &str) -> i64 {
     line.bytes().fold(1, |power, _| power * 10)
 }
 
-plugin!(panic_at_boom, spin, hoard, number, slow, power);
+/// Runs out of its stack at the line `dive`, with no word of where.
+#[filter]
+fn dive(line: &str) -> bool {
+    line != "dive" || descend(1) > 0
+}
+
+fn descend(depth: u64) -> u64 {
+    if std::hint::black_box(depth) == 0 { 0 } else { 1 + descend(depth + 1) }
+}
+
+/// The line, with its length.
+#[map(keys = 1)]
+fn with_length(line: &str) -> (&str, i64) {
+    (line, line.len() as i64)
+}
+
+/// The sum, but for any two values of which one is 13.
+#[reduce]
+fn add_but_13(left: i64, right: i64) -> i64 {
+    if left == 13 || right == 13 {
+        descend(1);
+    }
+    left + right
+}
+
+/// The sum, but for any value of 13.
+#[combine(merge = both)]
+fn sum_but_13(so_far: Option<i64>, value: i64) -> i64 {
+    if value == 13 {
+        descend(1);
+    }
+    so_far.unwrap_or_default() + value
+}
+
+fn both(left: i64, right: i64) -> i64 {
+    left + right
+}
+
+/// How often each line came, but for `dive`.
+#[map_with_state]
+fn times<'a>(#[key] line: &'a str, _length: i64, times: &mut State<i64>) -> (&'a str, i64) {
+    if line == "dive" {
+        descend(1);
+    }
+    let so_far = times.get().copied().unwrap_or_default() + 1;
+    times.update(so_far);
+    (line, so_far)
+}
+
+plugin!(
+    panic_at_boom,
+    spin,
+    hoard,
+    number,
+    slow,
+    power,
+    dive,
+    with_length,
+    add_but_13,
+    sum_but_13,
+    times
+);

@@ -4,15 +4,17 @@
 //! value that is out of range.
 
 use super::{Meaning, span_of};
+use crate::config::job_file::bad_row::OnJobFailure;
 use crate::config::job_file::value::At;
 use crate::config::job_file::written::{BackpressureText, JobText};
 use crate::limits::{
     BATCH_INTERVAL_MAX, BATCH_INTERVAL_MIN, BLOCK_BUDGET_BYTES_DEFAULT, BLOCK_BUDGET_BYTES_MAX,
     BLOCK_BYTES_MAX, BLOCK_INTERVAL_MAX, BLOCK_INTERVAL_MIN, CONCURRENT_JOBS_MAX,
-    GRACEFUL_STOP_MAX, PARTITIONS_MAX, RETAINED_BATCHES_DEFAULT, RETAINED_BATCHES_MAX,
-    TASK_FAILURES_ASKED_MAX, TASK_FAILURES_MAX,
+    GRACEFUL_STOP_MAX, PARTITIONS_MAX, POISON_ROWS_ASKED_MAX, POISON_ROWS_MAX,
+    RETAINED_BATCHES_DEFAULT, RETAINED_BATCHES_MAX, TASK_FAILURES_ASKED_MAX, TASK_FAILURES_MAX,
 };
 use crate::model::pipeline::JobSettings;
+use crate::model::policy::{OnBadRow, OnFailure};
 
 impl Meaning<'_> {
     pub(super) fn settings(
@@ -55,12 +57,17 @@ impl Meaning<'_> {
         );
         let retained = job.retained_batches.as_ref();
         let retained = self.number("retained_batches", retained, 0..=RETAINED_BATCHES_MAX);
+        let (on_rejected, poison_rows_max) = self.bad_rows(job);
         JobSettings {
             batch_interval,
             block_interval,
             concurrent_jobs: concurrent.unwrap_or(1),
-            on_failure: job.on_failure.as_ref().map(|at| at.value.0).unwrap_or_default(),
-            on_rejected: self.on_bad_row(job.on_rejected.as_ref()).unwrap_or_default(),
+            on_failure: match job.on_failure.as_ref().map(|at| at.value.0) {
+                Some(OnJobFailure::Batch(on_failure)) => on_failure,
+                Some(OnJobFailure::DeadLetter) | None => OnFailure::Stop,
+            },
+            on_rejected,
+            poison_rows_max,
             max_failures: failures.unwrap_or(TASK_FAILURES_MAX),
             partitions: self.number("partitions", job.partitions.as_ref(), 1..=PARTITIONS_MAX),
             block_budget_bytes: budget.unwrap_or(BLOCK_BUDGET_BYTES_DEFAULT),
@@ -71,5 +78,32 @@ impl Meaning<'_> {
             catch_up: job.catch_up.as_ref().map(|at| at.value.0).unwrap_or_default(),
             backpressure: self.backpressure(backpressure),
         }
+    }
+
+    /// What becomes of rows that operators refuse, and how many may be left out of a batch because
+    /// calls fail with them.
+    fn bad_rows(&mut self, job: &JobText) -> (OnBadRow, u64) {
+        let on_rejected = self.on_bad_row(job.on_rejected.as_ref()).unwrap_or_default();
+        let asked = job.poison_rows_max.as_ref();
+        let asked = self.number("poison_rows_max", asked, 1..=POISON_ROWS_ASKED_MAX);
+        if job.on_failure.as_ref().map(|at| at.value.0) != Some(OnJobFailure::DeadLetter) {
+            if let Some(span) = span_of(&job.poison_rows_max) {
+                self.complain(span, "`poison_rows_max` goes with `on_failure = \"dead-letter\"`");
+            }
+            return (on_rejected, 0);
+        }
+        let on_rejected = match (on_rejected, span_of(&job.on_rejected)) {
+            (written @ OnBadRow::DeadLetter(_), _) => written,
+            (_, None) => self.default_dead_letter(),
+            (other, Some(span)) => {
+                self.complain(
+                    span,
+                    "`on_failure = \"dead-letter\"` writes down what operators refuse, too: \
+                     `on_rejected` may only say where",
+                );
+                other
+            }
+        };
+        (on_rejected, asked.unwrap_or(POISON_ROWS_MAX))
     }
 }

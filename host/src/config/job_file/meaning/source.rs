@@ -179,11 +179,14 @@ impl Meaning<'_> {
         Some(match written.map(|at| &at.value) {
             None | Some(OnBadRowText::Word(BadRowWord::Fail)) => OnBadRow::Fail,
             Some(OnBadRowText::Word(BadRowWord::Skip)) => OnBadRow::Skip,
-            Some(OnBadRowText::Word(BadRowWord::DeadLetter)) => {
-                let file = format!("{}.dead-letters.jsonl", self.job_name);
-                OnBadRow::DeadLetter(self.folder.join(file))
-            }
+            Some(OnBadRowText::Word(BadRowWord::DeadLetter)) => self.default_dead_letter(),
             Some(OnBadRowText::DeadLetter(path)) => OnBadRow::DeadLetter(self.path(path)?),
         })
+    }
+
+    /// Bad rows go to the job's own file.
+    pub(super) fn default_dead_letter(&self) -> OnBadRow {
+        let file = format!("{}.dead-letters.jsonl", self.job_name);
+        OnBadRow::DeadLetter(self.folder.join(file))
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{GOOD, parse};
 use crate::config::job_file::JobFile;
-use crate::limits::JOB_FILE_BYTES_MAX;
+use crate::limits::{JOB_FILE_BYTES_MAX, POISON_ROWS_MAX};
 use crate::model::backpressure::{Backpressure, SourceRates};
 use crate::model::finding::{Finding, Part, Place};
 use crate::model::operation::{Operation, OperatorRef};
@@ -133,6 +133,22 @@ fn steps_and_sinks_keep_their_order() {
     assert_eq!(third, Path::new("folder/out/third"));
     assert_eq!(prefix, Path::new("folder/out/rows"));
     assert_eq!((second.on_failure, first.on_failure), (None, Some(OnFailure::Stop)));
+}
+
+#[test]
+fn rows_left_out_go_to_the_jobs_own_file_unless_told_otherwise() {
+    let settings = |more: &str| {
+        let text = GOOD.replace("batch_interval", &format!("{more}\nbatch_interval"));
+        let job = JobFile::parse("job.toml", &text, Path::new("folder")).expect("a good job");
+        job.pipeline.settings
+    };
+    let leaves_out = settings("on_failure = \"dead-letter\"\npoison_rows_max = 5");
+    assert_eq!((leaves_out.on_failure, leaves_out.poison_rows_max), (OnFailure::Stop, 5));
+    assert!(matches!(leaves_out.on_rejected, OnBadRow::DeadLetter(_)));
+    let told = settings("on_failure = \"dead-letter\"\non_rejected = { dead_letter = \"x\" }");
+    let file = OnBadRow::DeadLetter(PathBuf::from("folder/x"));
+    assert_eq!((told.on_rejected, told.poison_rows_max), (file, POISON_ROWS_MAX));
+    assert_eq!(settings("").poison_rows_max, 0);
 }
 
 #[test]

@@ -225,7 +225,21 @@ on_bad_row = { deadletter = "x" }"#,
         INTERVAL,
         r#"
 on_failure = "retry""#,
-        "3:14: `retry` is no choice for `on_failure`, allowed are `stop`, `skip`",
+        "3:14: `retry` is no choice for `on_failure`, allowed are `stop`, `skip`, `dead-letter`",
+    );
+    check_after(
+        INTERVAL,
+        r#"
+on_failure = "dead-letter"
+on_rejected = "skip""#,
+        "4:15: `on_failure = \"dead-letter\"` writes down what operators refuse, too: \
+         `on_rejected` may only say where",
+    );
+    check_after(
+        INTERVAL,
+        r#"
+poison_rows_max = 4"#,
+        "3:19: `poison_rows_max` goes with `on_failure = \"dead-letter\"`",
     );
     check_after(
         INTERVAL,
