@@ -163,6 +163,12 @@ impl Kept {
         before
     }
 
+    fn take(&mut self, key: &PartitionKey) -> Option<Entry> {
+        let entry = self.entries.remove(key);
+        self.forget(entry.as_ref());
+        entry
+    }
+
     fn forget(&mut self, entry: Option<&Entry>) {
         if let Some(Entry { place: Place::Memory(partition), .. }) = entry {
             self.memory_bytes -= partition.bytes;
@@ -187,6 +193,9 @@ impl PartitionStore for KeptPartitions {
             true => Form::Serialised(to_bytes(&slices)?),
             false => Form::Columns(slices),
         };
+        // What was kept under the key makes room first, or this would be refused for its own sake.
+        let before = self.kept().take(&key);
+        drop(before);
         if level.uses_memory() {
             let bytes = match &form {
                 Form::Columns(slices) => memory_bytes(slices),
@@ -199,17 +208,11 @@ impl PartitionStore for KeptPartitions {
                 return Ok(());
             }
         }
-        let file = level.uses_disk().then(|| self.spill(&form)).transpose()?;
-        let before = match file {
-            Some(file) => self.kept().insert(key, level, Place::Disk(Arc::new(file))),
-            None => {
-                let mut kept = self.kept();
-                let before = kept.entries.remove(&key);
-                kept.forget(before.as_ref());
-                before
-            }
-        };
-        drop(before);
+        if level.uses_disk() {
+            let file = self.spill(&form)?;
+            let before = self.kept().insert(key, level, Place::Disk(Arc::new(file)));
+            drop(before);
+        }
         Ok(())
     }
 

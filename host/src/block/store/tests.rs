@@ -120,6 +120,20 @@ fn a_dataset_makes_no_room_by_its_own_partitions() {
     assert_eq!(rig.store.sizes(dataset).partitions, 2);
 }
 
+/// The story: a partition was made twice, by two readers at once. The second put asked for room
+/// beside the first, was refused for a dataset makes no room by its own, and dropped both.
+#[test]
+fn a_partition_put_again_takes_the_room_it_had() {
+    let rig = rig(2);
+    let dataset = rig.store.new_dataset();
+    for partition in [0, 1, 1, 0] {
+        let put = rig.store.put(key(dataset, partition), StorageLevel::MemoryOnly, rows(1));
+        put.expect("there is room for two");
+    }
+    assert_eq!(rig.store.sizes(dataset).partitions, 2);
+    assert_eq!(rig.budget.held(), 2 * BYTES);
+}
+
 #[test]
 fn a_partition_that_leaves_stays_whole_for_those_who_read_it() {
     let rig = rig(1);
