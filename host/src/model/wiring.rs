@@ -116,11 +116,19 @@ pub fn wire(pipeline: &Pipeline) -> Result<Wiring, Vec<Finding>> {
         Ok(all) if findings.is_empty() => return Ok(needed(pipeline, names, &all)),
         Ok(_) => {}
         // Of two of one name, one is taken for the other, and seems to read itself.
-        Err(_) if names.len() < pipeline.sources.len() + pipeline.streams.len() => {}
+        Err(_) if names.len() < declared_names(pipeline) => {}
         Err(rings) => findings.extend(rings),
     }
     findings.truncate(FINDINGS_MAX);
     Err(findings)
+}
+
+/// How many names sources, streams and snapshots have, if each has one of its own.
+fn declared_names(pipeline: &Pipeline) -> usize {
+    let steps = pipeline.streams.iter().flat_map(|stream| &stream.steps);
+    let states = steps.filter_map(|step| step.operation.state());
+    let snapshots = states.filter(|state| state.snapshots.is_some()).count();
+    pipeline.sources.len() + pipeline.streams.len() + snapshots
 }
 
 fn names_of(pipeline: &Pipeline, findings: &mut Vec<Finding>) -> HashMap<String, Origin> {

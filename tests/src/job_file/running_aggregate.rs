@@ -52,7 +52,7 @@ fn what_stands_beside_an_aggregate_is_checked() {
         ("running = false }", "fine"),
         (
             r#"running = { timeout = "1s" }, name = "t" }"#,
-            "11:62: unknown key `timeout`, expected `initial` or `changed_only`",
+            "11:62: unknown key `timeout` (allowed are `initial`, `changed_only`)",
         ),
         (
             r#"running = "yes", name = "t" }"#,
