@@ -9,21 +9,27 @@ use std::sync::Arc;
 use anyhow::Context;
 use miette::Diagnostic;
 use tidemill::config::job_file::{JobFile, JobFileErrors};
+use tidemill::control::hosted::{Hosted, JobFacts};
+use tidemill::control::jobs::Jobs;
+use tidemill::control::lines::RecentLines;
 use tidemill::driver::engine::Engine;
 use tidemill::driver::error::DriverError;
 use tidemill::driver::handle::JobHandle;
 use tidemill::driver::launch::{JobRequest, launch_at};
 use tidemill::driver::pace::{self, Pace};
 use tidemill::driver::plugins::JobPlugins;
+use tidemill::driver::status_board::Listener;
 use tidemill::limits::JOB_FILE_BYTES_MAX;
-use tidemill::model::finding::{Finding, Item, Place};
 use tidemill::model::text::escape_paragraph;
-use tidemill::plan::PlanError;
+use tidemill::store::batch_log::{JobLog, Retention};
+use tidemill::store::data_folder::DataFolder;
 
-use super::args::RunArgs;
+use super::args::{ControlAddress, RunArgs};
+use super::data;
 use super::display::Display;
 use super::exit::{ENDED, REFUSED, Shown, tell, tell_raw};
 use super::host;
+use super::served::{FREE_PORT, Served};
 use super::signals::Signals;
 use super::status_line::{Machine, counters, totals};
 
@@ -35,7 +41,7 @@ const DURABILITY: &str = "durability: none, a restart begins empty";
 /// # Errors
 /// When the job could not be started, or failed.
 pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
-    let RunArgs { job: args, bounded, quiet } = args;
+    let RunArgs { job: args, bounded, quiet, data, control } = args;
     let mut job = read_job(&args.job)?;
     let mut pace = Pace::Clock;
     if *bounded {
@@ -54,7 +60,18 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
         true => Display::quiet(machine),
         false => Display::new(machine, args.plain),
     };
-    let handle = start(&engine, &job, &display, pace)?;
+    let data = data::of_run(data.as_deref(), &args.job, &job.pipeline.name);
+    data.create()?;
+    let clock = Arc::clone(&engine.config.clock);
+    let log = data.batch_log(Retention::default(), Arc::clone(&clock))?;
+    let (run_us, lines) = (clock.now_us(), RecentLines::new(Arc::clone(&clock)));
+    let run_log = log.job(&job.pipeline.name, run_us);
+    let beside = Beside { log: Some(run_log), listener: Some(lines.listener()) };
+    let (handle, plugins) = start(&engine, &job, &display, pace, beside)?;
+    let facts = JobFacts::new(&job.pipeline.name, machine.batch_interval, run_us, &plugins);
+    let jobs = Jobs::of_one(log, clock);
+    jobs.adopt(Hosted::new(facts, &handle, lines));
+    let served = serve_one(&engine, &data, &jobs, *control, *bounded)?;
     signals.drain(handle.control(), &display);
     display.say(&format!(
         "job `{}`: a batch every {}, {} executors; {DURABILITY}",
@@ -62,7 +79,11 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
         humantime::format_duration(machine.batch_interval),
         machine.executors
     ));
+    if let Some(served) = &served {
+        display.say(&served.told());
+    }
     let ended = handle.wait();
+    drop(served);
     display.end(ended.as_ref().copied());
     let (status, name) = (handle.status(), &job.pipeline.name);
     if let Some(counters) = counters(&status) {
@@ -71,6 +92,24 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
     display.say(&format!("job `{name}` ended: {}", totals(&status)));
     ended?;
     Ok(ENDED)
+}
+
+/// Serves control of the job, unless nobody wants it. What is over before anybody could ask is not
+/// served unless asked for.
+fn serve_one(
+    engine: &Engine,
+    folder: &DataFolder,
+    jobs: &Arc<Jobs>,
+    address: Option<ControlAddress>,
+    bounded: bool,
+) -> anyhow::Result<Option<Served>> {
+    let address = match address {
+        Some(ControlAddress::Off) => return Ok(None),
+        None if bounded => return Ok(None),
+        None => FREE_PORT,
+        Some(ControlAddress::At(address)) => address,
+    };
+    Served::start(engine, folder, jobs, address).map(Some)
 }
 
 /// Reads and checks a job file, showing everything that is wrong with it.
@@ -114,6 +153,15 @@ impl std::fmt::Debug for Shower<'_> {
     }
 }
 
+/// What a job has beside its display.
+#[derive(Default)]
+pub struct Beside {
+    /// Its batch log.
+    pub log: Option<JobLog>,
+    /// Who else hears it.
+    pub listener: Option<Listener>,
+}
+
 /// Loads the job's plugins and starts it; what does not fit together is shown in the job file.
 ///
 /// # Errors
@@ -123,18 +171,22 @@ pub fn start(
     job: &JobFile,
     display: &Arc<Display>,
     pace: Pace,
-) -> anyhow::Result<JobHandle> {
+    beside: Beside,
+) -> anyhow::Result<(JobHandle, JobPlugins)> {
     let plugins = load_plugins(engine, job, &|line| display.say(line))?;
+    let mut listeners = vec![display.listener()];
+    listeners.extend(beside.listener);
     let request = JobRequest {
         pipeline: job.pipeline.clone(),
-        plugins,
-        listeners: vec![display.listener()],
+        plugins: plugins.clone(),
+        listeners,
         output: display.output(),
+        log: beside.log,
     };
     match launch_at(engine, request, pace) {
         Ok(handle) => {
             display.watch(handle.board());
-            Ok(handle)
+            Ok((handle, plugins))
         }
         Err(error) => Err(located(job, error)),
     }
@@ -154,23 +206,15 @@ pub fn load_plugins(
 
 /// Shows an error with the line of the job file that declares what it is about, if one does.
 pub fn located(job: &JobFile, error: DriverError) -> anyhow::Error {
-    let place = match &error {
-        DriverError::Plan(errors) => {
-            show(&job.locate(errors.0.iter().map(PlanError::finding)));
-            return Shown(REFUSED).into();
+    if let DriverError::Build { source, .. } = &error {
+        // In rustc's words and with its line ends; the rest is about the job file.
+        tell_raw(&escape_paragraph(source.diagnostics().unwrap_or_default(), usize::MAX));
+    }
+    match error.findings() {
+        Some(findings) => {
+            show(&job.locate(findings));
+            Shown(REFUSED).into()
         }
-        DriverError::Build { plugin, source } => {
-            // In rustc's words and with its line ends; the rest is about the job file.
-            let diagnostics = source.diagnostics().unwrap_or_default();
-            tell_raw(&escape_paragraph(diagnostics, usize::MAX));
-            Place::whole(Item::Plugin(plugin.clone()))
-        }
-        DriverError::Plugin { plugin, .. } => Place::whole(Item::Plugin(plugin.clone())),
-        DriverError::Source(error) => error.place(),
-        DriverError::Sink(error) => error.place(),
-        DriverError::DeadLetter(_) => Place::whole(Item::Job),
-        _ => return error.into(),
-    };
-    show(&job.locate([Finding::new(place, error.to_string())]));
-    Shown(REFUSED).into()
+        None => error.into(),
+    }
 }

@@ -95,6 +95,7 @@ fn loop_of(
             }
             other => unreachable!("these tests have no sink {other:?}"),
         },
+        measure: None,
     };
     let sinks = plan.sinks.iter().map(open).collect();
     let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone());
@@ -105,6 +106,7 @@ fn loop_of(
         Arc::new(BoundStage::bind(stage, 0, false, None, &unbound).expect("nothing can fail"))
     };
     let parts = JobParts {
+        scribe: None,
         states: JobStates::default(),
         ticker: ticker.expect("there are threads"),
         publisher: publisher.expect("there are threads"),
@@ -163,4 +165,39 @@ fn files_that_come_while_the_queue_is_full_are_read() {
     event_loop.queue.pop_front();
     tick(&mut event_loop, later + 1);
     assert_eq!(ranges(&event_loop), 0, "it is read once");
+}
+
+/// While a job is paused no batch is made or begun, and files do not grow too old meanwhile.
+#[test]
+fn a_pause_holds_batches_back_and_loses_nothing() {
+    let storage = MemoryStorage::new();
+    storage.put("/in/old", b"x\n");
+    let mut event_loop = watching(&storage);
+    tick(&mut event_loop, 1);
+    assert_eq!(event_loop.queue.len(), 1, "nobody has begun it");
+    event_loop.hear(Event::Command(Command::Pause));
+    event_loop.begin_batches();
+    storage.set_now_ms(1_500);
+    storage.put("/in/new", b"x\n");
+    (2..500).for_each(|second| tick(&mut event_loop, second));
+    assert_eq!((event_loop.queue.len(), event_loop.running.len()), (1, 0));
+    assert_eq!(event_loop.parts.board.snapshot().state, JobState::Paused);
+    event_loop.hear(Event::Command(Command::Resume));
+    assert_eq!(event_loop.parts.board.snapshot().state, JobState::Running);
+    tick(&mut event_loop, 500);
+    assert_eq!((event_loop.queue.len(), ranges(&event_loop)), (2, 1));
+    event_loop.begin_batches();
+    assert_eq!((event_loop.queue.len(), event_loop.running.len()), (1, 1));
+}
+
+#[test]
+fn a_stop_ends_a_pause_and_a_pause_holds_no_stop_up() {
+    let storage = MemoryStorage::new();
+    storage.put("/in/old", b"x\n");
+    let mut event_loop = watching(&storage);
+    event_loop.hear(Event::Command(Command::Pause));
+    event_loop.hear(Event::Command(Command::Drain));
+    assert_eq!(event_loop.parts.board.snapshot().state, JobState::Draining);
+    event_loop.hear(Event::Command(Command::Pause));
+    assert!(!event_loop.paused);
 }
