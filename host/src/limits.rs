@@ -214,6 +214,8 @@ pub const CONTROL_BODY_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long a connection may last, all its requests together: a client that reads nothing holds it
 /// no longer. Starting a job that builds its plugins from source takes minutes.
 pub const CONTROL_CONNECTION_MAX: Duration = Duration::from_secs(30 * 60);
+/// How long the end of a server waits for what is just being answered; then it is left behind.
+pub const CONTROL_STOP_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long the accept loop waits when the system gives no connection.
 pub const CONTROL_ACCEPT_WAIT: Duration = Duration::from_millis(100);
 /// Bytes of the head of a request.

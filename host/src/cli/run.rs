@@ -84,6 +84,9 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
     }
     let ended = handle.wait();
     drop(served);
+    if let Err(error) = jobs.log().flush() {
+        display.warn(&error.to_string());
+    }
     display.end(ended.as_ref().copied());
     let (status, name) = (handle.status(), &job.pipeline.name);
     if let Some(counters) = counters(&status) {

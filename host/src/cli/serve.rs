@@ -41,5 +41,8 @@ pub fn serve(args: &ServeArgs, signals: &Signals) -> anyhow::Result<u8> {
     exit::tell("draining: what was received is worked off");
     drop(served);
     jobs.finish();
+    if let Err(error) = jobs.log().flush() {
+        exit::tell(&error.to_string());
+    }
     Ok(ENDED)
 }

@@ -4,11 +4,13 @@
 //! connections than it may, nor one for longer than it may, nor waits for a client that sends
 //! nothing.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -23,7 +25,7 @@ use super::jobs::Jobs;
 use super::routes::router;
 use crate::limits::{
     CONTROL_ACCEPT_WAIT, CONTROL_BODY_WAIT_MAX, CONTROL_CONNECTION_MAX, CONTROL_CONNECTIONS_MAX,
-    CONTROL_HEADER_BYTES_MAX, CONTROL_HEADER_WAIT_MAX, CONTROL_HEADERS_MAX,
+    CONTROL_HEADER_BYTES_MAX, CONTROL_HEADER_WAIT_MAX, CONTROL_HEADERS_MAX, CONTROL_STOP_WAIT_MAX,
 };
 use crate::store::data_folder::Token;
 
@@ -51,12 +53,15 @@ impl Default for ServerLimits {
     }
 }
 
-/// A running server. Dropping it ends it: what is being answered is still answered.
+/// A running server. Dropping it ends it: what is being answered is still answered, though it is
+/// not waited for without an end.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
     /// Closed when the server is to end.
-    _running: watch::Sender<()>,
+    running: Option<watch::Sender<()>>,
+    /// Disconnected when the last connection has ended.
+    ended: Receiver<Infallible>,
 }
 
 impl Server {
@@ -79,9 +84,14 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let body_limit = RequestBodyTimeoutLayer::new(limits.body_wait_max);
         let router = router(jobs, token, address.ip().is_loopback()).layer(body_limit);
-        let (running, ended) = watch::channel(());
-        runtime.spawn(accept(listener, router, limits, ended));
-        Ok(Self { address, _running: running })
+        let (running, closing) = watch::channel(());
+        let (alive, ended) = bounded::<Infallible>(0);
+        let connections = alive.clone();
+        runtime.spawn(async move {
+            accept(listener, router, limits, closing, connections).await;
+            drop(alive);
+        });
+        Ok(Self { address, running: Some(running), ended })
     }
 
     /// Where it listens.
@@ -90,11 +100,20 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.running.take());
+        // Nobody ever sends: the wait ends with the last connection, or after its time.
+        let _ended = self.ended.recv_timeout(CONTROL_STOP_WAIT_MAX);
+    }
+}
+
 async fn accept(
     listener: TcpListener,
     router: Router,
     limits: ServerLimits,
-    mut ended: watch::Receiver<()>,
+    mut closing: watch::Receiver<()>,
+    alive: Sender<Infallible>,
 ) {
     let room = Arc::new(Semaphore::new(limits.connections_max));
     loop {
@@ -102,21 +121,23 @@ async fn accept(
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = ended.changed() => return,
+            _ = closing.changed() => return,
         };
         match accepted {
             Ok((stream, _)) => {
-                let serving = serve(stream, router.clone(), limits, ended.clone());
+                let serving = serve(stream, router.clone(), limits, closing.clone());
+                let alive = alive.clone();
                 tokio::spawn(async move {
                     // Its time is over, or it has ended by itself: both end it.
                     let _ended = timeout(limits.connection_max, serving).await;
                     drop(place);
+                    drop(alive);
                 });
             }
             Err(error) => {
                 // Too many open files, most often: some will be closed.
                 tracing::warn!("a connection for control was not accepted: {error}");
-                let _waited = timeout(CONTROL_ACCEPT_WAIT, ended.changed()).await;
+                let _waited = timeout(CONTROL_ACCEPT_WAIT, closing.changed()).await;
             }
         }
     }
@@ -126,7 +147,7 @@ async fn serve(
     stream: TcpStream,
     router: Router,
     limits: ServerLimits,
-    mut ended: watch::Receiver<()>,
+    mut closing: watch::Receiver<()>,
 ) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -137,7 +158,7 @@ async fn serve(
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        _ = ended.changed() => {
+        _ = closing.changed() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

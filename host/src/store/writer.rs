@@ -120,7 +120,13 @@ impl Group {
     fn take(&mut self, order: Order) {
         self.orders += 1;
         match order {
-            Order::Begin { job, run_us } => self.begun.push((job, run_us)),
+            Order::Begin { job, run_us } => {
+                // What the earlier run has told comes after this in the commit.
+                let earlier = self.records.values_mut();
+                let earlier = earlier.filter(|it| it.job == job && it.run_us != run_us);
+                earlier.filter(|it| it.end.is_none()).for_each(|it| it.lose());
+                self.begun.push((job, run_us));
+            }
             Order::Put(record) => {
                 let key = (record.job.clone(), record.time_ms, record.run_us);
                 self.records.insert(key, record);

@@ -31,6 +31,7 @@ use crate::model::schema::{Column, StreamSchema};
 use crate::model::sink::SinkConnector;
 use crate::model::source::{Format, SourceConnector, SourceDeclaration};
 use crate::model::stage::JobPlan;
+use crate::model::status::JobState;
 use crate::sink::batch_function::BatchFunctionSink;
 use crate::sys::clock::ManualClock;
 use crate::sys::steady_clock::SteadyClock;
