@@ -15,6 +15,7 @@ pub mod explain;
 pub mod host;
 pub mod plugin;
 pub mod run;
+pub mod run_folder;
 pub mod serve;
 pub mod served;
 pub mod signals;

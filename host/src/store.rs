@@ -8,7 +8,9 @@ pub mod batch_record;
 pub mod data_folder;
 mod database;
 pub mod job_shelf;
-pub mod private_file;
+mod log_tables;
+mod private_file;
+pub mod retention;
 mod writer;
 
 use std::path::PathBuf;
@@ -29,7 +31,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The file was written by something else.
-    #[error("`{}` is no {expected} of Tidemill: move it away, or name another folder", .path.display())]
+    #[error(
+        "`{}` is no {expected} of Tidemill: move it away, or name another folder", .path.display()
+    )]
     Foreign {
         /// The file.
         path: PathBuf,

@@ -8,16 +8,7 @@ use tidemill::store::data_folder::DataFolder;
 
 use super::args::{DataArgs, OneJobArgs};
 use super::run::read_job;
-
-/// Beside a job file, as cargo's `target` lies beside a manifest.
-const BESIDE: &str = ".tidemill";
-
-/// The data folder of a job that runs by itself: one for each job, so that two of one folder do
-/// not meet.
-pub fn of_run(given: Option<&Path>, job_file: &Path, name: &str) -> DataFolder {
-    let folder = job_file.parent().unwrap_or(Path::new("."));
-    DataFolder::at(given.map_or_else(|| folder.join(BESIDE).join(name), Path::to_owned))
-}
+use super::run_folder::{BESIDE, of_run};
 
 /// The data folder of a server.
 ///

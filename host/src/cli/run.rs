@@ -21,14 +21,15 @@ use tidemill::driver::plugins::JobPlugins;
 use tidemill::driver::status_board::Listener;
 use tidemill::limits::JOB_FILE_BYTES_MAX;
 use tidemill::model::text::escape_paragraph;
-use tidemill::store::batch_log::{JobLog, Retention};
+use tidemill::store::batch_log::JobLog;
 use tidemill::store::data_folder::DataFolder;
+use tidemill::store::retention::Retention;
 
 use super::args::{ControlAddress, RunArgs};
-use super::data;
 use super::display::Display;
 use super::exit::{ENDED, REFUSED, Shown, tell, tell_raw};
 use super::host;
+use super::run_folder;
 use super::served::{FREE_PORT, Served};
 use super::signals::Signals;
 use super::status_line::{Machine, counters, totals};
@@ -60,7 +61,7 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
         true => Display::quiet(machine),
         false => Display::new(machine, args.plain),
     };
-    let data = data::of_run(data.as_deref(), &args.job, &job.pipeline.name);
+    let data = run_folder::of_run(data.as_deref(), &args.job, &job.pipeline.name);
     data.create()?;
     let clock = Arc::clone(&engine.config.clock);
     let log = data.batch_log(Retention::default(), Arc::clone(&clock))?;

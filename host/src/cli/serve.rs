@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::bounded;
 use tidemill::control::jobs::{Host, Jobs};
-use tidemill::store::batch_log::Retention;
+use tidemill::store::retention::Retention;
 
 use super::args::ServeArgs;
 use super::exit::{self, ENDED};

@@ -6,34 +6,20 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use redb::{ReadOnlyTable, ReadableDatabase, TableDefinition, TableError};
+use redb::{ReadOnlyTable, ReadableDatabase, TableError};
 
 use super::StoreError;
 use super::batch_record::BatchRecord;
 use super::database::{Kind, Store, Syncs, guarded};
+use super::log_tables::{BATCHES, BatchKey, parse};
+use super::retention::Retention;
 use super::writer::{Order, Writer};
-use crate::limits::{
-    BATCH_LOG_AGE_MAX, BATCH_LOG_BYTES_MAX, BATCH_LOG_CACHE_BYTES, BATCHES_ASKED_MAX,
-};
+use crate::limits::{BATCH_LOG_CACHE_BYTES, BATCHES_ASKED_MAX};
 use crate::sys::clock::Clock;
 
-/// A job's name, a batch's time and the start of the job's run.
-pub(super) type BatchKey<'a> = (&'a str, i64, i64);
-
-/// Records in JSON.
-pub(super) const BATCHES: TableDefinition<BatchKey<'static>, &[u8]> =
-    TableDefinition::new("batches");
-/// The same by time, to be pruned in this order, each with its bytes.
-pub(super) const BY_TIME: TableDefinition<(i64, &str, i64), u64> = TableDefinition::new("by-time");
-/// Sums over all records.
-pub(super) const TOTALS: TableDefinition<&str, u64> = TableDefinition::new("totals");
-/// The bytes of all records.
-pub(super) const BYTES_KEY: &str = "bytes";
-
-/// Version 1 of the format: the three tables above, records in JSON.
+/// Version 1 of the format: the three tables of `log_tables`, records in JSON.
 const KIND: Kind = Kind {
     name: "batch log",
     version: "1",
@@ -41,21 +27,6 @@ const KIND: Kind = Kind {
     syncs: Syncs::Never,
     cache_bytes: BATCH_LOG_CACHE_BYTES,
 };
-
-/// How much is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// The oldest batch, by its time.
-    pub age_max: Duration,
-    /// The bytes of all records.
-    pub bytes_max: u64,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self { age_max: BATCH_LOG_AGE_MAX, bytes_max: BATCH_LOG_BYTES_MAX }
-    }
-}
 
 /// Which batches of a job are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,13 +209,6 @@ impl JobLog {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
-}
-
-pub(super) fn parse(store: &Store, json: &[u8]) -> Result<BatchRecord, StoreError> {
-    serde_json::from_slice(json).map_err(|error| StoreError::Damaged {
-        path: store.path.clone(),
-        reason: format!("a record cannot be read: {error}"),
-    })
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::StoreError;
-use super::batch_log::{BatchLog, LogReader, Retention};
+use super::batch_log::{BatchLog, LogReader};
 use super::job_shelf::JobShelf;
 use super::private_file;
+use super::retention::Retention;
 use crate::sys::clock::Clock;
 use crate::sys::entropy::Entropy;
 

@@ -13,9 +13,10 @@ use crossbeam_channel::{Receiver, Sender, after, bounded, select};
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::StoreError;
-use super::batch_log::{BATCHES, BY_TIME, BYTES_KEY, BatchKey, Retention, TOTALS, parse};
 use super::batch_record::BatchRecord;
 use super::database::{Store, guarded};
+use super::log_tables::{BATCHES, BY_TIME, BYTES_KEY, BatchKey, TOTALS, parse};
+use super::retention::Retention;
 use crate::limits::{
     BATCH_LOG_GATHER, BATCH_LOG_GROUP_MAX, BATCH_LOG_PRUNED_MAX, BATCH_LOG_QUEUE_MAX,
     CONCURRENT_JOBS_MAX,

@@ -101,7 +101,7 @@ fn a_job_that_is_refused_leaves_nothing() {
     let no_plugin = counting("one", "").replace("count = true", "map = \"gone.op\"");
     let missing = format!("{no_plugin}\n[plugins.gone]\ncomponent = \"gone.wasm\"\n");
     for (text, words, line) in
-        [(unknown, "cuont", 8), (no_plugin, "gone", 8), (missing, "gone.wasm", 12)]
+        [(unknown, "cuont", 9), (no_plugin, "gone", 9), (missing, "gone.wasm", 14)]
     {
         let response = rig.submit(&text, folder.path());
         assert_eq!((response.status, response.code()), (422, "job_refused".to_owned()));

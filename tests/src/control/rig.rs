@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidemill::control::jobs::{Host, Jobs};
 use tidemill::control::server::{Server, ServerLimits};
-use tidemill::store::batch_log::Retention;
 use tidemill::store::data_folder::DataFolder;
+use tidemill::store::retention::Retention;
 
 use crate::job_rig::{PATIENCE, engine};
 

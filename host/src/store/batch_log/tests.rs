@@ -5,6 +5,9 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use redb::TableDefinition;
 
 use super::*;
 use crate::store::batch_record::{EndRecord, OutcomeRecord};
