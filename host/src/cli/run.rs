@@ -62,18 +62,20 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
         false => Display::new(machine, args.plain),
     };
     let data = run_folder::of_run(data.as_deref(), &args.job, &job.pipeline.name);
-    data.create()?;
+    data.create().context("the batch log needs a data folder, which `--data` may name")?;
     let clock = Arc::clone(&engine.config.clock);
     let log = data.batch_log(Retention::default(), Arc::clone(&clock))?;
-    let (run_us, lines) = (clock.now_us(), RecentLines::new(Arc::clone(&clock)));
-    let run_log = log.job(&job.pipeline.name, run_us);
+    let jobs = Jobs::of_one(log, Arc::clone(&clock));
+    // Before the job: one that runs is not ended because a port is taken.
+    let served = serve_one(&engine, &data, &jobs, *control, *bounded)?;
+    let (run_us, lines) = (clock.now_us(), RecentLines::new(clock));
+    let run_log = jobs.log().job(&job.pipeline.name, run_us);
     let beside = Beside { log: Some(run_log), listener: Some(lines.listener()) };
     let (handle, plugins) = start(&engine, &job, &display, pace, beside)?;
-    let facts = JobFacts::new(&job.pipeline.name, machine.batch_interval, run_us, &plugins);
-    let jobs = Jobs::of_one(log, clock);
-    jobs.adopt(Hosted::new(facts, &handle, lines));
-    let served = serve_one(&engine, &data, &jobs, *control, *bounded)?;
+    // At once: its first rows may be what somebody waits for who then sends a signal.
     signals.drain(handle.control(), &display);
+    let facts = JobFacts::new(&job.pipeline.name, machine.batch_interval, run_us, &plugins);
+    jobs.adopt(Hosted::new(facts, &handle, lines));
     display.say(&format!(
         "job `{}`: a batch every {}, {} executors; {DURABILITY}",
         job.pipeline.name,

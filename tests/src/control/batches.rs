@@ -122,6 +122,16 @@ fn a_job_that_nobody_knows_is_told_with_the_place() {
     assert!(!job.path().join("nowhere").exists(), "asking makes nothing");
 }
 
+#[test]
+fn a_data_folder_that_cannot_be_made_is_told_with_what_names_another() {
+    let job = counting();
+    job.put(".tidemill", b"it is a file");
+    let ran = job.run(b"");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
+    assert!(ran.err.contains("which `--data` may name"), "{}", ran.err);
+    assert!(ran.err.contains("cannot create folder `"), "{}", ran.err);
+}
+
 /// The story: batches that were not synced were gone when the process was killed, and nobody knew
 /// which code had made the last outputs.
 #[test]
