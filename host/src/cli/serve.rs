@@ -28,13 +28,14 @@ pub fn serve(args: &ServeArgs, signals: &Signals) -> anyhow::Result<u8> {
     let output = Arc::new(Mutex::new(std::io::stdout()));
     let report = Box::new(|line: &str| exit::tell(line));
     let jobs = Jobs::of_many(log, Host::new(Arc::clone(&engine), shelf, output, report));
-    let served = Served::start(&engine, &folder, &jobs, args.control)?;
-    exit::tell(&served.told());
+    // Before anybody is told that it serves, and may send a signal.
     let (end, ended) = bounded(1);
     signals.end(move || {
         // Full only when it has been told already.
         let _told = end.try_send(());
     });
+    let served = Served::start(&engine, &folder, &jobs, args.control)?;
+    exit::tell(&served.told());
     jobs.start_again()?;
     // The sender lives as long as the program.
     let _signal = ended.recv();
