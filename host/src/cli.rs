@@ -4,6 +4,10 @@
 //! knows how a job is run, only how to ask for it.
 
 pub mod args;
+pub mod ask;
+pub mod batches;
+pub mod client;
+pub mod data;
 pub mod demo;
 pub mod display;
 pub mod exit;
@@ -11,6 +15,9 @@ pub mod explain;
 pub mod host;
 pub mod plugin;
 pub mod run;
+pub mod run_folder;
+pub mod serve;
+pub mod served;
 pub mod signals;
 pub mod status_line;
 pub mod test;
@@ -46,6 +53,14 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(run, &signals),
         Command::Test(cases) => test::test(cases),
         Command::Explain(job) => explain::explain(job),
+        Command::Serve(serve) => serve::serve(serve, &signals),
+        Command::Submit(submit) => ask::submit(submit),
+        Command::Jobs(asked) => ask::jobs(asked),
+        Command::Pause(job) => ask::command(job, "pause"),
+        Command::Resume(job) => ask::command(job, "resume"),
+        Command::Stop(stop) => ask::stop(stop),
+        Command::Logs(job) => ask::logs(job),
+        Command::Batches(asked) => batches::batches(asked),
         Command::Schema => {
             exit::print(&format!("{:#}\n", tidemill::config::job_file::json_schema()))
         }

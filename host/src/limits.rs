@@ -185,6 +185,58 @@ pub const COMPILE_CPU_MAX: Duration = Duration::from_secs(60);
 /// Wall time of the child that compiles a component.
 pub const COMPILE_WALL_MAX: Duration = Duration::from_secs(90);
 
+/// Records that wait to be written to the batch log; further ones are dropped and counted, since no
+/// batch waits for a disk. At 5 ms a batch it is some ten seconds of ten jobs.
+pub const BATCH_LOG_QUEUE_MAX: usize = 32 * 1024;
+/// How long the batch log waits for more records before it commits: what a kill may lose.
+pub const BATCH_LOG_GATHER: Duration = Duration::from_millis(10);
+/// Records of one commit of the batch log.
+pub const BATCH_LOG_GROUP_MAX: usize = 1024;
+/// The oldest batch that the batch log keeps.
+pub const BATCH_LOG_AGE_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Bytes of the records that the batch log keeps; its file is some times as large. A record has a
+/// kilobyte or two.
+pub const BATCH_LOG_BYTES_MAX: u64 = 128 * MIB as u64;
+/// Records that one commit of the batch log removes: more than it adds, and no long wait.
+pub const BATCH_LOG_PRUNED_MAX: usize = 4 * BATCH_LOG_GROUP_MAX;
+/// Memory for pages of the batch log.
+pub const BATCH_LOG_CACHE_BYTES: usize = 4 * MIB;
+/// Memory for pages of the list of hosted jobs.
+pub const JOB_SHELF_CACHE_BYTES: usize = MIB;
+/// Batches that are given to one question.
+pub const BATCHES_ASKED_MAX: usize = 1000;
+/// Batches that are given to a question that does not say how many.
+pub const BATCHES_ASKED_DEFAULT: usize = 20;
+/// Lines of its log that are kept of a job: some screens full.
+pub const JOB_LINES_MAX: usize = 1000;
+/// Bytes of such a line; a longer one is cut.
+pub const JOB_LINE_BYTES_MAX: usize = 4 * KIB;
+/// Jobs that one server runs at once: each has some threads of its own.
+pub const HOSTED_JOBS_MAX: usize = 256;
+/// Connections for control at once; more wait in the system.
+pub const CONTROL_CONNECTIONS_MAX: usize = 256;
+/// How long the head of a request may take, and a connection be idle between two.
+pub const CONTROL_HEADER_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a body may stand still.
+pub const CONTROL_BODY_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a connection may last, all its requests together: a client that reads nothing holds it
+/// no longer. Starting a job that builds its plugins from source takes minutes.
+pub const CONTROL_CONNECTION_MAX: Duration = Duration::from_secs(30 * 60);
+/// How long the end of a server waits for what is just being answered; then it is left behind.
+pub const CONTROL_STOP_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long the accept loop waits when the system gives no connection.
+pub const CONTROL_ACCEPT_WAIT: Duration = Duration::from_millis(100);
+/// Bytes of the head of a request.
+pub const CONTROL_HEADER_BYTES_MAX: usize = 16 * KIB;
+/// Headers of a request.
+pub const CONTROL_HEADERS_MAX: usize = 64;
+/// Bytes of a body: a job file, each of whose bytes JSON may write as two.
+pub const CONTROL_BODY_BYTES_MAX: usize = 2 * JOB_FILE_BYTES_MAX + 64 * KIB;
+/// Bytes of a response that a client of ours takes.
+pub const CONTROL_RESPONSE_BYTES_MAX: usize = 64 * MIB;
+/// Bytes of a file that holds a token or an address.
+pub const PRIVATE_FILE_BYTES_MAX: u64 = 4 * KIB as u64;
+
 /// Bytes of a job file; a longer one is refused unread. People write a few kilobytes.
 pub const JOB_FILE_BYTES_MAX: usize = MIB;
 /// Plugins, sources, streams or sinks of a job, each: all are held and checked at once.

@@ -102,6 +102,7 @@ fn run_bounded(job: &str, folder: &Path, budget: usize) -> [Vec<Totals>; 2] {
         plugins: JobPlugins::default(),
         listeners: Vec::new(),
         output: Arc::new(Mutex::new(std::io::sink())),
+        log: None,
     };
     let handle = launch_at(&engine(), request, pace).expect("it starts");
     handle.wait().expect("it ends");

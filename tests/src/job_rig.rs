@@ -57,6 +57,11 @@ pub fn component(guest: &str) -> PathBuf {
     built_component(&Path::new(env!("CARGO_MANIFEST_DIR")).join("guests").join(guest))
 }
 
+/// The component of a plugin of the project, built from its source.
+pub fn plugin_component(name: &str) -> PathBuf {
+    built_component(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(name))
+}
+
 fn built(folder: &Path) -> LoadedPlugin {
     engine().load_plugin(built_component(folder)).expect("the plugin loads")
 }

@@ -15,6 +15,8 @@ mod c_plugin;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod datasets;
 #[cfg(test)]
 mod examples;

@@ -76,6 +76,7 @@ fn plugin_and_job_of_the_readme_count_status_codes() {
         plugins,
         listeners: Vec::new(),
         output: Arc::new(Mutex::new(Printed(sender))),
+        log: None,
     };
     let handle = launch(&engine(), request).expect("it starts");
     feeder.send(LOG);

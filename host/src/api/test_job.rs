@@ -92,7 +92,7 @@ impl TestJob {
         }
         let listeners = vec![clock.listener()];
         let output = Arc::new(Mutex::new(std::io::sink()));
-        let job = launch(&engine, JobRequest { pipeline, plugins, listeners, output })?;
+        let job = launch(&engine, JobRequest { pipeline, plugins, listeners, output, log: None })?;
         Ok(Self { clock, collected, job })
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Takes nothing. Gives types for clap. Never checks what only the machine can know.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -35,6 +36,25 @@ pub enum Command {
     Run(RunArgs),
     /// Show the stages and tasks of a job, and the schema after every step, without running it.
     Explain(JobArgs),
+    /// Run many jobs in one process, which are submitted to it and started again with it.
+    ///
+    /// The first SIGINT or SIGTERM has all jobs work off what they received; a second one ends at
+    /// once.
+    Serve(ServeArgs),
+    /// Have the server start a job.
+    Submit(SubmitArgs),
+    /// Show the jobs of the server.
+    Jobs(JobsArgs),
+    /// Have a job begin no more batches; what comes is received until the block budget is full.
+    Pause(OneJobArgs),
+    /// Have a paused job go on.
+    Resume(OneJobArgs),
+    /// Have a job take no more input, work off what it received, and end.
+    Stop(StopArgs),
+    /// Show the last lines that a job has said.
+    Logs(OneJobArgs),
+    /// Show the last batches of a job: inputs, outputs, delays, and the code they ran with.
+    Batches(BatchesArgs),
     /// Run cases of a job, batches of rows in and out, under a clock that is moved by hand.
     Test(TestArgs),
     /// Count the words of a text that comes over a socket, through a component built from source.
@@ -81,6 +101,118 @@ pub struct RunArgs {
     /// Errors only: neither how the job goes nor how plugins are built.
     #[arg(short, long)]
     pub quiet: bool,
+    /// Where the batch log is kept; `.tidemill/NAME` beside the job file unless given, NAME being
+    /// the job's.
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// Where the job is shown and commanded over HTTP: an address, or `off`. A free port of this
+    /// machine unless given, told at the start and kept in the data folder for `batches`, `stop`
+    /// and others; with `--bounded` nowhere unless given.
+    #[arg(long, value_name = "ADDRESS", value_parser = ControlAddress::parse)]
+    pub control: Option<ControlAddress>,
+}
+
+/// Where control listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ControlAddress {
+    /// Nowhere.
+    Off,
+    /// There.
+    At(SocketAddr),
+}
+
+impl ControlAddress {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            _ => text.parse().map(Self::At).map_err(|_| {
+                "expected an address such as 127.0.0.1:8417 (port 0 is any free one), or off"
+                    .to_owned()
+            }),
+        }
+    }
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where jobs, batch log and token are kept.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Where to listen; port 0 is any free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8417")]
+    pub control: SocketAddr,
+    /// Executor threads, which all jobs share; one per core unless given.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub executors: Option<u16>,
+    /// Where compiled plugins are kept; the user's cache folder unless given.
+    #[arg(long)]
+    pub artefacts: Option<PathBuf>,
+}
+
+/// Arguments of `submit`.
+#[derive(Debug, Args)]
+pub struct SubmitArgs {
+    /// The job file.
+    pub job: PathBuf,
+    /// Which server.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// Arguments of `jobs`.
+#[derive(Debug, Args)]
+pub struct JobsArgs {
+    /// Which server.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// All that is known of each, as a JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `stop`.
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: OneJobArgs,
+    /// End at once: what was received and not published is dropped.
+    #[arg(long)]
+    pub now: bool,
+}
+
+/// A job that runs or has run, and where to ask for it.
+#[derive(Debug, Args)]
+pub struct OneJobArgs {
+    /// The job's name, or its file.
+    pub job: String,
+    /// Where to look.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// Where jobs keep what outlives them.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// The data folder; unless given, `.tidemill/NAME` beside the job file or here if there is
+    /// one, else that of `serve`: `tidemill` in the user's state folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+}
+
+/// Arguments of `batches`.
+#[derive(Debug, Args)]
+pub struct BatchesArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: OneJobArgs,
+    /// At most so many, the newest.
+    #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: u16,
+    /// All that is known of each, as a JSON object a line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `demo`.

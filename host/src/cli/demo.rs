@@ -20,7 +20,7 @@ use super::args::DemoArgs;
 use super::display::{Display, seconds};
 use super::exit::ENDED;
 use super::host;
-use super::run::start;
+use super::run::{Beside, start};
 use super::signals::Signals;
 use super::status_line::{Machine, grouped};
 
@@ -53,7 +53,7 @@ pub fn demo(args: &DemoArgs, signals: &Signals) -> anyhow::Result<u8> {
         executors: engine.config.executors,
     };
     let display = Display::new(machine, false);
-    let handle = start(&engine, &job, &display, Pace::Clock)?;
+    let (handle, _) = start(&engine, &job, &display, Pace::Clock, Beside::default())?;
     signals.drain(handle.control(), &display);
     let (rate, duration) = (args.rate, args.duration);
     let (control, board) = (handle.control(), Arc::clone(handle.board()));

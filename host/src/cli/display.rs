@@ -129,6 +129,8 @@ impl Display {
             | JobEvent::DrainProgress { .. }
             | JobEvent::Stopped => {}
             JobEvent::Draining => self.say("draining: what was received is worked off"),
+            JobEvent::Paused => self.say("paused: no batch begins until the job is resumed"),
+            JobEvent::Resumed => self.say("resumed"),
             JobEvent::BatchEnded(batch) => self.batch(batch),
             JobEvent::SinkFailed { time, message, .. } => {
                 let time = time.of_day();

@@ -9,21 +9,30 @@ use std::sync::Arc;
 use anyhow::Context;
 use miette::Diagnostic;
 use tidemill::config::job_file::{JobFile, JobFileErrors};
+use tidemill::control::hosted::{Hosted, JobFacts};
+use tidemill::control::jobs::Jobs;
+use tidemill::control::lines::RecentLines;
 use tidemill::driver::engine::Engine;
 use tidemill::driver::error::DriverError;
 use tidemill::driver::handle::JobHandle;
 use tidemill::driver::launch::{JobRequest, launch_at};
 use tidemill::driver::pace::{self, Pace};
 use tidemill::driver::plugins::JobPlugins;
+use tidemill::driver::status_board::Listener;
 use tidemill::limits::JOB_FILE_BYTES_MAX;
-use tidemill::model::finding::{Finding, Item, Place};
+use tidemill::model::finding::Finding;
 use tidemill::model::text::escape_paragraph;
 use tidemill::plan::{PlanDefaults, PlanError, PlanFault, plan};
+use tidemill::store::batch_log::JobLog;
+use tidemill::store::data_folder::DataFolder;
+use tidemill::store::retention::Retention;
 
-use super::args::RunArgs;
+use super::args::{ControlAddress, RunArgs};
 use super::display::Display;
 use super::exit::{ENDED, REFUSED, Shown, tell, tell_raw};
 use super::host;
+use super::run_folder;
+use super::served::{FREE_PORT, Served};
 use super::signals::Signals;
 use super::status_line::{Machine, counters, totals};
 
@@ -35,7 +44,7 @@ const DURABILITY: &str = "durability: none, a restart begins empty";
 /// # Errors
 /// When the job could not be started, or failed.
 pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
-    let RunArgs { job: args, bounded, quiet } = args;
+    let RunArgs { job: args, bounded, quiet, data, control } = args;
     let mut job = read_job(&args.job)?;
     let mut pace = Pace::Clock;
     if *bounded {
@@ -55,15 +64,35 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
         false => Display::new(machine, args.plain),
     };
     warn_of(&job, |line| display.say(line));
-    let handle = start(&engine, &job, &display, pace)?;
+    let data = run_folder::of_run(data.as_deref(), &args.job, &job.pipeline.name);
+    data.create().context("the batch log needs a data folder, which `--data` may name")?;
+    let clock = Arc::clone(&engine.config.clock);
+    let log = data.batch_log(Retention::default(), Arc::clone(&clock))?;
+    let jobs = Jobs::of_one(log, Arc::clone(&clock));
+    // Before the job: one that runs is not ended because a port is taken.
+    let served = serve_one(&engine, &data, &jobs, *control, *bounded)?;
+    let (run_us, lines) = (clock.now_us(), RecentLines::new(clock));
+    let run_log = jobs.log().job(&job.pipeline.name, run_us);
+    let beside = Beside { log: Some(run_log), listener: Some(lines.listener()) };
+    let (handle, plugins) = start(&engine, &job, &display, pace, beside)?;
+    // At once: its first rows may be what somebody waits for who then sends a signal.
     signals.drain(handle.control(), &display);
+    let facts = JobFacts::new(&job.pipeline.name, machine.batch_interval, run_us, &plugins);
+    jobs.adopt(Hosted::new(facts, &handle, lines));
     display.say(&format!(
         "job `{}`: a batch every {}, {} executors; {DURABILITY}",
         job.pipeline.name,
         humantime::format_duration(machine.batch_interval),
         machine.executors
     ));
+    if let Some(served) = &served {
+        display.say(&served.told());
+    }
     let ended = handle.wait();
+    drop(served);
+    if let Err(error) = jobs.log().flush() {
+        display.warn(&error.to_string());
+    }
     display.end(ended.as_ref().copied());
     let (status, name) = (handle.status(), &job.pipeline.name);
     if let Some(counters) = counters(&status) {
@@ -72,6 +101,24 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
     display.say(&format!("job `{name}` ended: {}", totals(&status)));
     ended?;
     Ok(ENDED)
+}
+
+/// Serves control of the job, unless nobody wants it. What is over before anybody could ask is not
+/// served unless asked for.
+fn serve_one(
+    engine: &Engine,
+    folder: &DataFolder,
+    jobs: &Arc<Jobs>,
+    address: Option<ControlAddress>,
+    bounded: bool,
+) -> anyhow::Result<Option<Served>> {
+    let address = match address {
+        Some(ControlAddress::Off) => return Ok(None),
+        None if bounded => return Ok(None),
+        None => FREE_PORT,
+        Some(ControlAddress::At(address)) => address,
+    };
+    Served::start(engine, folder, jobs, address).map(Some)
 }
 
 /// Reads and checks a job file, showing everything that is wrong with it.
@@ -115,6 +162,15 @@ impl std::fmt::Debug for Shower<'_> {
     }
 }
 
+/// What a job has beside its display.
+#[derive(Default)]
+pub struct Beside {
+    /// Its batch log.
+    pub log: Option<JobLog>,
+    /// Who else hears it.
+    pub listener: Option<Listener>,
+}
+
 /// Loads the job's plugins and starts it; what does not fit together is shown in the job file.
 ///
 /// # Errors
@@ -124,18 +180,22 @@ pub fn start(
     job: &JobFile,
     display: &Arc<Display>,
     pace: Pace,
-) -> anyhow::Result<JobHandle> {
+    beside: Beside,
+) -> anyhow::Result<(JobHandle, JobPlugins)> {
     let plugins = load_plugins(engine, job, &|line| display.say(line))?;
+    let mut listeners = vec![display.listener()];
+    listeners.extend(beside.listener);
     let request = JobRequest {
         pipeline: job.pipeline.clone(),
-        plugins,
-        listeners: vec![display.listener()],
+        plugins: plugins.clone(),
+        listeners,
         output: display.output(),
+        log: beside.log,
     };
     match launch_at(engine, request, pace) {
         Ok(handle) => {
             display.watch(handle.board());
-            Ok(handle)
+            Ok((handle, plugins))
         }
         Err(error) => Err(located(job, error)),
     }
@@ -155,10 +215,10 @@ pub fn load_plugins(
     if errors.is_empty() {
         return Ok(plugins);
     }
-    let mut findings = Vec::new();
+    let mut all = Vec::new();
     for error in errors {
-        match finding(&error) {
-            Some(finding) => findings.push(finding),
+        match findings(&error) {
+            Some(findings) => all.extend(findings),
             None => return Err(error.into()),
         }
     }
@@ -166,9 +226,9 @@ pub fn load_plugins(
     if let Err(errors) = plan(&job.pipeline, &plugins, defaults) {
         // Those that are not loaded are told already.
         let fits = |error: &&PlanError| !matches!(error.fault, PlanFault::PluginNotLoaded { .. });
-        findings.extend(errors.0.iter().filter(fits).map(PlanError::finding));
+        all.extend(errors.0.iter().filter(fits).map(PlanError::finding));
     }
-    show(&job.locate(findings));
+    show(&job.locate(all));
     Err(Shown(REFUSED).into())
 }
 
@@ -182,31 +242,20 @@ pub fn warn_of(job: &JobFile, say: impl Fn(&str)) {
 
 /// Shows an error with the line of the job file that declares what it is about, if one does.
 pub fn located(job: &JobFile, error: DriverError) -> anyhow::Error {
-    let findings = match &error {
-        DriverError::Plan(errors) => errors.0.iter().map(PlanError::finding).collect(),
-        error => finding(error).into_iter().collect::<Vec<_>>(),
-    };
-    if findings.is_empty() {
-        return error.into();
+    match findings(&error) {
+        Some(findings) => {
+            show(&job.locate(findings));
+            Shown(REFUSED).into()
+        }
+        None => error.into(),
     }
-    show(&job.locate(findings));
-    Shown(REFUSED).into()
 }
 
-/// What an error says of an item of the job file.
-fn finding(error: &DriverError) -> Option<Finding> {
-    let place = match error {
-        DriverError::Build { plugin, source } => {
-            // In rustc's words and with its line ends; the rest is about the job file.
-            let diagnostics = source.diagnostics().unwrap_or_default();
-            tell_raw(&escape_paragraph(diagnostics, usize::MAX));
-            Place::whole(Item::Plugin(plugin.clone()))
-        }
-        DriverError::Plugin { plugin, .. } => Place::whole(Item::Plugin(plugin.clone())),
-        DriverError::Source(error) => error.place(),
-        DriverError::Sink(error) => error.place(),
-        DriverError::DeadLetter(_) => Place::whole(Item::Job),
-        _ => return None,
-    };
-    Some(Finding::new(place, error.to_string()))
+/// What an error says of items of the job file; what a compiler said is told at once.
+fn findings(error: &DriverError) -> Option<Vec<Finding>> {
+    if let DriverError::Build { source, .. } = error {
+        // In rustc's words and with its line ends; the rest is about the job file.
+        tell_raw(&escape_paragraph(source.diagnostics().unwrap_or_default(), usize::MAX));
+    }
+    error.findings()
 }

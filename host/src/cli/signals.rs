@@ -17,6 +17,7 @@ use super::exit;
 /// How long the last line may take.
 const LAST_LINE_MAX: Duration = Duration::from_millis(200);
 const ENDED: &str = "ended by a signal";
+const SECOND_ENDS: &str = "signal: a second one ends at once";
 const ENDED_AT_ONCE: &str = "ended at once: what was received and not published is dropped";
 
 /// What signals are for.
@@ -25,9 +26,28 @@ pub struct Signals {
     job: Arc<OnceLock<Job>>,
 }
 
-struct Job {
-    control: JobControl,
-    display: Arc<Display>,
+/// What a signal ends.
+enum Job {
+    One { control: JobControl, display: Arc<Display> },
+    Many { end: Box<dyn Fn() + Send + Sync> },
+}
+
+impl Job {
+    /// Has it end when it has worked off what was received.
+    fn drain(&self) {
+        match self {
+            Self::One { control, .. } => control.drain(),
+            Self::Many { end } => end(),
+        }
+    }
+
+    /// Where it is shown, if it is.
+    fn display(&self) -> Option<Arc<Display>> {
+        match self {
+            Self::One { display, .. } => Some(Arc::clone(display)),
+            Self::Many { .. } => None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Job {
@@ -40,7 +60,12 @@ impl Signals {
     /// From now on the first signal drains the job.
     pub fn drain(&self, control: JobControl, display: &Arc<Display>) {
         // A program runs one job: there is no other yet.
-        let _set = self.job.set(Job { control, display: Arc::clone(display) });
+        let _set = self.job.set(Job::One { control, display: Arc::clone(display) });
+    }
+
+    /// From now on the first signal calls this.
+    pub fn end(&self, end: impl Fn() + Send + Sync + 'static) {
+        let _set = self.job.set(Job::Many { end: Box::new(end) });
     }
 }
 
@@ -63,17 +88,20 @@ pub fn listen() -> std::io::Result<Signals> {
 
 async fn obey(mut interrupt: Signal, mut terminate: Signal, job: &OnceLock<Job>) {
     either(&mut interrupt, &mut terminate).await;
-    let Some(Job { control, display }) = job.get() else {
+    let Some(job) = job.get() else {
         end_programs();
         leave(|| exit::tell(ENDED));
     };
-    control.drain();
-    let shown = Arc::clone(display);
+    job.drain();
+    let display = job.display();
     // Beside the second signal: whoever reads the output may take nothing any more.
-    tokio::task::spawn_blocking(move || shown.say("signal: a second one ends at once"));
+    tokio::task::spawn_blocking(move || match display {
+        Some(display) => display.say(SECOND_ENDS),
+        None => exit::tell(SECOND_ENDS),
+    });
     either(&mut interrupt, &mut terminate).await;
-    let shown = Arc::clone(display);
-    leave(move || exit::tell(&format!("{}{ENDED_AT_ONCE}", shown.line_break())));
+    let line_break = job.display().map_or("", |display| display.line_break());
+    leave(move || exit::tell(&format!("{line_break}{ENDED_AT_ONCE}")));
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {

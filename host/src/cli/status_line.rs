@@ -79,7 +79,8 @@ pub fn counters(status: &JobStatus) -> Option<String> {
     (!counters.is_empty()).then(|| counters.join(", "))
 }
 
-fn millis(time: Duration) -> String {
+/// A time in as many digits as say something.
+pub fn millis(time: Duration) -> String {
     let ms = time.as_secs_f64() * 1e3;
     match ms {
         ..100.0 => format!("{ms:.1} ms"),

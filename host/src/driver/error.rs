@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::error::{Classify, Domain, Retry};
 use crate::ingest::IngestError;
+use crate::model::finding::{Finding, Item, Place};
 use crate::model::time::BatchTime;
+use crate::plan::PlanError;
 use crate::sink::SinkError;
 use crate::sys::storage::StorageError;
 use crate::wasm::WasmError;
@@ -61,6 +63,24 @@ pub enum DriverError {
     /// The job ran and failed.
     #[error(transparent)]
     Failed(#[from] JobFailure),
+}
+
+impl DriverError {
+    /// What is wrong with the job as declared, each with what it is about; `None` where nothing
+    /// that was declared is at fault.
+    pub fn findings(&self) -> Option<Vec<Finding>> {
+        let place = match self {
+            Self::Plan(errors) => return Some(errors.0.iter().map(PlanError::finding).collect()),
+            Self::Build { plugin, .. } | Self::Plugin { plugin, .. } => {
+                Place::whole(Item::Plugin(plugin.clone()))
+            }
+            Self::Source(error) => error.place(),
+            Self::Sink(error) => error.place(),
+            Self::DeadLetter(_) => Place::whole(Item::Job),
+            Self::System { .. } | Self::InitialState { .. } | Self::Failed(_) => return None,
+        };
+        Some(vec![Finding::new(place, self.to_string())])
+    }
 }
 
 /// Why a job that ran has failed. Everyone who waits for its end is told.

@@ -44,6 +44,10 @@ pub enum Event {
 /// What may be asked of a running job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
+    /// Begin no more batches; receivers go on until the block budget is full.
+    Pause,
+    /// Go on; the next batch is given everything that has come meanwhile.
+    Resume,
     /// Take no more input, work off what was received, then end: within the time that the job's
     /// settings allow.
     Drain,

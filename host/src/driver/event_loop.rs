@@ -4,6 +4,7 @@
 //! status board. Never waits for anything but the next event.
 
 mod draining;
+mod pausing;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,8 @@ pub struct EventLoop {
     /// Whether batches read datasets of earlier ones.
     looks_back: bool,
     draining: bool,
+    /// No batch is made or begun until somebody says so.
+    paused: bool,
     /// No more input comes: what is queued and running is the rest.
     last_batch_made: bool,
     failure: Option<JobFailure>,
@@ -66,6 +69,7 @@ impl EventLoop {
             running: BTreeMap::new(),
             next_run: 0,
             draining: false,
+            paused: false,
             last_batch_made: false,
             failure: None,
         }
@@ -102,6 +106,8 @@ impl EventLoop {
             Event::Task(result) => self.task_ended(result),
             Event::Published { run, outputs, fatal } => self.published(run, outputs, fatal),
             Event::Command(Command::Drain | Command::Stop) => self.stop_gracefully(),
+            Event::Command(Command::Pause) => self.pause(),
+            Event::Command(Command::Resume) => self.resume(),
             Event::Drained { next } => self.make_last_batches(next),
             Event::Deadline => self.give_up_the_rest(),
             Event::Slice(asked) => asked.answer(&self.parts.plan, &self.history),
@@ -112,8 +118,9 @@ impl EventLoop {
         if !self.draining {
             // Also while the queue is full: files that nobody looks for grow too old to be read.
             self.parts.sources.look_for_files(time, &self.parts.board);
-            // A full queue holds ticks back: what is there goes to a later batch, nothing is lost.
-            if self.queue.len() < BATCH_QUEUE_MAX {
+            // A pause and a full queue hold ticks back: what is there goes to a later batch,
+            // nothing is lost.
+            if !self.paused && self.queue.len() < BATCH_QUEUE_MAX {
                 self.make_batch(time);
             }
         }
@@ -166,7 +173,7 @@ impl EventLoop {
     fn begin_batches(&mut self) {
         // What reads earlier batches waits for them.
         let at_once = if self.looks_back { 1 } else { self.parts.settings.concurrent_jobs };
-        while self.failure.is_none() && self.running.len() < at_once {
+        while !self.paused && self.failure.is_none() && self.running.len() < at_once {
             let Some(batch) = self.queue.pop_front() else { return };
             let run = self.next_run;
             self.next_run += 1;
@@ -178,6 +185,9 @@ impl EventLoop {
                 batch: running.batch.submission.clone(),
                 scheduling_delay: running.scheduling_delay(),
             });
+            if let Some(scribe) = &mut self.parts.scribe {
+                scribe.begun(run, &running);
+            }
             self.running.insert(run, running);
             self.submit_ready(run);
         }
@@ -266,6 +276,9 @@ impl EventLoop {
         let now_us = self.parts.clock.now_us();
         let info = batch.info(now_us);
         self.parts.sources.batch_ended(&batch, &released, &info, now_us);
+        if let Some(scribe) = &mut self.parts.scribe {
+            scribe.ended(run, &info, &batch);
+        }
         self.parts.board.tell(&JobEvent::BatchEnded(info));
         if let Some(message) = batch.failure.take()
             && self.parts.settings.on_failure == OnFailure::Stop
@@ -319,6 +332,9 @@ impl EventLoop {
     fn end(self) {
         let Self { mut parts, failure, out_of_windows, last_batch_made, .. } = self;
         let board = Arc::clone(&parts.board);
+        if let Some(scribe) = &mut parts.scribe {
+            scribe.give_up(parts.clock.now_us());
+        }
         parts.receivers.stopped(&board);
         // A job that has failed, or was ended at once, leaves more than that.
         if failure.is_none() && last_batch_made {

@@ -41,6 +41,16 @@ impl JobControl {
         let _sent = self.events.send(Event::Command(Command::Drain));
     }
 
+    /// Begins no more batches; receivers go on until the block budget is full.
+    pub fn pause(&self) {
+        let _sent = self.events.send(Event::Command(Command::Pause));
+    }
+
+    /// Goes on after a pause: the next batch is given everything that has come meanwhile.
+    pub fn resume(&self) {
+        let _sent = self.events.send(Event::Command(Command::Resume));
+    }
+
     /// Ends at once; what was received and not published is dropped.
     pub fn stop(&self) {
         let _sent = self.events.send(Event::Command(Command::Stop));

@@ -15,12 +15,14 @@ use super::event::Event;
 use super::event_loop::EventLoop;
 use super::handle::JobHandle;
 use super::listener_bus::ListenerBus;
+use super::output_measure::Measure;
 use super::pace::Pace;
 use super::parts::JobParts;
 use super::plugins::{GuestVoice, JobPlugins};
 use super::publisher::{OpenSink, Publisher};
 use super::receiver_board::ReceiverBoard;
 use super::remembered::Remembered;
+use super::scribe::Scribe;
 use super::sources::JobSources;
 use super::states::JobStates;
 use super::status_board::{Listener, StatusBoard};
@@ -45,6 +47,7 @@ use crate::model::stage::{JobPlan, Stage};
 use crate::model::time::interval_ms;
 use crate::plan::{PlanDefaults, PlannedJob, plan};
 use crate::sink::SharedWriter;
+use crate::store::batch_log::JobLog;
 use crate::sys::steady_clock::SteadyClock;
 use crate::wasm::host_state::GuestPort;
 
@@ -58,6 +61,8 @@ pub struct JobRequest {
     pub listeners: Vec<Listener>,
     /// Where `print` sinks print.
     pub output: SharedWriter,
+    /// Where its batches are logged, if they are.
+    pub log: Option<JobLog>,
 }
 
 /// Starts a job on the engine.
@@ -91,7 +96,7 @@ pub fn launch_telling(
     pace: Pace,
     bus: Arc<ListenerBus>,
 ) -> Result<JobHandle, DriverError> {
-    let JobRequest { pipeline, plugins, listeners, output } = request;
+    let JobRequest { pipeline, plugins, listeners, output, log } = request;
     for listener in listeners {
         bus.add(listener).map_err(system("a listener"))?;
     }
@@ -108,7 +113,7 @@ pub fn launch_telling(
     };
     let states = JobStates::open(&planned.plan, seed, &*engine.config.storage)?;
     let stages = bind(&planned.plan, (seed, bad_rows), &states, &plugins, &port)?;
-    let sinks = open_sinks(&engine.config, &pipeline, &planned, &output)?;
+    let sinks = open_sinks(&engine.config, &pipeline, &planned, &output, log.is_some())?;
     let first_after_ms = first_after_ms(clock.now_ms(), &sinks, &pace, &settings)?;
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
         engine.config.storage.append(path).map_err(DriverError::DeadLetter)?;
@@ -132,6 +137,7 @@ pub fn launch_telling(
         .map_err(system("the publisher"))?;
     let answers = sender.clone();
     let plan = Arc::new(planned.plan);
+    let scribe = log.map(|log| Scribe::new(log, &plan, &plugins, source_names(&pipeline), seed));
     let remembered = Remembered::new(sender.clone(), Arc::clone(&plan), planned.datasets);
     let event_loop = EventLoop::new(JobParts {
         ticker,
@@ -150,6 +156,7 @@ pub fn launch_telling(
         // An answer to a job that has ended is nobody's.
         answer: Arc::new(move |result| drop(answers.send(Event::Task(result)))),
         board: Arc::clone(&board),
+        scribe,
         storage: Arc::clone(&engine.config.storage),
         clock,
     });
@@ -165,6 +172,10 @@ pub fn launch_telling(
 
 fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> DriverError {
     move |source| DriverError::System { what, source }
+}
+
+fn source_names(pipeline: &Pipeline) -> Vec<String> {
+    pipeline.sources.iter().map(|source| source.name.clone()).collect()
 }
 
 fn receiver_board(pipeline: &Pipeline) -> ReceiverBoard {
@@ -207,6 +218,7 @@ fn open_sinks(
     pipeline: &Pipeline,
     planned: &PlannedJob,
     output: &SharedWriter,
+    measured: bool,
 ) -> Result<Vec<OpenSink>, DriverError> {
     let open = |(sink, _): &(SinkId, StageId)| {
         let (declared, schema) = (&pipeline.sinks[sink.0], &planned.sinks[sink.0]);
@@ -216,6 +228,7 @@ fn open_sinks(
             name: declared.name.clone(),
             on_failure: declared.on_failure.unwrap_or(pipeline.settings.on_failure),
             sink: crate::sink::open(declared, schema, output, storage, &*engine.entropy)?,
+            measure: measured.then(|| Measure::of_columns(&schema.columns)),
         })
     };
     planned.plan.sinks.iter().map(open).collect()

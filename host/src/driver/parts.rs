@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::pace::Pace;
 use super::publisher::Publisher;
 use super::receiver_board::ReceiverBoard;
+use super::scribe::Scribe;
 use super::sources::JobSources;
 use super::states::JobStates;
 use super::status_board::StatusBoard;
@@ -53,6 +54,8 @@ pub struct JobParts {
     pub answer: Arc<dyn Fn(TaskResult) + Send + Sync>,
     /// Where the job's standing is written.
     pub board: Arc<StatusBoard>,
+    /// What writes the batch log, where one is kept.
+    pub scribe: Option<Scribe>,
     /// Files.
     pub storage: Arc<dyn Storage>,
     /// The time of batches: it never goes back.

@@ -76,6 +76,13 @@ impl JobPlugins {
         (Self { by_name }, errors)
     }
 
+    /// The plugins, each with its name in the job, its digest and its version.
+    pub fn loaded(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.by_name.iter().map(|(name, plugin)| {
+            (name.as_str(), plugin.digest(), plugin.description().version.as_str())
+        })
+    }
+
     /// The operator a call stands for.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::event::Event;
 use super::history::DatasetPartition;
+use super::output_measure::Measure;
 use super::status_board::StatusBoard;
 use crate::limits::PUBLISHER_STOP_WAIT_MAX;
 use crate::model::id::SinkId;
@@ -30,6 +31,8 @@ pub struct OpenSink {
     pub on_failure: OnFailure,
     /// Where rows go.
     pub sink: Box<dyn Sink>,
+    /// What measures the rows, where the job's batches are logged.
+    pub measure: Option<Measure>,
 }
 
 /// A batch to publish.
@@ -113,11 +116,13 @@ fn publish(
             dataset.iter().map(|partition| partition.to_vec()).collect();
         let (output, name, started_us) = (sink.id, sink.name.clone(), clock.now_us());
         board.tell(&JobEvent::OutputStarted { time, output, name: name.clone(), started_us });
+        let given = sink.measure.as_ref().and_then(|measure| measure.of(&partitions));
         // The error names its sink.
         let failure = sink.sink.publish(time, &partitions).err().map(|error| error.to_string());
         let ended_us = clock.now_us();
+        let failure_told = failure.clone();
         let info =
-            OutputInfo { time, output, name, started_us, ended_us, failure: failure.clone() };
+            OutputInfo { time, output, name, started_us, ended_us, failure: failure_told, given };
         board.tell(&JobEvent::OutputEnded(info.clone()));
         outputs.push(info);
         let Some(message) = failure else { continue };

@@ -34,6 +34,8 @@ pub struct QueuedBatch {
     pub time: BatchTime,
     /// What it reads. A source that is missing has no dataset.
     pub inputs: BatchInputs,
+    /// Its blocks.
+    pub blocks: Vec<BlockInfo>,
     /// Rows and bytes of its blocks.
     pub size: (u64, u64),
     /// What is told of it while it waits.
@@ -63,15 +65,16 @@ impl QueuedBatch {
                 }
             }
         }
-        for (source, blocks) in blocks {
+        for (&source, blocks) in &blocks {
             *rows.entry(source).or_default() += blocks.iter().map(|block| block.rows).sum::<u64>();
-            let partitions = blocks.into_iter().map(|block| PartitionInput::Block(block.id));
+            let partitions = blocks.iter().map(|block| PartitionInput::Block(block.id));
             inputs.entry(source).or_default().extend(partitions);
         }
+        let blocks = blocks.into_values().flatten().collect();
         let told = |(id, rows)| SourceRows { id, source: name_of(id), rows };
         let told = rows.into_iter().map(told).collect();
         let submission = BatchSubmission { time, inputs: told, submitted_us: now_us };
-        Self { time, inputs, size, submission }
+        Self { time, inputs, blocks, size, submission }
     }
 }
 
@@ -101,7 +104,8 @@ pub struct RunningBatch {
     pub cancelled: Arc<AtomicBool>,
     run: BatchRun,
     begun_us: i64,
-    cpu: Duration,
+    /// CPU time and attempts of each stage.
+    work: BTreeMap<StageId, (Duration, u32)>,
     /// Rows of files, by their source and the stage that has read them.
     file_rows: BTreeMap<(SourceId, StageId), u64>,
     result_bytes: usize,
@@ -134,7 +138,7 @@ impl RunningBatch {
             cancelled: Arc::default(),
             run: BatchRun::new(plan, time, failures_max),
             begun_us: now_us,
-            cpu: Duration::ZERO,
+            work: BTreeMap::new(),
             file_rows: BTreeMap::new(),
             result_bytes: 0,
             retries: 0,
@@ -187,9 +191,21 @@ impl RunningBatch {
     }
 
     /// Counts the end of an attempt.
-    pub fn charge(&mut self, cpu: Duration) {
+    pub fn charge(&mut self, stage: StageId, cpu: Duration) {
         self.in_flight -= 1;
-        self.cpu += cpu;
+        let (spent, attempts) = self.work.entry(stage).or_default();
+        *spent += cpu;
+        *attempts += 1;
+    }
+
+    /// CPU time and attempts of each stage that has run.
+    pub fn work(&self) -> &BTreeMap<StageId, (Duration, u32)> {
+        &self.work
+    }
+
+    /// When it began to run, in microseconds since the epoch.
+    pub fn begun_us(&self) -> i64 {
+        self.begun_us
     }
 
     /// Keeps what a task made. What it refused and counted, and the rows it read of files, count
@@ -330,7 +346,7 @@ impl RunningBatch {
             scheduling_delay: self.scheduling_delay(),
             processing_delay: micros(now_us - self.begun_us),
             total_delay: micros(now_us - self.due_us()),
-            cpu: self.cpu,
+            cpu: self.work.values().map(|(spent, _)| *spent).sum(),
             shuffled: self.data.shuffled(),
             rejected: self.refused.counts.clone(),
             counters: self.counted.clone(),

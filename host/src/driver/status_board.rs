@@ -98,6 +98,11 @@ impl StatusBoard {
         self.lock_bells().by_number.values().for_each(Wake::ring);
     }
 
+    /// Why the job has failed, if it has.
+    pub fn failure(&self) -> Option<String> {
+        self.lock().1.as_ref().map(ToString::to_string)
+    }
+
     /// How the job stands now.
     pub fn snapshot(&self) -> JobStatus {
         let mut status = self.lock().0.clone();
@@ -120,7 +125,7 @@ impl StatusBoard {
     /// # Errors
     /// What the job failed of first, each time it is asked.
     pub fn wait(&self) -> Result<(), DriverError> {
-        let running = |(status, _): &mut (JobStatus, _)| is_running(status.state);
+        let running = |(status, _): &mut (JobStatus, _)| status.state.is_running();
         let status =
             self.ended.wait_while(self.lock(), running).unwrap_or_else(PoisonError::into_inner);
         status.1.clone().map_or(Ok(()), |failure| Err(failure.into()))
@@ -140,11 +145,11 @@ impl StatusBoard {
             bells.by_number.insert(number, bell.clone());
             number
         };
-        while is_running(self.lock().0.state) && clock.monotonic_us() < until_us {
+        while self.lock().0.state.is_running() && clock.monotonic_us() < until_us {
             clock.wait_until_us(until_us, &bell);
         }
         self.lock_bells().by_number.remove(&number);
-        if is_running(self.lock().0.state) { Ok(false) } else { self.wait().map(|()| true) }
+        if self.lock().0.state.is_running() { Ok(false) } else { self.wait().map(|()| true) }
     }
 
     fn lock(&self) -> MutexGuard<'_, (JobStatus, Option<JobFailure>)> {
@@ -158,10 +163,6 @@ impl StatusBoard {
     fn lock_bells(&self) -> MutexGuard<'_, Bells> {
         self.bells.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn is_running(state: JobState) -> bool {
-    matches!(state, JobState::Running | JobState::Draining)
 }
 
 impl std::fmt::Debug for StatusBoard {

@@ -74,6 +74,19 @@ pub struct OutputInfo {
     pub ended_us: i64,
     /// Why it failed, if it has.
     pub failure: Option<String>,
+    /// What the sink was given, where the job's batches are logged.
+    pub given: Option<OutputMeasure>,
+}
+
+/// What a sink was given in a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputMeasure {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes in canonical form.
+    pub bytes: u64,
+    /// The blake3 hash of these bytes in the order of partitions, in hexadecimal digits.
+    pub hash: String,
 }
 
 /// A receiver and what last happened to it.
@@ -215,6 +228,10 @@ pub enum JobEvent {
     },
     /// No more input is taken; what was received is worked off.
     Draining,
+    /// No batch begins until the job goes on; receivers receive.
+    Paused,
+    /// The job goes on after a pause.
+    Resumed,
     /// What is left to work off. Told when no more input comes, and after each batch from then on.
     DrainProgress {
         /// Batches that wait or run.
@@ -231,12 +248,33 @@ pub enum JobEvent {
 pub enum JobState {
     /// Batches are made.
     Running,
+    /// No batch is made or begun until somebody says so; receivers receive until the block budget
+    /// is full.
+    Paused,
     /// No more input is taken; what was received is worked off.
     Draining,
     /// It ended as it was asked to, or its sources did.
     Stopped,
     /// It ended with an error.
     Failed,
+}
+
+impl JobState {
+    /// Whether the job has not ended.
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Draining)
+    }
+
+    /// In a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Draining => "draining",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// What a stateful step keeps.

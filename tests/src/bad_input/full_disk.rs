@@ -49,6 +49,7 @@ impl Run {
             plugins: JobPlugins::default(),
             listeners: vec![Box::new(move |event| drop(sender.send(event.clone())))],
             output: Arc::new(Mutex::new(std::io::sink())),
+            log: None,
         };
         let engine = engine_on(&storage);
         let handle = launch(&engine, request).expect("it starts");

@@ -37,22 +37,27 @@ const ROOMS: &[Room] = &[
     room(6, "shuffle", &["limits", "error", "model", "sys"]),
     room(6, "sink", &["limits", "error", "model", "sys"]),
     room(6, "state", &["limits", "error", "model", "sys"]),
+    room(6, "store", &["limits", "error", "sys"]),
     // Neither blocks nor the sandbox: the driver hands it readers of slices and bound calls.
     room(7, "exec", &["limits", "error", "model", "sys", "operator", "shuffle", "sink", "state"]),
     room(8, "driver", &DRIVER_IMPORTS),
     room(9, "api", &["limits", "error", "model", "sys", "driver", "wasm", "sink"]),
+    // Jobs come to it as files, and their batches from the log.
+    room(9, "control", &["limits", "error", "model", "config", "sys", "sink", "store", "driver"]),
 ];
 
 /// All below, but for what a person writes: jobs come to it declared.
-const DRIVER_IMPORTS: [&str; 15] = [
+const DRIVER_IMPORTS: [&str; 16] = [
     "limits", "error", "model", "sys", "plan", "operator", "batch", "sched", "wasm", "ingest",
-    "block", "shuffle", "sink", "state", "exec",
+    "block", "shuffle", "sink", "state", "store", "exec",
 ];
 
 /// What the binary may name of the library: doors for asking. Of the data plane only how rows are
 /// read and written, which `plugin run` must do as a job does.
-const BINARY_IMPORTS: &[&str] =
-    &["limits", "error", "model", "config", "plan", "wasm", "ingest", "sink", "driver", "api"];
+const BINARY_IMPORTS: &[&str] = &[
+    "limits", "error", "model", "config", "plan", "wasm", "ingest", "sink", "store", "driver",
+    "api", "control",
+];
 
 const LIBRARY: &str = "host/src/lib.rs";
 

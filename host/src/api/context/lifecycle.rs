@@ -16,13 +16,12 @@ use crate::driver::launch::{JobRequest, launch_telling};
 use crate::driver::pace::Pace;
 use crate::driver::status_board::{Listener, ListenerId};
 use crate::model::gauges::Gauges;
-use crate::model::status::{BatchInfo, JobState, JobStatus};
+use crate::model::status::{BatchInfo, JobStatus};
 
 impl StreamingContext {
     /// Where it stands. A job that ends by itself stops its context.
     pub fn state(&self) -> ContextState {
-        let running =
-            |job: &JobHandle| matches!(job.status().state, JobState::Running | JobState::Draining);
+        let running = |job: &JobHandle| job.status().state.is_running();
         match &self.job {
             _ if self.stopped.load(Ordering::Acquire) => ContextState::Stopped,
             None => ContextState::Initialized,
@@ -118,6 +117,7 @@ impl StreamingContext {
             plugins,
             listeners: Vec::new(),
             output: Arc::new(Mutex::new(std::io::stdout())),
+            log: None,
         };
         let job = launch_telling(&self.engine, request, Pace::Clock, Arc::clone(&self.listeners))?;
         let remembered = job.remembered().clone();

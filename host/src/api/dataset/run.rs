@@ -97,6 +97,7 @@ impl Dataset {
             plugins,
             listeners: Vec::new(),
             output: Arc::new(Mutex::new(std::io::sink())),
+            log: None,
         };
         launch_at(&machine.engine, request, pace)?.wait()?;
         if part.partitions.is_none() {

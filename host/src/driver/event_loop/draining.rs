@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::EventLoop;
 use crate::driver::error::JobFailure;
 use crate::driver::pace::Pace;
-use crate::model::status::{JobEvent, JobState};
+use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;
 
 impl EventLoop {
@@ -16,7 +16,7 @@ impl EventLoop {
     pub(super) fn drain(&mut self) {
         if !self.draining {
             self.draining = true;
-            self.parts.board.change(|status| status.state = JobState::Draining);
+            self.note_state();
             self.parts.board.tell(&JobEvent::Draining);
             self.parts.ticker.drain();
         }
@@ -25,6 +25,8 @@ impl EventLoop {
     /// As [`Self::drain`], within the time that the job's settings allow. Sources that end by
     /// themselves are given all the time they need.
     pub(super) fn stop_gracefully(&mut self) {
+        // What a pause held back is to be worked off.
+        self.resume();
         self.drain();
         self.parts.ticker.drain_within(self.parts.settings.graceful_stop());
     }

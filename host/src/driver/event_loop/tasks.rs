@@ -106,7 +106,7 @@ impl EventLoop {
     pub(super) fn task_ended(&mut self, result: TaskResult) {
         let TaskResult { key, outcome, cpu, rows_in } = result;
         let Some(batch) = self.running.get_mut(&key.run) else { return };
-        batch.charge(cpu);
+        batch.charge(key.stage, cpu);
         let task = ReadyTask { stage: key.stage, partition: key.partition };
         match outcome {
             Ok(attempted) => {

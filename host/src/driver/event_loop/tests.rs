@@ -32,6 +32,7 @@ use crate::model::schema::{Column, StreamSchema};
 use crate::model::sink::SinkConnector;
 use crate::model::source::{Format, SourceConnector, SourceDeclaration};
 use crate::model::stage::{JobPlan, OperatorCall, PartitionInput};
+use crate::model::status::JobState;
 use crate::sink::batch_function::BatchFunctionSink;
 use crate::sys::clock::ManualClock;
 use crate::sys::steady_clock::SteadyClock;
@@ -96,6 +97,7 @@ fn loop_of(
             }
             other => unreachable!("these tests have no sink {other:?}"),
         },
+        measure: None,
     };
     let sinks = plan.sinks.iter().map(open).collect();
     let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone());
@@ -112,6 +114,7 @@ fn loop_of(
         )
     };
     let parts = JobParts {
+        scribe: None,
         states: JobStates::default(),
         ticker: ticker.expect("there are threads"),
         publisher: publisher.expect("there are threads"),
@@ -183,4 +186,39 @@ fn a_block_that_is_lost_fails_its_batch_and_is_named() {
     let read = event_loop.parts.sources.reader(&PartitionInput::Block(lost));
     let error = read().err().expect("there is no such block").to_string();
     assert_eq!(error, "failed to read `b-0-7`: the block was released before its batch");
+}
+
+/// While a job is paused no batch is made or begun, and files do not grow too old meanwhile.
+#[test]
+fn a_pause_holds_batches_back_and_loses_nothing() {
+    let storage = MemoryStorage::new();
+    storage.put("/in/old", b"x\n");
+    let mut event_loop = watching(&storage);
+    tick(&mut event_loop, 1);
+    assert_eq!(event_loop.queue.len(), 1, "nobody has begun it");
+    event_loop.hear(Event::Command(Command::Pause));
+    event_loop.begin_batches();
+    storage.set_now_ms(1_500);
+    storage.put("/in/new", b"x\n");
+    (2..500).for_each(|second| tick(&mut event_loop, second));
+    assert_eq!((event_loop.queue.len(), event_loop.running.len()), (1, 0));
+    assert_eq!(event_loop.parts.board.snapshot().state, JobState::Paused);
+    event_loop.hear(Event::Command(Command::Resume));
+    assert_eq!(event_loop.parts.board.snapshot().state, JobState::Running);
+    tick(&mut event_loop, 500);
+    assert_eq!((event_loop.queue.len(), ranges(&event_loop)), (2, 1));
+    event_loop.begin_batches();
+    assert_eq!((event_loop.queue.len(), event_loop.running.len()), (1, 1));
+}
+
+#[test]
+fn a_stop_ends_a_pause_and_a_pause_holds_no_stop_up() {
+    let storage = MemoryStorage::new();
+    storage.put("/in/old", b"x\n");
+    let mut event_loop = watching(&storage);
+    event_loop.hear(Event::Command(Command::Pause));
+    event_loop.hear(Event::Command(Command::Drain));
+    assert_eq!(event_loop.parts.board.snapshot().state, JobState::Draining);
+    event_loop.hear(Event::Command(Command::Pause));
+    assert!(!event_loop.paused);
 }

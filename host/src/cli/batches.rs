@@ -1,0 +1,116 @@
+//! Cli: `batches`: what the batch log says of a job.
+//!
+//! Takes the job and how much is wanted. Gives a table, or JSON. Never writes to the log.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use tidemill::store::batch_log::BatchQuery;
+use tidemill::store::batch_record::BatchRecord;
+use tidemill::store::data_folder::DataFolder;
+
+use super::args::BatchesArgs;
+use super::client::Client;
+use super::data;
+use super::exit::{self, ENDED};
+use super::status_line::{grouped, millis};
+
+/// Shows the last batches of a job.
+///
+/// # Errors
+/// When there is no log, it cannot be read, or it knows nothing of the job.
+pub fn batches(args: &BatchesArgs) -> anyhow::Result<u8> {
+    let (folders, job) = data::of_job(&args.job)?;
+    let mut first = None;
+    for folder in &folders {
+        match read(folder, &job, args.limit) {
+            Ok(found) => return show(&found, args.json),
+            // What the folder that comes first lacks is the error to tell.
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    Err(first.unwrap_or_else(|| anyhow::anyhow!("there is no data folder to look in")))
+}
+
+fn show(found: &[BatchRecord], as_json: bool) -> anyhow::Result<u8> {
+    if !as_json {
+        return exit::print(&table(found));
+    }
+    for record in found {
+        exit::print(&format!("{}\n", serde_json::to_string(record)?))?;
+    }
+    Ok(ENDED)
+}
+
+/// From the process that writes the log, if one does.
+fn read(folder: &DataFolder, job: &str, limit: u16) -> anyhow::Result<Vec<BatchRecord>> {
+    if let Some(client) = Client::of(folder)? {
+        let mut answer = client.get(&format!("/v1/jobs/{job}/batches?limit={limit}"))?;
+        return Ok(serde_json::from_value(answer["batches"].take())?);
+    }
+    let log = folder.read_batch_log()?;
+    let found = log.batches(job, BatchQuery { limit: usize::from(limit), before_ms: None })?;
+    if found.is_empty() {
+        let (folder, known) = (folder.path().display(), log.jobs()?.join("`, `"));
+        anyhow::bail!("there is no batch of job `{job}` in `{folder}`, which knows `{known}`");
+    }
+    Ok(found)
+}
+
+/// A line a batch.
+fn table(records: &[BatchRecord]) -> String {
+    let head =
+        ["BATCH", "OUTCOME", "ROWS IN", "ROWS OUT", "SCHEDULING", "PROCESSING", "TOTAL", "CODE"];
+    let mut lines = vec![head.map(str::to_owned)];
+    lines.extend(records.iter().map(line));
+    let mut widths = [0; 8];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for line in &lines {
+        for (place, (cell, width)) in line.iter().zip(widths).enumerate() {
+            // Numbers end at the same column.
+            let padded = if (2..7).contains(&place) {
+                format!("{cell:>width$}  ")
+            } else {
+                format!("{cell:<width$}  ")
+            };
+            text.push_str(&padded);
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    text
+}
+
+fn line(record: &BatchRecord) -> [String; 8] {
+    let end = record.end.as_ref();
+    let rows_in =
+        end.map_or_else(|| record.inputs.iter().map(|input| input.rows).sum(), |end| end.rows_in);
+    let delay = |micros: Option<u64>| {
+        micros.map_or_else(|| "-".to_owned(), |micros| millis(Duration::from_micros(micros)))
+    };
+    let plugins = record.plans.last().map(|plan| &plan.plugins[..]).unwrap_or_default();
+    let code = plugins.iter().map(|plugin| {
+        let digest: String = plugin.digest.chars().take(8).collect();
+        format!("{} {} ({digest})", plugin.name, plugin.version)
+    });
+    [
+        moment(record.time_ms),
+        record.outcome().to_owned(),
+        grouped(rows_in),
+        end.map_or_else(|| "-".to_owned(), |end| grouped(end.rows_out)),
+        delay(end.map(|end| end.scheduling_delay_us)),
+        delay(end.map(|end| end.processing_delay_us)),
+        delay(end.map(|end| end.total_delay_us)),
+        code.collect::<Vec<_>>().join(", "),
+    ]
+}
+
+/// A time as RFC 3339 writes it.
+fn moment(time_ms: i64) -> String {
+    let since = Duration::from_millis(u64::try_from(time_ms).unwrap_or(0));
+    humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
+}

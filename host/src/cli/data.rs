@@ -1,0 +1,51 @@
+//! Cli: which data folder a command is about.
+//!
+//! Takes what was typed. Gives a folder. Never makes one.
+
+use std::path::{Path, PathBuf};
+
+use tidemill::store::data_folder::DataFolder;
+
+use super::args::{DataArgs, OneJobArgs};
+use super::run::read_job;
+use super::run_folder::{BESIDE, of_run};
+
+/// The data folder of a server.
+///
+/// # Errors
+/// When nobody says where the user's state is kept.
+pub fn of_server(args: &DataArgs) -> anyhow::Result<DataFolder> {
+    if let Some(given) = &args.data {
+        return Ok(DataFolder::at(given));
+    }
+    let from = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = from("XDG_STATE_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(from("HOME")?.join(".local").join("state")));
+    let state = state.ok_or_else(|| {
+        anyhow::anyhow!("neither `HOME` nor `XDG_STATE_HOME` is set: name a folder with `--data`")
+    })?;
+    Ok(DataFolder::at(state.join("tidemill")))
+}
+
+/// The data folders in which a job is looked for, in this order, and the job's name.
+///
+/// # Errors
+/// When the job is given as a file that is no job, or as [`of_server`].
+pub fn of_job(args: &OneJobArgs) -> anyhow::Result<(Vec<DataFolder>, String)> {
+    let given = args.data.data.as_deref();
+    let file = Path::new(&args.job);
+    if file.is_file() {
+        let name = read_job(file)?.pipeline.name;
+        let beside = of_run(given, file, &name);
+        let server = given.is_none().then(|| of_server(&args.data).ok()).flatten();
+        return Ok(([beside].into_iter().chain(server).collect(), name));
+    }
+    let here = Path::new(BESIDE).join(&args.job);
+    let here = (given.is_none() && here.is_dir()).then(|| DataFolder::at(here));
+    let folders = match (here, of_server(&args.data)) {
+        (Some(here), server) => [here].into_iter().chain(server.ok()).collect(),
+        (None, server) => vec![server?],
+    };
+    Ok((folders, args.job.clone()))
+}

@@ -1,0 +1,161 @@
+//! Control: one job of this process, with what is shown of it and what commands it.
+//!
+//! Takes a job that was launched. Gives views of it. Never keeps it alive: who launched it does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ControlError;
+use super::lines::RecentLines;
+use super::views::{JobView, LastBatchView, PluginView};
+use crate::driver::handle::{JobControl, JobHandle};
+use crate::driver::plugins::JobPlugins;
+use crate::driver::status_board::StatusBoard;
+use crate::model::status::{BatchOutcome, JobState};
+
+/// What is known of a job beside its board.
+#[derive(Debug, Clone)]
+pub struct JobFacts {
+    /// Its name.
+    pub name: String,
+    /// Time between its batches.
+    pub batch_interval: Duration,
+    /// When its run began, in microseconds since the epoch.
+    pub run_us: i64,
+    /// Its plugins.
+    pub plugins: Vec<PluginView>,
+}
+
+impl JobFacts {
+    /// The facts of a job that begins its run now.
+    pub fn new(name: &str, batch_interval: Duration, run_us: i64, plugins: &JobPlugins) -> Self {
+        let plugin = |(name, digest, version): (&str, &str, &str)| PluginView {
+            name: name.to_owned(),
+            digest: digest.to_owned(),
+            version: version.to_owned(),
+        };
+        let plugins = plugins.loaded().map(plugin).collect();
+        Self { name: name.to_owned(), batch_interval, run_us, plugins }
+    }
+}
+
+/// A job of this process.
+#[derive(Debug)]
+pub struct Hosted {
+    facts: JobFacts,
+    control: JobControl,
+    board: Arc<StatusBoard>,
+    lines: Arc<RecentLines>,
+}
+
+impl Hosted {
+    /// A launched job.
+    pub fn new(facts: JobFacts, job: &JobHandle, lines: Arc<RecentLines>) -> Self {
+        Self { facts, control: job.control(), board: Arc::clone(job.board()), lines }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.facts.name
+    }
+
+    /// Its plugins, as its batches run with them.
+    pub fn plugins(&self) -> &[PluginView] {
+        &self.facts.plugins
+    }
+
+    /// Its last lines.
+    pub fn lines(&self) -> &RecentLines {
+        &self.lines
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&self) -> bool {
+        self.board.snapshot().state.is_running()
+    }
+
+    /// How it stands.
+    pub fn view(&self) -> JobView {
+        let status = self.board.snapshot();
+        let last = status.last_batch.as_ref().map(|batch| LastBatchView {
+            time_ms: batch.time.0,
+            rows_in: batch.rows_in,
+            failed: batch.outcome != BatchOutcome::Completed,
+            scheduling_delay_us: micros(batch.scheduling_delay),
+            processing_delay_us: micros(batch.processing_delay),
+            total_delay_us: micros(batch.total_delay),
+        });
+        JobView {
+            name: self.facts.name.clone(),
+            state: status.state.word(),
+            failure: self.board.failure(),
+            batch_interval_us: micros(self.facts.batch_interval),
+            run_us: self.facts.run_us,
+            batches: status.batches,
+            failed_batches: status.failed_batches,
+            rows_in: status.rows_in,
+            rejected_rows: status.rejected_rows,
+            bad_rows: status.bad_rows,
+            queued_batches: status.queued_batches,
+            backlog_rows: status.backlog_rows,
+            held_bytes: status.held_bytes.0,
+            counters: status.counters,
+            plugins: self.facts.plugins.clone(),
+            last_batch: last,
+        }
+    }
+
+    /// Commands it.
+    ///
+    /// # Errors
+    /// When it has ended, or cannot do that any more.
+    pub fn command(&self, asked: Asked) -> Result<(), ControlError> {
+        let name = || self.facts.name.clone();
+        let state = self.board.snapshot().state;
+        if !state.is_running() {
+            return Err(ControlError::JobEnded { name: name() });
+        }
+        match asked {
+            Asked::Pause if state == JobState::Draining => {
+                return Err(ControlError::Draining { name: name(), state: state.word() });
+            }
+            Asked::Pause => self.control.pause(),
+            Asked::Resume => self.control.resume(),
+            Asked::Drain => self.control.drain(),
+            Asked::Stop => self.control.stop(),
+        }
+        Ok(())
+    }
+}
+
+/// What a job may be asked for. A swap and a rollback of plugins would stand beside these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Begin no more batches.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Take no more input, work off what was received, end.
+    Drain,
+    /// End at once.
+    Stop,
+}
+
+impl Asked {
+    /// All, by the word of their path.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("pause", Self::Pause),
+        ("resume", Self::Resume),
+        ("drain", Self::Drain),
+        ("stop", Self::Stop),
+    ];
+
+    /// Whether the job is to end, and stay ended.
+    pub fn ends(self) -> bool {
+        matches!(self, Self::Drain | Self::Stop)
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,350 @@
+//! Control: the jobs of this process by name: one that was started here, or many that are hosted.
+//!
+//! Takes jobs as files. Gives them running, and again at the next start. Never runs two of a name,
+//! and never forgets a job because the process ended.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::ControlError;
+use super::hosted::{Asked, Hosted, JobFacts};
+use super::lines::RecentLines;
+use super::views::{FindingView, Submission};
+use crate::config::job_file::{JobFile, JobFileErrors};
+use crate::driver::engine::Engine;
+use crate::driver::error::DriverError;
+use crate::driver::handle::JobHandle;
+use crate::driver::launch::{JobRequest, launch};
+use crate::driver::plugins::JobPlugins;
+use crate::limits::HOSTED_JOBS_MAX;
+use crate::sink::SharedWriter;
+use crate::store::batch_log::{BatchLog, BatchQuery};
+use crate::store::batch_record::BatchRecord;
+use crate::store::job_shelf::{JobShelf, ShelvedJob};
+use crate::sys::clock::Clock;
+
+/// Hears what the process that hosts jobs has to say.
+pub type Report = Box<dyn Fn(&str) + Send + Sync>;
+
+/// The jobs of this process.
+#[derive(Debug)]
+pub struct Jobs {
+    log: BatchLog,
+    clock: Arc<dyn Clock>,
+    slots: Mutex<BTreeMap<String, Slot>>,
+    host: Option<Arc<Host>>,
+}
+
+#[derive(Debug)]
+enum Slot {
+    /// Its plugins are being loaded.
+    Starting,
+    /// It runs, or has ended.
+    There(Arc<Hosted>),
+}
+
+/// What hosting many jobs takes.
+pub struct Host {
+    /// What they run on.
+    pub engine: Arc<Engine>,
+    /// Where they are kept for the next start.
+    pub shelf: JobShelf,
+    /// Where their `print` sinks print.
+    pub output: SharedWriter,
+    /// Who hears of their starts and ends.
+    pub report: Report,
+    ending: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("shelf", &self.shelf).finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// Hosts no job yet.
+    pub fn new(engine: Arc<Engine>, shelf: JobShelf, output: SharedWriter, report: Report) -> Self {
+        let (ending, threads) = (AtomicBool::new(false), Mutex::default());
+        Self { engine, shelf, output, report, ending, threads }
+    }
+}
+
+impl Jobs {
+    /// The jobs of a process that runs one and takes no other.
+    pub fn of_one(log: BatchLog, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { log, clock, slots: Mutex::default(), host: None })
+    }
+
+    /// The jobs of a process that hosts what it is given.
+    pub fn of_many(log: BatchLog, host: Host) -> Arc<Self> {
+        let clock = Arc::clone(&host.engine.config.clock);
+        Arc::new(Self { log, clock, slots: Mutex::default(), host: Some(Arc::new(host)) })
+    }
+
+    /// The batch log.
+    pub fn log(&self) -> &BatchLog {
+        &self.log
+    }
+
+    /// Takes in a job that was launched elsewhere.
+    pub fn adopt(&self, hosted: Hosted) {
+        let name = hosted.name().to_owned();
+        self.lock().insert(name, Slot::There(Arc::new(hosted)));
+    }
+
+    /// All jobs, by name.
+    pub fn all(&self) -> Vec<Arc<Hosted>> {
+        let there = |slot: &Slot| match slot {
+            Slot::There(hosted) => Some(Arc::clone(hosted)),
+            Slot::Starting => None,
+        };
+        self.lock().values().filter_map(there).collect()
+    }
+
+    /// The job of that name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn get(&self, name: &str) -> Result<Arc<Hosted>, ControlError> {
+        match self.lock().get(name) {
+            Some(Slot::There(hosted)) => Ok(Arc::clone(hosted)),
+            _ => Err(ControlError::UnknownJob { name: name.to_owned() }),
+        }
+    }
+
+    /// Batches of a job, the oldest of them first; also of one that ran in an earlier process.
+    ///
+    /// # Errors
+    /// When nobody knows the job, or the log cannot be read.
+    pub fn batches(&self, name: &str, query: BatchQuery) -> Result<Vec<BatchRecord>, ControlError> {
+        let found = self.log.batches(name, query)?;
+        if found.is_empty() && !self.log.jobs()?.iter().any(|known| known == name) {
+            self.get(name)?;
+        }
+        Ok(found)
+    }
+
+    /// Commands a job. One that is to end is not started again.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it cannot do that any more.
+    pub fn command(&self, name: &str, asked: Asked) -> Result<Arc<Hosted>, ControlError> {
+        let hosted = self.get(name)?;
+        if let Some(host) = &self.host
+            && asked.ends()
+        {
+            host.shelf.end(name)?;
+        }
+        hosted.command(asked)?;
+        Ok(hosted)
+    }
+
+    /// Starts a job, and keeps it for the next start.
+    ///
+    /// # Errors
+    /// When the file or a plugin is wrong, or a job of that name runs. Nothing is left of it then.
+    pub fn submit(&self, submission: &Submission) -> Result<Arc<Hosted>, ControlError> {
+        let job = self.read(submission)?;
+        let name = job.pipeline.name.clone();
+        let submitted_ms = self.clock.now_ms();
+        let shelved = ShelvedJob {
+            name: name.clone(),
+            file_name: submission.file_name.clone(),
+            folder: submission.folder.clone(),
+            text: submission.text.clone(),
+            submitted_ms,
+            wanted: true,
+        };
+        let host = self.host()?;
+        self.start(host, &job, |host| Ok(host.shelf.put(&shelved)?))
+    }
+
+    /// Starts again what ran when the last process ended. What cannot be started is reported, and
+    /// tried again at the next start.
+    ///
+    /// # Errors
+    /// When the jobs cannot be read.
+    pub fn start_again(&self) -> Result<(), ControlError> {
+        let host = self.host()?;
+        for ShelvedJob { name, file_name, folder, text, wanted, .. } in host.shelf.all()? {
+            if !wanted {
+                continue;
+            }
+            let submission = Submission { text, folder, file_name };
+            let started = self.read(&submission).and_then(|job| self.start(host, &job, |_| Ok(())));
+            if let Err(error) = started {
+                (host.report)(&format!("job `{name}` is not started again: {error}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes no job any more, has all of them work off what they received, and waits for that.
+    /// They are started again by the next process.
+    pub fn finish(&self) {
+        let Some(host) = &self.host else { return };
+        host.ending.store(true, Ordering::Release);
+        // One that has ended needs no command.
+        self.all().iter().for_each(|hosted| drop(hosted.command(Asked::Drain)));
+        let threads = std::mem::take(&mut *lock(&host.threads));
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+    }
+
+    fn host(&self) -> Result<&Arc<Host>, ControlError> {
+        let host = self.host.as_ref().ok_or(ControlError::OneJob)?;
+        if host.ending.load(Ordering::Acquire) { Err(ControlError::Ending) } else { Ok(host) }
+    }
+
+    fn read(&self, submission: &Submission) -> Result<JobFile, ControlError> {
+        let Submission { text, folder, file_name } = submission;
+        self.host()?;
+        if !Path::new(folder).is_absolute() {
+            let message = format!(
+                "`folder` is `{folder}`, expected a path from the root: paths of the job \
+                         are taken from there"
+            );
+            return Err(ControlError::BadRequest { message });
+        }
+        JobFile::parse(file_name, text, Path::new(folder)).map_err(|errors| refused(&errors))
+    }
+
+    fn start(
+        &self,
+        host: &Arc<Host>,
+        job: &JobFile,
+        keep: impl FnOnce(&Host) -> Result<(), ControlError>,
+    ) -> Result<Arc<Hosted>, ControlError> {
+        let name = &job.pipeline.name;
+        let before = self.reserve(name)?;
+        let started = self.launch(host, job).and_then(|started| {
+            keep(host)?;
+            Ok(started)
+        });
+        let mut slots = self.lock();
+        match started {
+            Ok((hosted, handle)) => {
+                let hosted = Arc::new(hosted);
+                slots.insert(name.clone(), Slot::There(Arc::clone(&hosted)));
+                drop(slots);
+                (host.report)(&format!("job `{name}` runs"));
+                self.wait_aside(host, Arc::clone(&hosted), handle)?;
+                Ok(hosted)
+            }
+            Err(error) => {
+                match before {
+                    Some(ended) => slots.insert(name.clone(), Slot::There(ended)),
+                    None => slots.remove(name),
+                };
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes the name, unless a job of it runs. Gives the one that had it.
+    fn reserve(&self, name: &str) -> Result<Option<Arc<Hosted>>, ControlError> {
+        let mut slots = self.lock();
+        let is_running = |slot: &Slot| match slot {
+            Slot::Starting => true,
+            Slot::There(hosted) => hosted.is_running(),
+        };
+        if slots.get(name).is_some_and(is_running) {
+            return Err(ControlError::JobExists { name: name.to_owned() });
+        }
+        if slots.values().filter(|slot| is_running(slot)).count() >= HOSTED_JOBS_MAX {
+            return Err(ControlError::TooManyJobs);
+        }
+        if slots.len() >= 2 * HOSTED_JOBS_MAX {
+            // Those that have ended are in the batch log.
+            slots.retain(|_, slot| is_running(slot));
+        }
+        match slots.insert(name.to_owned(), Slot::Starting) {
+            Some(Slot::There(ended)) => Ok(Some(ended)),
+            _ => Ok(None),
+        }
+    }
+
+    fn launch(&self, host: &Host, job: &JobFile) -> Result<(Hosted, JobHandle), ControlError> {
+        let (pipeline, lines) = (job.pipeline.clone(), RecentLines::new(Arc::clone(&self.clock)));
+        let located = |error: DriverError| match error.findings() {
+            Some(findings) => refused(&job.locate(findings)),
+            None => error.into(),
+        };
+        let report = |line: &str| lines.say("info", line);
+        let plugins =
+            JobPlugins::load(&host.engine, &pipeline.plugins, &report).map_err(located)?;
+        let (name, run_us) = (pipeline.name.clone(), self.clock.now_us());
+        let facts = JobFacts::new(&name, pipeline.settings.batch_interval, run_us, &plugins);
+        let request = JobRequest {
+            pipeline,
+            plugins,
+            listeners: vec![lines.listener()],
+            output: Arc::clone(&host.output),
+            log: Some(self.log.job(&name, run_us)),
+        };
+        let handle = launch(&host.engine, request).map_err(located)?;
+        Ok((Hosted::new(facts, &handle, lines), handle))
+    }
+
+    /// Waits for the job's end on a thread of its own.
+    fn wait_aside(
+        &self,
+        host: &Arc<Host>,
+        hosted: Arc<Hosted>,
+        handle: JobHandle,
+    ) -> Result<(), ControlError> {
+        let waiting = Arc::clone(host);
+        let wait = move || {
+            let (ended, name) = (handle.wait(), hosted.name());
+            drop(handle);
+            let told = match ended {
+                Ok(()) if waiting.ending.load(Ordering::Acquire) => format!("job `{name}` ended"),
+                // Its sources have ended, or somebody has stopped it.
+                Ok(()) => match waiting.shelf.end(name) {
+                    Ok(()) => format!("job `{name}` ended"),
+                    Err(error) => {
+                        format!("job `{name}` ended, and would be started again: {error}")
+                    }
+                },
+                // It is started again with the next process: what it failed of may have passed.
+                Err(error) => {
+                    hosted.lines().say("error", &error.to_string());
+                    format!("job `{name}` failed: {error}")
+                }
+            };
+            (waiting.report)(&told);
+        };
+        let thread = std::thread::Builder::new().name("job-end".to_owned()).spawn(wait);
+        let thread = thread.map_err(|source| {
+            let action = "wait for the job's end".to_owned();
+            ControlError::System { action, source }
+        })?;
+        let mut threads = lock(&host.threads);
+        threads.retain(|thread| !thread.is_finished());
+        threads.push(thread);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Slot>> {
+        lock(&self.slots)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn refused(errors: &JobFileErrors) -> ControlError {
+    let finding = |error: &crate::config::job_file::JobFileError| FindingView {
+        line: error.line,
+        column: error.column,
+        message: error.message.clone(),
+        help: error.help.clone(),
+    };
+    let findings = errors.errors.iter().map(finding).collect();
+    ControlError::JobRefused { message: errors.to_string(), findings }
+}

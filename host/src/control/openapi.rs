@@ -1,0 +1,141 @@
+//! Control: the description of the interface, for tools that make clients of it.
+//!
+//! Takes nothing. Gives an OpenAPI document. A test asks for every path of it.
+
+use serde_json::{Map, Value, json};
+
+use super::hosted::Asked;
+
+/// The document.
+pub(super) fn description() -> Value {
+    let mut paths = Map::new();
+    let mut path = |path: &str, operations: Value| {
+        paths.insert(path.to_owned(), operations);
+    };
+    path("/", json!({ "get": open("The status page", "text/html") }));
+    path("/healthz", json!({ "get": open("Whether the server answers", "application/json") }));
+    path("/openapi.json", json!({ "get": open("This description", "application/json") }));
+    path("/metrics", json!({ "get": told("The numbers of all jobs, as Prometheus reads them") }));
+    path(
+        "/v1/jobs",
+        json!({
+            "get": given("All jobs", "200", "Jobs", &[]),
+            "post": submitted(),
+        }),
+    );
+    path("/v1/jobs/{job}", json!({ "get": given("A job", "200", "Job", &[JOB]) }));
+    let query = &[JOB, ("limit", "query"), ("before_ms", "query")];
+    let words = "The last batches of a job, the oldest of them first, as the batch log has them";
+    path("/v1/jobs/{job}/batches", json!({ "get": given(words, "200", "Batches", query) }));
+    let words = "The plugins of a job, with digests and versions";
+    path("/v1/jobs/{job}/plugins", json!({ "get": given(words, "200", "Plugins", &[JOB]) }));
+    let query = &[JOB, ("after", "query")];
+    let words = "The last lines that a job has said, those after a number";
+    path("/v1/jobs/{job}/logs", json!({ "get": given(words, "200", "Lines", query) }));
+    for (word, asked) in Asked::ALL {
+        let words = match asked {
+            Asked::Pause => "Begins no more batches; what comes is received",
+            Asked::Resume => "Goes on; the next batch is given all that has come meanwhile",
+            Asked::Drain => "Takes no more input, works off what was received, and ends",
+            Asked::Stop => "Ends at once; what was received and not published is dropped",
+        };
+        let operation = given(words, "202", "Job", &[JOB]);
+        path(&format!("/v1/jobs/{{job}}/{word}"), json!({ "post": operation }));
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Tidemill", "version": env!("CARGO_PKG_VERSION") },
+        "security": [{ "token": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            "schemas": schemas(),
+        },
+    })
+}
+
+/// A parameter: its name and where it stands.
+type Parameter = (&'static str, &'static str);
+const JOB: Parameter = ("job", "path");
+
+fn open(summary: &str, media: &str) -> Value {
+    let answer = json!({ "description": summary, "content": { media: {} } });
+    json!({ "summary": summary, "security": [], "responses": { "200": answer } })
+}
+
+fn told(summary: &str) -> Value {
+    let answer = json!({ "description": summary, "content": { "text/plain": {} } });
+    json!({ "summary": summary, "responses": { "200": answer, "default": error() } })
+}
+
+fn given(summary: &str, status: &str, schema: &str, parameters: &[Parameter]) -> Value {
+    let parameter = |(name, place): &Parameter| {
+        let kind = if *place == "path" { "string" } else { "integer" };
+        json!({
+            "name": name, "in": place, "required": *place == "path", "schema": { "type": kind },
+        })
+    };
+    let parameters: Vec<Value> = parameters.iter().map(parameter).collect();
+    let answer = json!({ "description": summary, "content": content(schema) });
+    json!({
+        "summary": summary,
+        "parameters": parameters,
+        "responses": { status: answer, "default": error() },
+    })
+}
+
+fn submitted() -> Value {
+    let mut operation = given("Starts a job, and keeps it for the next start", "201", "Job", &[]);
+    operation["requestBody"] = json!({ "required": true, "content": content("Submission") });
+    operation
+}
+
+fn content(schema: &str) -> Value {
+    let path = format!("#/components/schemas/{schema}");
+    json!({ "application/json": { "schema": { "$ref": path } } })
+}
+
+fn error() -> Value {
+    json!({ "description": "Why it was not done", "content": content("Error") })
+}
+
+fn list_of(name: &str, items: &Value) -> Value {
+    json!({ "type": "object", "properties": { name: { "type": "array", "items": items } } })
+}
+
+fn schemas() -> Value {
+    let object = json!({ "type": "object" });
+    let text = json!({ "type": "string" });
+    json!({
+        "Job": {
+            "type": "object",
+            "properties": {
+                "name": text,
+                "state": { "enum": ["running", "paused", "draining", "stopped", "failed"] },
+                "batch_interval_us": { "type": "integer" },
+                "batches": { "type": "integer" },
+                "last_batch": { "type": ["object", "null"] },
+            },
+        },
+        "Jobs": list_of("jobs", &json!({ "$ref": "#/components/schemas/Job" })),
+        "Batches": list_of("batches", &object),
+        "Plugins": list_of("plugins", &object),
+        "Lines": list_of("lines", &object),
+        "Submission": {
+            "type": "object",
+            "required": ["text", "folder"],
+            "additionalProperties": false,
+            "properties": { "text": text, "folder": text, "file_name": text },
+        },
+        "Error": {
+            "type": "object",
+            "properties": {
+                "error": {
+                    "type": "object",
+                    "required": ["code", "message"],
+                    "properties": { "code": text, "message": text, "findings": {} },
+                },
+            },
+        },
+    })
+}

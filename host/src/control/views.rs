@@ -1,0 +1,127 @@
+//! Control: what is shown over HTTP, as it is written: its JSON is the interface.
+//!
+//! Takes values of the driver, copied. Gives JSON. Never holds anything that lives.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A job at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JobView {
+    /// Its name.
+    pub name: String,
+    /// `running`, `paused`, `draining`, `stopped` or `failed`.
+    pub state: &'static str,
+    /// Why it has failed.
+    pub failure: Option<String>,
+    /// Time between its batches.
+    pub batch_interval_us: u64,
+    /// When its run began, in microseconds since the epoch.
+    pub run_us: i64,
+    /// Batches that have ended.
+    pub batches: u64,
+    /// Those that failed.
+    pub failed_batches: u64,
+    /// Rows of all batches that have ended.
+    pub rows_in: u64,
+    /// Rows that operators refused.
+    pub rejected_rows: u64,
+    /// Records that sources could not use.
+    pub bad_rows: u64,
+    /// Batches that wait to run.
+    pub queued_batches: usize,
+    /// Rows that wait.
+    pub backlog_rows: u64,
+    /// Bytes held of the block budget.
+    pub held_bytes: usize,
+    /// Counters of plugins.
+    pub counters: BTreeMap<String, u64>,
+    /// Its plugins.
+    pub plugins: Vec<PluginView>,
+    /// The batch that ended last.
+    pub last_batch: Option<LastBatchView>,
+}
+
+/// A plugin of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PluginView {
+    /// Its name in the job.
+    pub name: String,
+    /// The blake3 digest of its component.
+    pub digest: String,
+    /// What it says its version is.
+    pub version: String,
+}
+
+/// The batch that ended last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastBatchView {
+    /// Its time, in milliseconds since the epoch.
+    pub time_ms: i64,
+    /// Its rows.
+    pub rows_in: u64,
+    /// Whether it failed.
+    pub failed: bool,
+    /// From its time until it began to run.
+    pub scheduling_delay_us: u64,
+    /// From then until its last output was published.
+    pub processing_delay_us: u64,
+    /// Both together.
+    pub total_delay_us: u64,
+}
+
+/// A line of a job's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LineView {
+    /// Its place among all lines of the job's run.
+    pub number: u64,
+    /// When it was said, in microseconds since the epoch.
+    pub at_us: i64,
+    /// `error`, `warn`, `info` or `debug`.
+    pub level: &'static str,
+    /// The words.
+    pub text: String,
+}
+
+/// A job that is submitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submission {
+    /// The text of the job file.
+    pub text: String,
+    /// The folder that paths in it are taken from, from the root.
+    pub folder: String,
+    /// How messages call the file.
+    #[serde(default = "unnamed")]
+    pub file_name: String,
+}
+
+fn unnamed() -> String {
+    "job.toml".to_owned()
+}
+
+/// A mistake of a job file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FindingView {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What was found, and what is allowed.
+    pub message: String,
+    /// What would mend it, where that is known.
+    pub help: Option<String>,
+}
+
+/// The body of a response to a request that is not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErrorView {
+    /// A word for programs.
+    pub code: &'static str,
+    /// Words for people.
+    pub message: String,
+    /// Mistakes of a job file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingView>,
+}

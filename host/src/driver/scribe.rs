@@ -1,0 +1,152 @@
+//! Driver: writes the batch log of one job: a plan when a batch begins, its end when it ends.
+//!
+//! Takes what the loop knows of a batch. Gives records to the log, which makes nobody wait. A batch
+//! that is begun is ended, whatever becomes of the job.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::plan_record::{inputs_of, operators_of, plugins_of};
+use super::plugins::JobPlugins;
+use super::running_batch::RunningBatch;
+use crate::model::stage::JobPlan;
+use crate::model::status::{BatchInfo, BatchOutcome, OutputInfo};
+use crate::model::time::BatchTime;
+use crate::store::batch_log::JobLog;
+use crate::store::batch_record::{
+    BatchRecord, EndRecord, OutcomeRecord, OutputRecord, PlanRecord, PluginRecord, StageRecord,
+};
+
+/// Why a batch is given up that has not failed.
+const GIVEN_UP: &str = "the job ended before the batch did";
+
+/// Writes the batches of one run of a job.
+#[derive(Debug)]
+pub struct Scribe {
+    log: JobLog,
+    plan: Arc<JobPlan>,
+    /// What batches that begin now are bound to.
+    plugins: Vec<PluginRecord>,
+    sources: Vec<String>,
+    seed: String,
+    parent: Option<BatchTime>,
+    begun: BTreeMap<u64, BatchRecord>,
+}
+
+impl Scribe {
+    /// Nothing has begun yet.
+    pub fn new(
+        log: JobLog,
+        plan: &Arc<JobPlan>,
+        plugins: &JobPlugins,
+        sources: Vec<String>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            log,
+            plan: Arc::clone(plan),
+            plugins: plugins_of(plan, plugins),
+            sources,
+            seed: format!("{seed:016x}"),
+            parent: None,
+            begun: BTreeMap::new(),
+        }
+    }
+
+    /// A batch begins to run: its plan is written.
+    pub fn begun(&mut self, run: u64, batch: &RunningBatch) {
+        let time = batch.batch.time;
+        let plan = PlanRecord { revision: 0, reason: None, plugins: self.plugins.clone() };
+        let record = BatchRecord {
+            job: self.log.job().to_owned(),
+            time_ms: time.0,
+            run_us: self.log.run_us(),
+            parent_ms: self.parent.map(|parent| parent.0),
+            seed: self.seed.clone(),
+            inputs: inputs_of(batch, &self.sources),
+            plans: vec![plan],
+            submitted_us: batch.batch.submission.submitted_us,
+            started_us: batch.begun_us(),
+            end: None,
+        };
+        self.parent = Some(time);
+        self.log.put(record.clone());
+        self.begun.insert(run, record);
+    }
+
+    /// A batch has ended.
+    pub fn ended(&mut self, run: u64, info: &BatchInfo, batch: &RunningBatch) {
+        let Some(mut record) = self.begun.remove(&run) else { return };
+        for (input, known) in record.inputs.iter_mut().zip(&info.inputs) {
+            input.rows = known.rows;
+        }
+        let bytes_in = record.inputs.iter().map(|input| input.bytes).sum();
+        record.end = Some(self.end_of(info, batch, bytes_in));
+        self.log.put(record);
+    }
+
+    /// The job ends: so do the batches that still run.
+    pub fn give_up(&mut self, now_us: i64) {
+        for (_, mut record) in std::mem::take(&mut self.begun) {
+            let (outcome, reason) = (OutcomeRecord::GivenUp, GIVEN_UP.to_owned());
+            record.end = Some(EndRecord::without_work(outcome, reason, now_us));
+            self.log.put(record);
+        }
+    }
+
+    fn end_of(&self, info: &BatchInfo, batch: &RunningBatch, bytes_in: u64) -> EndRecord {
+        let (outcome, reason) = match &info.outcome {
+            BatchOutcome::Completed => (OutcomeRecord::Completed, None),
+            BatchOutcome::Failed { message } => (OutcomeRecord::Failed, Some(message.clone())),
+        };
+        let given = || info.outputs.iter().filter_map(|output| output.given.as_ref());
+        let stages = batch.work().iter().filter_map(|(id, (cpu, attempts))| {
+            let stage = self.plan.stages.get(id.0)?;
+            Some(StageRecord {
+                stage: id.0,
+                stream: stage.stream.clone(),
+                operators: operators_of(stage),
+                cpu_us: micros(*cpu),
+                attempts: u64::from(*attempts),
+            })
+        });
+        let attempts = batch.work().values().map(|(_, attempts)| u64::from(*attempts)).sum();
+        EndRecord {
+            outcome,
+            reason,
+            ended_us: info.ended_us,
+            scheduling_delay_us: micros(info.scheduling_delay),
+            processing_delay_us: micros(info.processing_delay),
+            total_delay_us: micros(info.total_delay),
+            rows_in: info.rows_in,
+            bytes_in,
+            rows_out: given().map(|given| given.rows).sum(),
+            bytes_out: given().map(|given| given.bytes).sum(),
+            rejected_rows: info.rejected.rows(),
+            shuffle_rows: info.shuffled.0,
+            shuffle_bytes: info.shuffled.1,
+            tasks: info.tasks as u64,
+            attempts,
+            recomputed: u64::from(info.recomputed),
+            cpu_us: micros(info.cpu),
+            stages: stages.collect(),
+            outputs: info.outputs.iter().map(output).collect(),
+        }
+    }
+}
+
+fn output(info: &OutputInfo) -> OutputRecord {
+    let given = info.given.as_ref();
+    OutputRecord {
+        sink: info.name.clone(),
+        rows: given.map_or(0, |given| given.rows),
+        bytes: given.map_or(0, |given| given.bytes),
+        hash: given.map(|given| given.hash.clone()),
+        failure: info.failure.clone(),
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

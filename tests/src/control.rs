@@ -1,0 +1,12 @@
+//! Tests of control: many jobs in one process, asked over HTTP as a stranger would ask.
+//!
+//! Takes real sockets of the loopback and data folders of their own. Never waits for a time: only
+//! for what it is told.
+
+mod batches;
+mod commands;
+mod hosting;
+mod limits;
+mod pausing;
+mod rig;
+mod strangers;
