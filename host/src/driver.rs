@@ -3,6 +3,7 @@
 //! Takes a planned job and an engine. Gives a handle. Never touches a row itself.
 
 pub mod batch_data;
+pub mod broadcasts;
 pub mod dead_letter;
 pub mod engine;
 pub mod error;

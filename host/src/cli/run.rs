@@ -168,6 +168,7 @@ pub fn located(job: &JobFile, error: DriverError) -> anyhow::Error {
         DriverError::Plugin { plugin, .. } => Place::whole(Item::Plugin(plugin.clone())),
         DriverError::Source(error) => error.place(),
         DriverError::Sink(error) => error.place(),
+        DriverError::Broadcast { name, .. } => Place::whole(Item::Broadcast(name.clone())),
         DriverError::DeadLetter(_) => Place::whole(Item::Job),
         _ => return error.into(),
     };

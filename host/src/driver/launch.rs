@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::broadcasts::JobBroadcasts;
 use super::engine::{Engine, EngineConfig};
 use super::error::{DriverError, JobFailure};
 use super::event::Event;
@@ -103,6 +104,9 @@ pub fn launch_telling(
     let keep = matches!(settings.on_rejected, OnBadRow::DeadLetter(_));
     let states = JobStates::open(&planned.plan, seed, &*engine.config.storage)?;
     let stages = bind(&planned.plan, (seed, keep), &states, &plugins, &port)?;
+    let storage = Arc::clone(&engine.config.storage);
+    let broadcasts =
+        Arc::new(JobBroadcasts::open(&pipeline.broadcasts, storage, clock.now_ms(), &board)?);
     let sinks = open_sinks(&engine.config, &pipeline, &planned, &output)?;
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
         engine.config.storage.append(path).map_err(DriverError::DeadLetter)?;
@@ -120,7 +124,11 @@ pub fn launch_telling(
     let receivers = start_receivers(engine, &pipeline, &settings, started, &blocks, &sender)?;
     let batches =
         BatchClock::start(clock.now_ms(), settings.batch_interval).catching_up(settings.catch_up);
-    let ticker = Ticker::start(batches, Arc::clone(&clock), receivers, sender.clone())
+    let before = {
+        let (broadcasts, board) = (Arc::clone(&broadcasts), Arc::clone(&board));
+        Box::new(move |time| broadcasts.refresh(time, &board))
+    };
+    let ticker = Ticker::start(batches, Arc::clone(&clock), (receivers, before), sender.clone())
         .map_err(system("the batch clock"))?;
     let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone())
         .map_err(system("the publisher"))?;
@@ -133,6 +141,7 @@ pub fn launch_telling(
         plan,
         stages,
         states,
+        broadcasts,
         settings,
         seed,
         pace,

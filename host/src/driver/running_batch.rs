@@ -16,6 +16,7 @@ use super::states::SharedDelta;
 use crate::exec::attempt::{Attempted, TaskOutput};
 use crate::exec::refused::Refused;
 use crate::model::block::BlockInfo;
+use crate::model::broadcast::Broadcasts;
 use crate::model::id::{SourceId, StageId};
 use crate::model::stage::{JobPlan, PartitionInput};
 use crate::model::status::{BatchInfo, BatchOutcome, BatchSubmission, OutputInfo, SourceRows};
@@ -82,6 +83,8 @@ pub struct RunningBatch {
     pub data: BatchData,
     /// Datasets that are kept for later batches.
     pub keeps: BatchKeeps,
+    /// The versions of broadcasts that all its tasks read.
+    pub broadcasts: Broadcasts,
     /// Rows that operators refused.
     pub refused: Refused,
     /// What its tasks changed of what is kept for keys.
@@ -112,7 +115,7 @@ impl RunningBatch {
     pub fn begin(
         plan: &JobPlan,
         batch: QueuedBatch,
-        keeps: BatchKeeps,
+        (keeps, broadcasts): (BatchKeeps, Broadcasts),
         failures_max: u32,
         now_us: i64,
     ) -> Self {
@@ -121,6 +124,7 @@ impl RunningBatch {
             batch,
             data: BatchData::new(plan),
             keeps,
+            broadcasts,
             refused: Refused::default(),
             deltas: BTreeMap::new(),
             in_flight: 0,

@@ -72,17 +72,18 @@ pub fn attempt(
         let (before, after) = steps.split_at(whole_at);
         let mut ready = Vec::with_capacity(slices.len());
         for slice in slices {
-            ready.push(run_steps(before, scope, slice, &mut refused)?);
+            ready.extend(run_steps(before, scope, slice, &mut refused)?);
         }
         let schema = before.last().map_or(&stage.input_schema, |step| &step.schema);
         let whole = join(schema, ready)?;
         let whole = run_steps(&after[..1], scope, whole, &mut refused)?;
-        slices = cut(whole);
+        slices = whole.into_iter().flat_map(cut).collect();
         steps = &after[1..];
     }
     for slice in slices {
-        let slice = run_steps(steps, scope, slice, &mut refused)?;
-        writer.write(scope, slice)?;
+        for slice in run_steps(steps, scope, slice, &mut refused)? {
+            writer.write(scope, slice)?;
+        }
     }
     let (output, rows_out) = writer.finish(scope)?;
     Ok(Attempted { output, refused, rows_out, state })
@@ -126,19 +127,24 @@ fn gather(
 fn run_steps(
     steps: &[BoundStep],
     scope: &mut TaskScope,
-    mut slice: RecordBatch,
+    slice: RecordBatch,
     refused: &mut Refused,
-) -> Result<RecordBatch, TaskError> {
+) -> Result<Vec<RecordBatch>, TaskError> {
+    let mut slices = vec![slice];
     for step in steps {
-        if slice.num_rows() == 0 && !step.whole_partition {
-            slice = RecordBatch::new_empty(SchemaRef::clone(&step.schema));
-            continue;
+        let mut made = Vec::with_capacity(slices.len());
+        for slice in slices {
+            if slice.num_rows() == 0 && !step.whole_partition {
+                made.push(RecordBatch::new_empty(SchemaRef::clone(&step.schema)));
+                continue;
+            }
+            let (rows, rejections) = run_step(step, scope, &slice)?;
+            refused.add(&slice, rejections);
+            made.extend(rows);
         }
-        let (rows, rejections) = run_step(step, scope, &slice)?;
-        refused.add(&slice, rejections);
-        slice = rows;
+        slices = made;
     }
-    Ok(slice)
+    Ok(slices)
 }
 
 fn join(schema: &SchemaRef, mut slices: Vec<RecordBatch>) -> Result<RecordBatch, ArrowError> {

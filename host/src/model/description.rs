@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::broadcast::BroadcastWanted;
 use super::parameter::Parameter;
 use super::schema::StreamSchema;
 use super::stateful::StateDescription;
@@ -119,6 +120,8 @@ pub struct OperatorDescription {
     pub keys: StreamSchema,
     /// What a stateful operator keeps for each key.
     pub state: Option<StateDescription>,
+    /// Broadcasts that it reads.
+    pub broadcasts: Vec<BroadcastWanted>,
 }
 
 /// What a plugin says of itself.

@@ -4,6 +4,7 @@
 //! what contradicts itself. Never resolves a name: that is the pipeline's own check.
 
 mod backpressure;
+mod broadcast;
 mod format;
 mod job;
 mod plugin;
@@ -61,6 +62,11 @@ impl Meaning<'_> {
             self.note_path(item, span_of(&table.value.path));
             sources.extend(self.source(name, table));
         }
+        let mut broadcasts = Vec::new();
+        for (name, table) in &read.broadcasts {
+            self.declared(name, Item::Broadcast(name.value.clone()));
+            broadcasts.extend(self.broadcast(name, table));
+        }
         let mut streams = Vec::new();
         for (name, table) in &read.streams {
             let item = Item::Stream(name.value.clone());
@@ -82,7 +88,7 @@ impl Meaning<'_> {
             sinks.extend(self.sink(name, table));
         }
         let (name, settings) = (read.job.as_ref()?.name.value.clone(), settings?);
-        Some(Pipeline { name, settings, plugins, sources, streams, sinks })
+        Some(Pipeline { name, settings, plugins, sources, broadcasts, streams, sinks })
     }
 
     /// Notes where an item stands and checks its name.

@@ -16,7 +16,8 @@ use super::error::Complaint;
 use super::schema::TableKeys;
 use super::value::At;
 use super::written::{
-    BackpressureText, JobText, PluginText, SinkText, SourceText, StepText, StreamText,
+    BackpressureText, BroadcastText, JobText, PluginText, SinkText, SourceText, StepText,
+    StreamText,
 };
 use crate::limits::{DECLARATIONS_MAX, STEPS_MAX};
 use crate::model::finding::{list_words, nearest};
@@ -41,6 +42,7 @@ pub(super) struct ReadJob {
     pub(super) backpressure: Option<At<BackpressureText>>,
     pub(super) plugins: Vec<ReadTable<PluginText>>,
     pub(super) sources: Vec<ReadTable<SourceText>>,
+    pub(super) broadcasts: Vec<ReadTable<BroadcastText>>,
     pub(super) streams: Vec<ReadTable<ReadStream>>,
     pub(super) sinks: Vec<ReadTable<SinkText>>,
 }
@@ -62,6 +64,7 @@ pub(super) fn read(text: &str) -> (Option<ReadJob>, Vec<Complaint>) {
     let mut root = document.into_inner();
     let plugins = reader.section(&mut root, "plugins");
     let sources = reader.section(&mut root, "sources");
+    let broadcasts = reader.section(&mut root, "broadcasts");
     let streams = reader.section(&mut root, "streams");
     let sinks = reader.section(&mut root, "sinks");
     let backpressure = root.remove("backpressure");
@@ -72,6 +75,7 @@ pub(super) fn read(text: &str) -> (Option<ReadJob>, Vec<Complaint>) {
         backpressure,
         plugins: reader.tables("plugin", plugins),
         sources: reader.tables("source", sources),
+        broadcasts: reader.tables("broadcast", broadcasts),
         streams: reader.streams(streams),
         sinks: reader.tables("sink", sinks),
     };

@@ -3,21 +3,27 @@
 //! Takes a source's table. Gives its format and the schema of its rows. Never reads a record.
 
 use super::{Meaning, span_of};
-use crate::config::job_file::format::{FormatTable, FormatWord};
+use crate::config::job_file::format::{FormatTable, FormatText, FormatWord};
 use crate::config::job_file::value::{At, Named};
-use crate::config::job_file::written::{SourceText, SourceType};
+use crate::config::job_file::written::SourceType;
 use crate::limits::LINE_BYTES_MAX;
 use crate::model::schema::StreamSchema;
 use crate::model::source::{CsvFormat, Format, check_csv, check_csv_columns};
 
+/// What a source or a broadcast says of its records.
+pub(super) struct Records<'a> {
+    /// How messages call it.
+    pub(super) item: String,
+    /// What reads them.
+    pub(super) kind: SourceType,
+    pub(super) format: Option<&'a At<FormatText>>,
+    pub(super) schema: Option<&'a At<Named<At<String>>>>,
+}
+
 impl Meaning<'_> {
     /// The format of a source and the rows it gives.
-    pub(super) fn format(
-        &mut self,
-        name: &At<String>,
-        source: &SourceText,
-    ) -> Option<(Format, StreamSchema)> {
-        let Some(At { value: written, span }) = &source.format else {
+    pub(super) fn format(&mut self, source: &Records<'_>) -> Option<(Format, StreamSchema)> {
+        let Some(At { value: written, span }) = source.format else {
             return self.fixed(Format::Lines, source);
         };
         let table = &written.0;
@@ -26,7 +32,7 @@ impl Meaning<'_> {
             FormatWord::Lines => return self.fixed(Format::Lines, source),
             FormatWord::Binary => {
                 let range = 1..=LINE_BYTES_MAX;
-                if source.kind.value.0 != SourceType::Files {
+                if source.kind != SourceType::Files {
                     self.complain(span, "`binary` records are read by sources of type `files`");
                     return None;
                 }
@@ -41,12 +47,12 @@ impl Meaning<'_> {
             FormatWord::Json => Format::Json,
             FormatWord::Csv => Format::Csv(self.csv(table)?),
         };
-        let Some(schema) = &source.schema else {
-            let message = format!("source `{}` has no `schema`", name.value);
+        let Some(schema) = source.schema else {
+            let message = format!("{} has no `schema`", source.item);
             self.complain(span, format!("{message}, which the format `{}` needs", format.word()));
             return None;
         };
-        if source.kind.value.0 == SourceType::Generate {
+        if source.kind == SourceType::Generate {
             let word = format.word();
             self.complain(span, format!("a source of type `generate` makes lines, not `{word}`"));
             return None;
@@ -54,9 +60,9 @@ impl Meaning<'_> {
         Some((format, self.columns_of(format, schema)?))
     }
 
-    fn fixed(&mut self, format: Format, source: &SourceText) -> Option<(Format, StreamSchema)> {
+    fn fixed(&mut self, format: Format, source: &Records<'_>) -> Option<(Format, StreamSchema)> {
         let fixed = format.fixed_schema()?;
-        let Some(schema) = &source.schema else { return Some((format, fixed)) };
+        let Some(schema) = source.schema else { return Some((format, fixed)) };
         let column = fixed.columns.first().map_or("", |column| column.name.as_str());
         let message = format!(
             "`schema` stands beside the format `{}`, whose one column is `{column}`; write \

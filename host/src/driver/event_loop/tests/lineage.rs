@@ -84,6 +84,7 @@ fn run(mut disturb: impl FnMut(&mut TaskResult, &mut EventLoop)) -> Ran {
             line_bytes_max: 1024,
             rates: SourceRates::default(),
         }],
+        broadcasts: Vec::new(),
         streams: vec![StreamDeclaration {
             name: "twice".to_owned(),
             from: "numbers".to_owned(),
