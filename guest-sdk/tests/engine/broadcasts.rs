@@ -75,7 +75,10 @@ fn the_host_is_told_what_is_wanted() {
         let fields = broadcast.fields.iter().map(|f| format!("{}: {}", f.name, f.data_type));
         (broadcast.name.clone(), broadcast.binding, fields.collect::<Vec<_>>().join(", "))
     };
-    assert_eq!(wanted("named"), ("customers".into(), Binding::Name, "id: int64, name: utf8".into()));
+    assert_eq!(
+        wanted("named"),
+        ("customers".into(), Binding::Name, "id: int64, name: utf8".into())
+    );
     let counts = ("counts".into(), Binding::Position, "_1: utf8, _2: int64".into());
     assert_eq!(wanted("repeated"), counts);
     assert_eq!(wanted("at_most"), ("limit".into(), Binding::Position, "value: int64".into()));

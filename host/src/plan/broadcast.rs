@@ -108,7 +108,12 @@ pub(super) fn join(
         JoinKind::Anti => Vec::new(),
         _ => (0..theirs.columns.len()).filter(|at| !with.contains(at)).collect(),
     };
-    let label = label(step, &format!("{} by {}", join.with, join.on.join(", ")));
+    let kind = match join.kind {
+        JoinKind::LeftOuter => " (left)",
+        JoinKind::Anti => " (anti)",
+        _ => "",
+    };
+    let label = label(step, &format!("{} by {}{kind}", join.with, join.on.join(", ")));
     let left = join.kind == JoinKind::LeftOuter;
     let prefix = join.prefix.as_deref().unwrap_or_default();
     let joined = values.iter().map(|at| {
