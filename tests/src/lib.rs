@@ -10,6 +10,7 @@ mod bad_input;
 mod border;
 #[cfg(test)]
 mod bounded;
+#[cfg(test)]
 mod broadcasts;
 #[cfg(test)]
 mod c_plugin;
