@@ -64,14 +64,14 @@ fn reload_is_a_word_or_a_time() {
 
 #[test]
 fn what_a_table_lacks_is_named() {
-    refused("type = \"file\"", "16:1: missing key `path`");
+    refused("type = \"file\"", "16:1: broadcast `table` has no `path`, which is required");
     refused(
         "type = \"file\"\npath = \"a\"\nformat = \"csv\"",
         "19:10: broadcast `table` has no `schema`, which the format `csv` needs",
     );
     refused(
         &TABLE.replace("\"file\"", "\"socket\""),
-        "17:8: `socket` is no broadcast type, expected `file`",
+        "17:8: `socket` is no broadcast type, allowed are `file`",
     );
 }
 
@@ -108,8 +108,7 @@ fn mistakes_of_a_join_are_named() {
     check(
         STEP,
         r#"broadcast_join = { with = "table", on = ["k"], kind = "full" }"#,
-        "11:58: `full` is no kind of a join with a broadcast, expected one of `inner`, `left`, \
-         `anti`",
+        "11:59: `full` is no kind of a join with a broadcast, allowed are `inner`, `left`, `anti`",
     );
     check(
         STEP,
