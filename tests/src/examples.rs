@@ -10,7 +10,8 @@ use std::path::Path;
 
 use crate::set_up::program::tidemill;
 
-/// The plugins they use, built from source by the program: `orders`, `sessions`, `tags`, `word_count`.
+/// The plugins they use, built from source by the program: `orders`, `sessions`, `tags`,
+/// `word_count`.
 fn holds(example: &str, cases: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(example);
     let ran = tidemill(&folder, &["test", "job.toml", "--cases", "cases.jsonl"], "");

@@ -20,7 +20,7 @@ fn joins_with_broadcasts_stay_in_their_stage() {
     streams
       named from orders                          id: int64?, town: utf8
         1 broadcast_join customers by id (left)  id: int64?, town: utf8, name: utf8?, matched: bool
-        2 broadcast_join towns by town           id: int64?, town: utf8, name: utf8?, matched: bool, town_zip: utf8?
+        2 broadcast_join towns by town           id: int64?, town: utf8, name: utf8?, matched: bool, t_zip: utf8?
       unknown from orders                        id: int64?, town: utf8
         1 broadcast_join customers by id (anti)  id: int64?, town: utf8
 

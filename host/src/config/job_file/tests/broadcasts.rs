@@ -56,7 +56,8 @@ fn reload_is_a_word_or_a_time() {
     };
     wrong(
         "on change",
-        "21:10: `reload` is \"on change\", allowed are `never`, `on-change` and a time such as `5m`",
+        "21:10: `reload` is \"on change\", allowed are `never`, `on-change` and a time such as \
+         `5m`",
     );
     wrong("0s", "21:10: `reload` is 0s, allowed are 1ms to 1day");
     wrong("2days", "21:10: `reload` is 2days, allowed are 1ms to 1day");
@@ -99,8 +100,8 @@ fn a_join_takes_the_broadcast_and_its_columns() {
         prefix: Some("t_".to_owned()),
         ..plain
     };
-    let written = r#"broadcast_join = { with = "table", on = ["k"], kind = "left", null_equal = false }, as = { right = "t_" }"#;
-    assert_eq!(join(written), left);
+    let more = r#"on = ["k"], kind = "left", null_equal = false }, as = { right = "t_" }"#;
+    assert_eq!(join(&format!("broadcast_join = {{ with = \"table\", {more}")), left);
 }
 
 #[test]
