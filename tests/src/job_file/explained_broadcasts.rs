@@ -13,14 +13,14 @@ fn joins_with_broadcasts_stay_in_their_stage() {
       orders: standard input  id: int64?, town: utf8
 
     broadcasts
-      customers: file folder/customers.csv, read again every 5m      id: int64, name: utf8
-      towns: file folder/towns.jsonl.gz, read again when it changes  town: utf8, zip: utf8?
-      words: file folder/words.txt                                   line: utf8
+      customers: file folder/customers.csv, read again every 5m    id: int64, name: utf8
+      zips: file folder/zips.jsonl.gz, read again when it changes  town: utf8, zip: utf8?
+      words: file folder/words.txt                                 line: utf8
 
     streams
       named from orders                          id: int64?, town: utf8
         1 broadcast_join customers by id (left)  id: int64?, town: utf8, name: utf8?, matched: bool
-        2 broadcast_join towns by town           id: int64?, town: utf8, name: utf8?, matched: bool, t_zip: utf8?
+        2 broadcast_join zips by town            id: int64?, town: utf8, name: utf8?, matched: bool, zip: utf8?
       unknown from orders                        id: int64?, town: utf8
         1 broadcast_join customers by id (anti)  id: int64?, town: utf8
 
@@ -28,7 +28,7 @@ fn joins_with_broadcasts_stay_in_their_stage() {
       stage 0 of orders: one task per block of orders
       stage 1 of named: one task per partition, from stage 0
         broadcast_join customers by id (left)
-        broadcast_join towns by town
+        broadcast_join zips by town
         -> sink named: print, 10 rows
       stage 2 of unknown: one task per partition, from stage 0
         broadcast_join customers by id (anti)
