@@ -20,18 +20,18 @@ fn joins_with_broadcasts_stay_in_their_stage() {
     streams
       named from orders                          id: int64?, town: utf8
         1 broadcast_join customers by id (left)  id: int64?, town: utf8, name: utf8?, matched: bool
-        2 broadcast_join zips by town            id: int64?, town: utf8, name: utf8?, matched: bool, zip: utf8?
       unknown from orders                        id: int64?, town: utf8
         1 broadcast_join customers by id (anti)  id: int64?, town: utf8
+        2 broadcast_join zips by town            id: int64?, town: utf8, t_zip: utf8?
 
     stages
       stage 0 of orders: one task per block of orders
       stage 1 of named: one task per partition, from stage 0
         broadcast_join customers by id (left)
-        broadcast_join zips by town
         -> sink named: print, 10 rows
       stage 2 of unknown: one task per partition, from stage 0
         broadcast_join customers by id (anti)
+        broadcast_join zips by town
         -> sink unknown: print, 10 rows
     ");
 }
