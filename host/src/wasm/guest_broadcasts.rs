@@ -82,7 +82,8 @@ impl GuestBroadcasts {
         let declared = &operators.get(operator as usize)?.broadcasts;
         let wanted = declared.iter().find(|wanted| wanted.name == name)?;
         let version = self.versions.get(name)?;
-        let key = format!("given by {:?} as ({})", wanted.binding, wanted.schema);
+        // Names are a guest's words: quoted, no two declarations are written alike.
+        let key = format!("given as {wanted:?}");
         let rows = version.derived(&key, || GivenRows::of(version, wanted).ok_or(())).ok()?;
         version.note_guest_read();
         let first = self.read.insert((operator, name.to_owned()));
