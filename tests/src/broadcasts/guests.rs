@@ -1,5 +1,9 @@
 //! Operators that read broadcasts: once an instance, in whatever slices and steps they are called.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use serde_json::json;
 use tidemill::model::description::OperatorKind;
 use tidemill::model::operation::{Operation, StepDeclaration};
@@ -7,12 +11,13 @@ use tidemill::model::status::BatchOutcome;
 use tidemill_guest_build::{Options, build};
 
 use super::rig::{by_batch, context, ran, rows, schema};
+use crate::set_up::program::tidemill;
 
 /// The steps `pay` of the plugin `orders`, so often one after the other, over two partitions of
 /// three slices each. Gives the rows, and how often the broadcast was copied into an instance.
 fn paid(times: usize) -> (Vec<serde_json::Value>, u64) {
     let mut test = context();
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/orders");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/orders");
     let component = build(&folder, &Options::default()).expect("the plugin builds").component;
     let plugin = test.engine.load_plugin(component).expect("the plugin loads");
     let (orders, table) = (
@@ -66,16 +71,15 @@ fn steps_of_one_operator_share_what_it_has_read() {
 #[test]
 fn a_broadcast_that_no_instance_can_hold_fails_its_batch_by_name() {
     let mut test = context();
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/orders");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/orders");
     let component = build(&folder, &Options::default()).expect("the plugin builds").component;
     let plugin = test.engine.load_plugin(component).expect("the plugin loads");
     let orders = schema("customer: int64, cents: int64");
     let table = schema("customer: int64, percent_off: int64?");
     let numbers = |count: usize| {
-        let column: arrow_array::ArrayRef =
-            std::sync::Arc::new(arrow_array::Int64Array::from(vec![1; count]));
-        let columns = vec![std::sync::Arc::clone(&column), column];
-        vec![arrow_array::RecordBatch::try_new(table.to_arrow(), columns).expect("two columns")]
+        let column: ArrayRef = Arc::new(Int64Array::from(vec![1; count]));
+        let columns = vec![Arc::clone(&column), column];
+        vec![RecordBatch::try_new(table.to_arrow(), columns).expect("two columns")]
     };
     let customers = test.context.broadcast("customers", table.clone(), &numbers(12 << 20));
     let customers = customers.expect("192 MiB are allowed");
@@ -90,4 +94,13 @@ fn a_broadcast_that_no_instance_can_hold_fails_its_batch_by_name() {
     customers.update(&numbers(1)).expect("it fits");
     ran(&mut test, 1);
     assert_eq!(by_batch(&collected), [[json!(99)]]);
+}
+
+#[test]
+fn a_check_of_a_plugin_shows_what_its_operators_read() {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
+    let ran = tidemill(&plugins, &["plugin", "check", "orders"], "");
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let line = "  broadcast  customers: customer: int64, percent_off: int64? (by name)";
+    assert!(ran.out.lines().any(|written| written == line), "{}", ran.out);
 }
