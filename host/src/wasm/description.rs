@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::bindings::latest::tidemill::plugin::types as border;
 use crate::limits;
-use crate::model::broadcast::BroadcastWanted;
 use crate::model::column_type::{self, ColumnType};
-use crate::model::description::{Binding, OperatorDescription, OperatorKind, PluginDescription};
+use crate::model::description::{
+    Binding, BroadcastWanted, OperatorDescription, OperatorKind, PluginDescription,
+};
 use crate::model::parameter::{Parameter, ParameterType};
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::stateful::StateDescription;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use wasmtime::component::{ComponentType, Lower};
 
 use super::exchange::BatchShape;
-use crate::model::broadcast::{BroadcastVersion, BroadcastWanted, Broadcasts};
-use crate::model::description::PluginDescription;
+use crate::model::broadcast::{BroadcastVersion, Broadcasts};
+use crate::model::description::{BroadcastWanted, PluginDescription};
 
 /// Length and null count of one array.
 #[derive(Debug, Clone, Copy, ComponentType, Lower)]
