@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use tidemill::config::job_file::JobFile;
-use tidemill::model::description::{Binding, OperatorDescription, OperatorKind, PluginDescription};
+use tidemill::model::description::{
+    Binding, BroadcastWanted, OperatorDescription, OperatorKind, PluginDescription,
+};
 use tidemill::model::schema::StreamSchema;
 use tidemill::plan::{PlanDefaults, PlanError, plan};
 
