@@ -232,6 +232,25 @@ pub mod tidemill {
                         .finish()
                 }
             }
+            /// A broadcast that an operator reads: its name in the job, and the columns it wants of it.
+            #[derive(Clone)]
+            pub struct Broadcast {
+                pub name: _rt::String,
+                pub binding: Binding,
+                pub fields: _rt::Vec<Field>,
+            }
+            impl ::core::fmt::Debug for Broadcast {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Broadcast")
+                        .field("name", &self.name)
+                        .field("binding", &self.binding)
+                        .field("fields", &self.fields)
+                        .finish()
+                }
+            }
             /// `input` is what the operator is given: the host projects the stream to it. For all kinds but
             /// the first four it holds value columns only. `output` is what comes back: value columns for
             /// value kinds and folds, as `input` for `inverse`, none for `update-state`, whose rows are its states.
@@ -245,6 +264,7 @@ pub mod tidemill {
                 pub output: Schema,
                 pub parameters: _rt::Vec<Parameter>,
                 pub state: ::core::option::Option<State>,
+                pub broadcasts: _rt::Vec<Broadcast>,
             }
             impl ::core::fmt::Debug for Operator {
                 fn fmt(
@@ -260,6 +280,7 @@ pub mod tidemill {
                         .field("output", &self.output)
                         .field("parameters", &self.parameters)
                         .field("state", &self.state)
+                        .field("broadcasts", &self.broadcasts)
                         .finish()
                 }
             }
@@ -468,6 +489,7 @@ pub mod tidemill {
             #[doc(hidden)]
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             use super::super::super::_rt;
+            pub type Batch = super::super::super::tidemill::plugin::types::Batch;
             pub type Level = super::super::super::tidemill::plugin::types::Level;
             #[allow(unused_unsafe, clippy::all)]
             /// Lines beyond the budget of the task are dropped and counted.
@@ -509,6 +531,106 @@ pub mod tidemill {
                         unreachable!()
                     }
                     wit_import1(ptr0.cast_mut(), len0, _rt::as_i64(&delta));
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// A broadcast that the operator of that index has declared, in the columns it wants: the same
+            /// in every call of a task. None for any other name, and in `describe`. Asked for once and kept
+            /// by whoever needs it again: each answer is another copy.
+            #[allow(async_fn_in_trait)]
+            pub fn broadcast(
+                operator: u32,
+                name: &str,
+            ) -> ::core::option::Option<Batch> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 6 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 6
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = name;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "tidemill:plugin/host@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "broadcast"]
+                        fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import2(_rt::as_i32(&operator), ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result14 = match l3 {
+                        0 => None,
+                        1 => {
+                            let e = {
+                                let l4 = *ptr1
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l5 = *ptr1
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l6 = *ptr1
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len7 = l6;
+                                let l8 = *ptr1
+                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l9 = *ptr1
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base13 = l8;
+                                let len13 = l9;
+                                let mut result13 = _rt::Vec::with_capacity(len13);
+                                for i in 0..len13 {
+                                    let base = base13
+                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                    let e13 = {
+                                        let l10 = *base.add(0).cast::<*mut u8>();
+                                        let l11 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len12 = l11;
+                                        <_ as From<
+                                            _rt::Vec<_>,
+                                        >>::from(_rt::Vec::from_raw_parts(l10.cast(), len12, len12))
+                                    };
+                                    result13.push(e13);
+                                }
+                                _rt::cabi_dealloc(
+                                    base13,
+                                    len13 * (2 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                super::super::super::tidemill::plugin::types::Batch {
+                                    rows: l4 as u32,
+                                    nodes: <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(l5.cast(), len7, len7)),
+                                    buffers: result13,
+                                }
+                            };
+                            Some(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result14
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -619,22 +741,22 @@ pub mod exports {
                             true => 1,
                             false => 0,
                         }) as u8;
-                        let vec34 = operators2;
-                        let len34 = vec34.len();
-                        let layout34 = _rt::alloc::Layout::from_size_align(
-                                vec34.len() * (20 * ::core::mem::size_of::<*const u8>()),
+                        let vec41 = operators2;
+                        let len41 = vec41.len();
+                        let layout41 = _rt::alloc::Layout::from_size_align(
+                                vec41.len() * (22 * ::core::mem::size_of::<*const u8>()),
                                 ::core::mem::size_of::<*const u8>(),
                             )
                             .unwrap();
-                        let (result34, _cleanup34) = ::wit_bindgen::rt::Cleanup::new(
-                            layout34,
+                        let (result41, _cleanup41) = ::wit_bindgen::rt::Cleanup::new(
+                            layout41,
                         );
-                        if let Some(cleanup) = _cleanup34 {
+                        if let Some(cleanup) = _cleanup41 {
                             cleanup.forget();
                         }
-                        for (i, e) in vec34.into_iter().enumerate() {
-                            let base = result34
-                                .add(i * (20 * ::core::mem::size_of::<*const u8>()));
+                        for (i, e) in vec41.into_iter().enumerate() {
+                            let base = result41
+                                .add(i * (22 * ::core::mem::size_of::<*const u8>()));
                             {
                                 let super::super::super::super::tidemill::plugin::types::Operator {
                                     name: name6,
@@ -645,6 +767,7 @@ pub mod exports {
                                     output: output6,
                                     parameters: parameters6,
                                     state: state6,
+                                    broadcasts: broadcasts6,
                                 } = e;
                                 let vec7 = (name6.into_bytes()).into_boxed_slice();
                                 let ptr7 = vec7.as_ptr().cast::<u8>();
@@ -1001,14 +1124,109 @@ pub mod exports {
                                             .cast::<u8>() = (0i32) as u8;
                                     }
                                 };
+                                let vec40 = broadcasts6;
+                                let len40 = vec40.len();
+                                let layout40 = _rt::alloc::Layout::from_size_align(
+                                        vec40.len() * (5 * ::core::mem::size_of::<*const u8>()),
+                                        ::core::mem::size_of::<*const u8>(),
+                                    )
+                                    .unwrap();
+                                let (result40, _cleanup40) = ::wit_bindgen::rt::Cleanup::new(
+                                    layout40,
+                                );
+                                if let Some(cleanup) = _cleanup40 {
+                                    cleanup.forget();
+                                }
+                                for (i, e) in vec40.into_iter().enumerate() {
+                                    let base = result40
+                                        .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                                    {
+                                        let super::super::super::super::tidemill::plugin::types::Broadcast {
+                                            name: name34,
+                                            binding: binding34,
+                                            fields: fields34,
+                                        } = e;
+                                        let vec35 = (name34.into_bytes()).into_boxed_slice();
+                                        let ptr35 = vec35.as_ptr().cast::<u8>();
+                                        let len35 = vec35.len();
+                                        ::core::mem::forget(vec35);
+                                        *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len35;
+                                        *base.add(0).cast::<*mut u8>() = ptr35.cast_mut();
+                                        *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>() = (binding34.clone() as i32) as u8;
+                                        let vec39 = fields34;
+                                        let len39 = vec39.len();
+                                        let layout39 = _rt::alloc::Layout::from_size_align(
+                                                vec39.len() * (5 * ::core::mem::size_of::<*const u8>()),
+                                                ::core::mem::size_of::<*const u8>(),
+                                            )
+                                            .unwrap();
+                                        let (result39, _cleanup39) = ::wit_bindgen::rt::Cleanup::new(
+                                            layout39,
+                                        );
+                                        if let Some(cleanup) = _cleanup39 {
+                                            cleanup.forget();
+                                        }
+                                        for (i, e) in vec39.into_iter().enumerate() {
+                                            let base = result39
+                                                .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                                            {
+                                                let super::super::super::super::tidemill::plugin::types::Field {
+                                                    name: name36,
+                                                    data_type: data_type36,
+                                                    nullable: nullable36,
+                                                } = e;
+                                                let vec37 = (name36.into_bytes()).into_boxed_slice();
+                                                let ptr37 = vec37.as_ptr().cast::<u8>();
+                                                let len37 = vec37.len();
+                                                ::core::mem::forget(vec37);
+                                                *base
+                                                    .add(::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len37;
+                                                *base.add(0).cast::<*mut u8>() = ptr37.cast_mut();
+                                                let vec38 = (data_type36.into_bytes()).into_boxed_slice();
+                                                let ptr38 = vec38.as_ptr().cast::<u8>();
+                                                let len38 = vec38.len();
+                                                ::core::mem::forget(vec38);
+                                                *base
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len38;
+                                                *base
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr38.cast_mut();
+                                                *base
+                                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>() = (match nullable36 {
+                                                    true => 1,
+                                                    false => 0,
+                                                }) as u8;
+                                            }
+                                        }
+                                        *base
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len39;
+                                        *base
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = result39;
+                                    }
+                                }
+                                *base
+                                    .add(21 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>() = len40;
+                                *base
+                                    .add(20 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>() = result40;
                             }
                         }
                         *ptr1
                             .add(8 * ::core::mem::size_of::<*const u8>())
-                            .cast::<usize>() = len34;
+                            .cast::<usize>() = len41;
                         *ptr1
                             .add(7 * ::core::mem::size_of::<*const u8>())
-                            .cast::<*mut u8>() = result34;
+                            .cast::<*mut u8>() = result41;
                         ptr1
                     }
                 }
@@ -1041,11 +1259,11 @@ pub mod exports {
                         let l7 = *arg0
                             .add(8 * ::core::mem::size_of::<*const u8>())
                             .cast::<usize>();
-                        let base53 = l6;
-                        let len53 = l7;
-                        for i in 0..len53 {
-                            let base = base53
-                                .add(i * (20 * ::core::mem::size_of::<*const u8>()));
+                        let base65 = l6;
+                        let len65 = l7;
+                        for i in 0..len65 {
+                            let base = base65
+                                .add(i * (22 * ::core::mem::size_of::<*const u8>()));
                             {
                                 let l8 = *base.add(0).cast::<*mut u8>();
                                 let l9 = *base
@@ -1248,11 +1466,66 @@ pub mod exports {
                                         );
                                     }
                                 }
+                                let l53 = *base
+                                    .add(20 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l54 = *base
+                                    .add(21 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base64 = l53;
+                                let len64 = l54;
+                                for i in 0..len64 {
+                                    let base = base64
+                                        .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                                    {
+                                        let l55 = *base.add(0).cast::<*mut u8>();
+                                        let l56 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        _rt::cabi_dealloc(l55, l56, 1);
+                                        let l57 = *base
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l58 = *base
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let base63 = l57;
+                                        let len63 = l58;
+                                        for i in 0..len63 {
+                                            let base = base63
+                                                .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                                            {
+                                                let l59 = *base.add(0).cast::<*mut u8>();
+                                                let l60 = *base
+                                                    .add(::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                _rt::cabi_dealloc(l59, l60, 1);
+                                                let l61 = *base
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l62 = *base
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                _rt::cabi_dealloc(l61, l62, 1);
+                                            }
+                                        }
+                                        _rt::cabi_dealloc(
+                                            base63,
+                                            len63 * (5 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        );
+                                    }
+                                }
+                                _rt::cabi_dealloc(
+                                    base64,
+                                    len64 * (5 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
                             }
                         }
                         _rt::cabi_dealloc(
-                            base53,
-                            len53 * (20 * ::core::mem::size_of::<*const u8>()),
+                            base65,
+                            len65 * (22 * ::core::mem::size_of::<*const u8>()),
                             ::core::mem::size_of::<*const u8>(),
                         );
                     }
@@ -3077,11 +3350,6 @@ mod _rt {
             self as i32
         }
     }
-    #[cfg(target_arch = "wasm32")]
-    pub fn run_ctors_once() {
-        ::wit_bindgen::rt::run_ctors_once();
-    }
-    pub use alloc_crate::alloc;
     pub unsafe fn cabi_dealloc(ptr: *mut u8, size: usize, align: usize) {
         if size == 0 {
             return;
@@ -3091,6 +3359,18 @@ mod _rt {
             alloc::dealloc(ptr, layout);
         }
     }
+    pub unsafe fn invalid_enum_discriminant<T>() -> T {
+        if cfg!(debug_assertions) {
+            panic!("invalid enum discriminant")
+        } else {
+            unsafe { core::hint::unreachable_unchecked() }
+        }
+    }
+    #[cfg(target_arch = "wasm32")]
+    pub fn run_ctors_once() {
+        ::wit_bindgen::rt::run_ctors_once();
+    }
+    pub use alloc_crate::alloc;
     pub unsafe fn bool_lift(val: u8) -> bool {
         if cfg!(debug_assertions) {
             match val {
@@ -3141,10 +3421,10 @@ macro_rules! __export_plugin_impl {
         (link_section =
         "component-type:wit-bindgen:0.61.1:tidemill:plugin@0.1.0:plugin:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 2041] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 2151] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfc\x0e\x01A\x02\x01\
-A\x13\x01B.\x01r\x02\x06lengthy\x05nullsy\x04\0\x04node\x03\0\0\x01p\x01\x01p}\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xea\x0f\x01A\x02\x01\
+A\x13\x01B1\x01r\x02\x06lengthy\x05nullsy\x04\0\x04node\x03\0\0\x01p\x01\x01p}\x01\
 p\x03\x01r\x03\x04rowsy\x05nodes\x02\x07buffers\x04\x04\0\x05batch\x03\0\x05\x01\
 r\x03\x04names\x09data-types\x08nullable\x7f\x04\0\x05field\x03\0\x07\x01p\x08\x01\
 r\x02\x06fields\x09\x04keysy\x04\0\x06schema\x03\0\x0a\x01m\x0b\x03map\x08flat-m\
@@ -3152,46 +3432,49 @@ ap\x06filter\x0emap-partitions\x0amap-values\x0fflat-map-values\x06reduce\x07com
 bine\x07inverse\x0cupdate-state\x0emap-with-state\x04\0\x04kind\x03\0\x0c\x01m\x02\
 \x08position\x04name\x04\0\x07binding\x03\0\x0e\x01ks\x01r\x04\x04names\x09data-\
 types\x07default\x10\x03docs\x04\0\x09parameter\x03\0\x11\x01r\x03\x04keys\x09\x06\
-fields\x09\x07versiony\x04\0\x05state\x03\0\x13\x01p\x12\x01k\x14\x01r\x08\x04na\
-mes\x04kind\x0d\x03docs\x07binding\x0f\x05input\x0b\x06output\x0b\x0aparameters\x15\
-\x05state\x16\x04\0\x08operator\x03\0\x17\x01p\x18\x01r\x05\x04names\x07versions\
-\x03docs\x06chains\x7f\x09operators\x19\x04\0\x0bdescription\x03\0\x1a\x01r\x03\x0d\
-batch-time-msx\x09partitiony\x04seedw\x04\0\x04task\x03\0\x1c\x01r\x02\x08operat\
-ory\x0aparameters\x03\x04\0\x04step\x03\0\x1e\x01r\x04\x03rowy\x04stepy\x04codes\
-\x07messages\x04\0\x09rejection\x03\0\x20\x01py\x01k\"\x01p!\x01r\x04\x05batch\x06\
-\x09selection#\x06origin#\x08rejected$\x04\0\x06output\x03\0%\x01ky\x01r\x02\x07\
-messages\x03row'\x04\0\x07failure\x03\0(\x01m\x02\x06values\x08partials\x04\0\x05\
-phase\x03\0*\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0,\x03\
-\0\x1btidemill:plugin/types@0.1.0\x05\0\x02\x03\0\0\x05level\x01B\x09\x02\x03\x02\
-\x01\x01\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03\
-log\x01\x02\x01@\x02\x04names\x05deltaw\x01\0\x04\0\x07counter\x01\x03\x01ky\x01\
-@\x03\x07messages\x04stepy\x03row\x04\x01\0\x04\0\x08panicked\x01\x05\x03\0\x1at\
-idemill:plugin/host@0.1.0\x05\x02\x02\x03\0\0\x05batch\x02\x03\0\0\x0bdescriptio\
-n\x02\x03\0\0\x04task\x02\x03\0\0\x04step\x02\x03\0\0\x06output\x02\x03\0\0\x07f\
-ailure\x01B\x12\x02\x03\x02\x01\x03\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x04\x04\
-\0\x0bdescription\x03\0\x02\x02\x03\x02\x01\x05\x04\0\x04task\x03\0\x04\x02\x03\x02\
-\x01\x06\x04\0\x04step\x03\0\x06\x02\x03\x02\x01\x07\x04\0\x06output\x03\0\x08\x02\
-\x03\x02\x01\x08\x04\0\x07failure\x03\0\x0a\x01@\0\0\x03\x04\0\x08describe\x01\x0c\
-\x01p\x07\x01j\x01\x09\x01\x0b\x01@\x04\x05chain\x0d\x04task\x05\x0bwant-origin\x7f\
-\x05input\x01\0\x0e\x04\0\x05apply\x01\x0f\x04\0\x1ftidemill:plugin/operators@0.\
-1.0\x05\x09\x02\x03\0\0\x05phase\x01B\x10\x02\x03\x02\x01\x03\x04\0\x05batch\x03\
-\0\0\x02\x03\x02\x01\x05\x04\0\x04task\x03\0\x02\x02\x03\x02\x01\x06\x04\0\x04st\
-ep\x03\0\x04\x02\x03\x02\x01\x0a\x04\0\x05phase\x03\0\x06\x02\x03\x02\x01\x08\x04\
-\0\x07failure\x03\0\x08\x01py\x01j\x01\x01\x01\x09\x01@\x06\x04step\x05\x04task\x03\
-\x05phase\x07\x06values\x01\x0cgroup-of-row\x0a\x06groupsy\0\x0b\x04\0\x04fold\x01\
-\x0c\x01@\x04\x04step\x05\x04task\x03\x04left\x01\x05right\x01\0\x0b\x04\0\x05me\
-rge\x01\x0d\x04\0\x1btidemill:plugin/folds@0.1.0\x05\x0b\x02\x03\0\0\x09rejectio\
-n\x01B\x17\x02\x03\x02\x01\x03\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x05\x04\0\x04\
-task\x03\0\x02\x02\x03\x02\x01\x06\x04\0\x04step\x03\0\x04\x02\x03\x02\x01\x0c\x04\
-\0\x09rejection\x03\0\x06\x02\x03\x02\x01\x08\x04\0\x07failure\x03\0\x08\x01py\x01\
-p\x7f\x01r\x06\x04keys\x01\x06values\x01\x0akey-of-row\x0a\x09has-state\x0b\x06s\
-tates\x01\x0atiming-out\x7f\x04\0\x05input\x03\0\x0c\x01m\x03\x04keep\x06update\x06\
-remove\x04\0\x06change\x03\0\x0e\x01p\x0f\x01p\x07\x01r\x04\x04rows\x01\x07chang\
-es\x10\x06states\x01\x08rejected\x11\x04\0\x06answer\x03\0\x12\x01j\x01\x13\x01\x09\
-\x01@\x03\x04step\x05\x04task\x03\x05input\x0d\0\x14\x04\0\x06update\x01\x15\x04\
-\0\x1etidemill:plugin/stateful@0.1.0\x05\x0d\x04\0\x1ctidemill:plugin/plugin@0.1\
-.0\x04\0\x0b\x0c\x01\0\x06plugin\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
-\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+fields\x09\x07versiony\x04\0\x05state\x03\0\x13\x01r\x03\x04names\x07binding\x0f\
+\x06fields\x09\x04\0\x09broadcast\x03\0\x15\x01p\x12\x01k\x14\x01p\x16\x01r\x09\x04\
+names\x04kind\x0d\x03docs\x07binding\x0f\x05input\x0b\x06output\x0b\x0aparameter\
+s\x17\x05state\x18\x0abroadcasts\x19\x04\0\x08operator\x03\0\x1a\x01p\x1b\x01r\x05\
+\x04names\x07versions\x03docs\x06chains\x7f\x09operators\x1c\x04\0\x0bdescriptio\
+n\x03\0\x1d\x01r\x03\x0dbatch-time-msx\x09partitiony\x04seedw\x04\0\x04task\x03\0\
+\x1f\x01r\x02\x08operatory\x0aparameters\x03\x04\0\x04step\x03\0!\x01r\x04\x03ro\
+wy\x04stepy\x04codes\x07messages\x04\0\x09rejection\x03\0#\x01py\x01k%\x01p$\x01\
+r\x04\x05batch\x06\x09selection&\x06origin&\x08rejected'\x04\0\x06output\x03\0(\x01\
+ky\x01r\x02\x07messages\x03row*\x04\0\x07failure\x03\0+\x01m\x02\x06values\x08pa\
+rtials\x04\0\x05phase\x03\0-\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05\
+level\x03\0/\x03\0\x1btidemill:plugin/types@0.1.0\x05\0\x02\x03\0\0\x05batch\x02\
+\x03\0\0\x05level\x01B\x0e\x02\x03\x02\x01\x01\x04\0\x05batch\x03\0\0\x02\x03\x02\
+\x01\x02\x04\0\x05level\x03\0\x02\x01@\x02\x05level\x03\x07messages\x01\0\x04\0\x03\
+log\x01\x04\x01@\x02\x04names\x05deltaw\x01\0\x04\0\x07counter\x01\x05\x01k\x01\x01\
+@\x02\x08operatory\x04names\0\x06\x04\0\x09broadcast\x01\x07\x01ky\x01@\x03\x07m\
+essages\x04stepy\x03row\x08\x01\0\x04\0\x08panicked\x01\x09\x03\0\x1atidemill:pl\
+ugin/host@0.1.0\x05\x03\x02\x03\0\0\x0bdescription\x02\x03\0\0\x04task\x02\x03\0\
+\0\x04step\x02\x03\0\0\x06output\x02\x03\0\0\x07failure\x01B\x12\x02\x03\x02\x01\
+\x01\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x04\x04\0\x0bdescription\x03\0\x02\x02\
+\x03\x02\x01\x05\x04\0\x04task\x03\0\x04\x02\x03\x02\x01\x06\x04\0\x04step\x03\0\
+\x06\x02\x03\x02\x01\x07\x04\0\x06output\x03\0\x08\x02\x03\x02\x01\x08\x04\0\x07\
+failure\x03\0\x0a\x01@\0\0\x03\x04\0\x08describe\x01\x0c\x01p\x07\x01j\x01\x09\x01\
+\x0b\x01@\x04\x05chain\x0d\x04task\x05\x0bwant-origin\x7f\x05input\x01\0\x0e\x04\
+\0\x05apply\x01\x0f\x04\0\x1ftidemill:plugin/operators@0.1.0\x05\x09\x02\x03\0\0\
+\x05phase\x01B\x10\x02\x03\x02\x01\x01\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x05\
+\x04\0\x04task\x03\0\x02\x02\x03\x02\x01\x06\x04\0\x04step\x03\0\x04\x02\x03\x02\
+\x01\x0a\x04\0\x05phase\x03\0\x06\x02\x03\x02\x01\x08\x04\0\x07failure\x03\0\x08\
+\x01py\x01j\x01\x01\x01\x09\x01@\x06\x04step\x05\x04task\x03\x05phase\x07\x06val\
+ues\x01\x0cgroup-of-row\x0a\x06groupsy\0\x0b\x04\0\x04fold\x01\x0c\x01@\x04\x04s\
+tep\x05\x04task\x03\x04left\x01\x05right\x01\0\x0b\x04\0\x05merge\x01\x0d\x04\0\x1b\
+tidemill:plugin/folds@0.1.0\x05\x0b\x02\x03\0\0\x09rejection\x01B\x17\x02\x03\x02\
+\x01\x01\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x05\x04\0\x04task\x03\0\x02\x02\x03\
+\x02\x01\x06\x04\0\x04step\x03\0\x04\x02\x03\x02\x01\x0c\x04\0\x09rejection\x03\0\
+\x06\x02\x03\x02\x01\x08\x04\0\x07failure\x03\0\x08\x01py\x01p\x7f\x01r\x06\x04k\
+eys\x01\x06values\x01\x0akey-of-row\x0a\x09has-state\x0b\x06states\x01\x0atiming\
+-out\x7f\x04\0\x05input\x03\0\x0c\x01m\x03\x04keep\x06update\x06remove\x04\0\x06\
+change\x03\0\x0e\x01p\x0f\x01p\x07\x01r\x04\x04rows\x01\x07changes\x10\x06states\
+\x01\x08rejected\x11\x04\0\x06answer\x03\0\x12\x01j\x01\x13\x01\x09\x01@\x03\x04\
+step\x05\x04task\x03\x05input\x0d\0\x14\x04\0\x06update\x01\x15\x04\0\x1etidemil\
+l:plugin/stateful@0.1.0\x05\x0d\x04\0\x1ctidemill:plugin/plugin@0.1.0\x04\0\x0b\x0c\
+\x01\0\x06plugin\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-componen\
+t\x070.258.3\x10wit-bindgen-rust\x060.61.1";
         };
     };
 }
@@ -3204,9 +3487,9 @@ pub use __export_plugin_impl as export_plugin;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1242] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbd\x08\x01A\x02\x01\
-A\x05\x01B.\x01r\x02\x06lengthy\x05nullsy\x04\0\x04node\x03\0\0\x01p\x01\x01p}\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1362] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb5\x09\x01A\x02\x01\
+A\x06\x01B1\x01r\x02\x06lengthy\x05nullsy\x04\0\x04node\x03\0\0\x01p\x01\x01p}\x01\
 p\x03\x01r\x03\x04rowsy\x05nodes\x02\x07buffers\x04\x04\0\x05batch\x03\0\x05\x01\
 r\x03\x04names\x09data-types\x08nullable\x7f\x04\0\x05field\x03\0\x07\x01p\x08\x01\
 r\x02\x06fields\x09\x04keysy\x04\0\x06schema\x03\0\x0a\x01m\x0b\x03map\x08flat-m\
@@ -3214,24 +3497,27 @@ ap\x06filter\x0emap-partitions\x0amap-values\x0fflat-map-values\x06reduce\x07com
 bine\x07inverse\x0cupdate-state\x0emap-with-state\x04\0\x04kind\x03\0\x0c\x01m\x02\
 \x08position\x04name\x04\0\x07binding\x03\0\x0e\x01ks\x01r\x04\x04names\x09data-\
 types\x07default\x10\x03docs\x04\0\x09parameter\x03\0\x11\x01r\x03\x04keys\x09\x06\
-fields\x09\x07versiony\x04\0\x05state\x03\0\x13\x01p\x12\x01k\x14\x01r\x08\x04na\
-mes\x04kind\x0d\x03docs\x07binding\x0f\x05input\x0b\x06output\x0b\x0aparameters\x15\
-\x05state\x16\x04\0\x08operator\x03\0\x17\x01p\x18\x01r\x05\x04names\x07versions\
-\x03docs\x06chains\x7f\x09operators\x19\x04\0\x0bdescription\x03\0\x1a\x01r\x03\x0d\
-batch-time-msx\x09partitiony\x04seedw\x04\0\x04task\x03\0\x1c\x01r\x02\x08operat\
-ory\x0aparameters\x03\x04\0\x04step\x03\0\x1e\x01r\x04\x03rowy\x04stepy\x04codes\
-\x07messages\x04\0\x09rejection\x03\0\x20\x01py\x01k\"\x01p!\x01r\x04\x05batch\x06\
-\x09selection#\x06origin#\x08rejected$\x04\0\x06output\x03\0%\x01ky\x01r\x02\x07\
-messages\x03row'\x04\0\x07failure\x03\0(\x01m\x02\x06values\x08partials\x04\0\x05\
-phase\x03\0*\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0,\x03\
-\0\x1btidemill:plugin/types@0.1.0\x05\0\x02\x03\0\0\x05level\x01B\x09\x02\x03\x02\
-\x01\x01\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03\
-log\x01\x02\x01@\x02\x04names\x05deltaw\x01\0\x04\0\x07counter\x01\x03\x01ky\x01\
-@\x03\x07messages\x04stepy\x03row\x04\x01\0\x04\0\x08panicked\x01\x05\x03\0\x1at\
-idemill:plugin/host@0.1.0\x05\x02\x04\0<tidemill:plugin/plugin-with-all-of-its-e\
-xports-removed@0.1.0\x04\0\x0b,\x01\0&plugin-with-all-of-its-exports-removed\x03\
-\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-\
-bindgen-rust\x060.61.1";
+fields\x09\x07versiony\x04\0\x05state\x03\0\x13\x01r\x03\x04names\x07binding\x0f\
+\x06fields\x09\x04\0\x09broadcast\x03\0\x15\x01p\x12\x01k\x14\x01p\x16\x01r\x09\x04\
+names\x04kind\x0d\x03docs\x07binding\x0f\x05input\x0b\x06output\x0b\x0aparameter\
+s\x17\x05state\x18\x0abroadcasts\x19\x04\0\x08operator\x03\0\x1a\x01p\x1b\x01r\x05\
+\x04names\x07versions\x03docs\x06chains\x7f\x09operators\x1c\x04\0\x0bdescriptio\
+n\x03\0\x1d\x01r\x03\x0dbatch-time-msx\x09partitiony\x04seedw\x04\0\x04task\x03\0\
+\x1f\x01r\x02\x08operatory\x0aparameters\x03\x04\0\x04step\x03\0!\x01r\x04\x03ro\
+wy\x04stepy\x04codes\x07messages\x04\0\x09rejection\x03\0#\x01py\x01k%\x01p$\x01\
+r\x04\x05batch\x06\x09selection&\x06origin&\x08rejected'\x04\0\x06output\x03\0(\x01\
+ky\x01r\x02\x07messages\x03row*\x04\0\x07failure\x03\0+\x01m\x02\x06values\x08pa\
+rtials\x04\0\x05phase\x03\0-\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05\
+level\x03\0/\x03\0\x1btidemill:plugin/types@0.1.0\x05\0\x02\x03\0\0\x05batch\x02\
+\x03\0\0\x05level\x01B\x0e\x02\x03\x02\x01\x01\x04\0\x05batch\x03\0\0\x02\x03\x02\
+\x01\x02\x04\0\x05level\x03\0\x02\x01@\x02\x05level\x03\x07messages\x01\0\x04\0\x03\
+log\x01\x04\x01@\x02\x04names\x05deltaw\x01\0\x04\0\x07counter\x01\x05\x01k\x01\x01\
+@\x02\x08operatory\x04names\0\x06\x04\0\x09broadcast\x01\x07\x01ky\x01@\x03\x07m\
+essages\x04stepy\x03row\x08\x01\0\x04\0\x08panicked\x01\x09\x03\0\x1atidemill:pl\
+ugin/host@0.1.0\x05\x03\x04\0<tidemill:plugin/plugin-with-all-of-its-exports-rem\
+oved@0.1.0\x04\0\x0b,\x01\0&plugin-with-all-of-its-exports-removed\x03\0\0\0G\x09\
+producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rus\
+t\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

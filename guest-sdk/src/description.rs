@@ -99,6 +99,19 @@ pub struct OperatorDescription {
     pub parameters: Vec<Parameter>,
     /// What a stateful operator keeps.
     pub state: Option<StateDescription>,
+    /// Broadcasts that it reads.
+    pub broadcasts: Vec<BroadcastDescription>,
+}
+
+/// A broadcast that an operator reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BroadcastDescription {
+    /// Its name in the job.
+    pub name: String,
+    /// How `fields` are found in it.
+    pub binding: Binding,
+    /// The columns that the operator is given.
+    pub fields: Vec<Field>,
 }
 
 /// What a stateful operator keeps.

@@ -184,14 +184,27 @@ fn operator(operator: &own::OperatorDescription) -> types::Operator {
         name: operator.name.clone(),
         kind: kind(operator.kind),
         doc: operator.doc.clone(),
-        binding: match operator.binding {
-            own::Binding::Position => types::Binding::Position,
-            own::Binding::Name => types::Binding::Name,
-        },
+        binding: binding(operator.binding),
         input: schema(&operator.input),
         output: schema(&operator.output),
         parameters: operator.parameters.iter().map(parameter).collect(),
         state: operator.state.as_ref().map(state),
+        broadcasts: operator.broadcasts.iter().map(broadcast).collect(),
+    }
+}
+
+fn binding(binding: own::Binding) -> types::Binding {
+    match binding {
+        own::Binding::Position => types::Binding::Position,
+        own::Binding::Name => types::Binding::Name,
+    }
+}
+
+fn broadcast(broadcast: &own::BroadcastDescription) -> types::Broadcast {
+    types::Broadcast {
+        name: broadcast.name.clone(),
+        binding: binding(broadcast.binding),
+        fields: broadcast.fields.iter().map(field).collect(),
     }
 }
 

@@ -24,6 +24,7 @@ mod sink;
 mod source;
 
 pub mod batch;
+pub mod broadcast;
 pub mod column;
 pub mod context;
 pub mod description;
@@ -45,6 +46,7 @@ pub mod prelude {
         map_with_state, reduce, update_state_by_key,
     };
 
+    pub use crate::broadcast::Broadcast;
     pub use crate::column::{Date, Decimal, List, Timestamp};
     pub use crate::context::{Context, Task};
     pub use crate::reject::Reject;

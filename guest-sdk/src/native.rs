@@ -112,7 +112,7 @@ impl Table {
     ) -> Result<Batch, Failure> {
         guarded(|| {
             let body = self.fold_body(step.operator, "fold")?;
-            let parameters = Parameters::parse(step.parameters)?;
+            let parameters = parse(&step)?;
             body.fold(&Call::new(task), &parameters, phase, values, group_of_row, groups)
         })
     }
@@ -130,7 +130,7 @@ impl Table {
     ) -> Result<Batch, Failure> {
         guarded(|| {
             let body = self.fold_body(step.operator, "merge")?;
-            let parameters = Parameters::parse(step.parameters)?;
+            let parameters = parse(&step)?;
             body.merge(&Call::new(task), &parameters, left, right)
         })
     }
@@ -148,7 +148,7 @@ impl Table {
         guarded(|| {
             input.check()?;
             let body = self.stateful_body(step.operator)?;
-            let parameters = Parameters::parse(step.parameters)?;
+            let parameters = parse(&step)?;
             let call = Call::new(task);
             let answer = body.update(&call, &parameters, input)?;
             Ok(StatefulAnswer { rejected: call.into_rejected(), ..answer })
@@ -238,7 +238,11 @@ fn satisfies(given: &Schema, taken: &Schema) -> bool {
 }
 
 fn parse_all(chain: &[Step<'_>]) -> Result<Vec<Parameters>, Failure> {
-    chain.iter().map(|step| Parameters::parse(step.parameters)).collect()
+    chain.iter().map(parse).collect()
+}
+
+fn parse(step: &Step<'_>) -> Result<Parameters, Failure> {
+    Ok(Parameters::parse(step.parameters)?.of_operator(step.operator))
 }
 
 /// In a sandbox a panic is told to the host and traps.

@@ -25,7 +25,8 @@ use crate::call::Call;
 use crate::column::Value;
 use crate::context::Context;
 use crate::description::{
-    Binding, Field, Kind, OperatorDescription, Parameter, Schema, StateDescription,
+    Binding, BroadcastDescription, Field, Kind, OperatorDescription, Parameter, Schema,
+    StateDescription,
 };
 use crate::output::{Output, Owned};
 use crate::parameter::Parameters;
@@ -53,6 +54,8 @@ pub struct Declaration {
     pub state_version: u32,
     /// Its parameters.
     pub parameters: Vec<Parameter>,
+    /// Broadcasts that it reads.
+    pub broadcasts: Vec<BroadcastDescription>,
 }
 
 impl Declaration {
@@ -75,6 +78,7 @@ impl Declaration {
             output: Schema { fields: output, keys: self.keys },
             parameters: self.parameters,
             state: None,
+            broadcasts: self.broadcasts,
         }
     }
 

@@ -6,7 +6,9 @@
 use serde_json::{Map, Value};
 
 use crate::batch::Failure;
+use crate::broadcast::{self, Broadcast};
 use crate::description::Parameter;
+use crate::row::Columns;
 
 /// A type that a parameter may have.
 #[diagnostic::on_unimplemented(
@@ -68,6 +70,7 @@ pub fn declare<T: ParameterType>(name: &str, default: Option<T>, doc: &str) -> P
 #[derive(Debug, Default)]
 pub struct Parameters {
     set: Map<String, Value>,
+    operator: u32,
 }
 
 impl Parameters {
@@ -80,10 +83,23 @@ impl Parameters {
             return Ok(Self::default());
         }
         match serde_json::from_slice(json) {
-            Ok(Value::Object(set)) => Ok(Self { set }),
+            Ok(Value::Object(set)) => Ok(Self { set, ..Self::default() }),
             Ok(other) => Err(Failure::new(format!("parameters are `{other}`, expected an object"))),
             Err(error) => Err(Failure::new(format!("parameters are no JSON: {error}"))),
         }
+    }
+
+    /// The same for the operator of that index.
+    pub fn of_operator(self, operator: u32) -> Self {
+        Self { operator, ..self }
+    }
+
+    /// The broadcast of that name.
+    ///
+    /// # Errors
+    /// When the host gives the operator none, or another than it has declared.
+    pub fn broadcast<C: Columns>(&self, name: &str) -> Result<&'static Broadcast<C>, Failure> {
+        broadcast::of_job(self.operator, name)
     }
 
     /// The value of a parameter, or its default.

@@ -3,6 +3,7 @@
 //! Takes method calls. Gives a declared pipeline to the driver. Never does anything a job file
 //! could not, but run closures. Programs begin with [`guide`].
 
+pub mod broadcast;
 pub mod context;
 pub mod dataset;
 mod declared;

@@ -4,6 +4,7 @@
 
 pub mod accumulator;
 pub mod batch_data;
+pub mod broadcasts;
 pub mod dead_letter;
 pub mod engine;
 pub mod error;

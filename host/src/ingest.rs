@@ -5,6 +5,7 @@
 
 pub mod bad_row;
 pub mod block_generator;
+pub mod broadcast_file;
 mod buffer_pool;
 pub mod connector;
 pub mod csv_cells;

@@ -252,6 +252,14 @@ pub const TAKE_GROWTH: usize = 4;
 /// Rows that a join may give in one partition: a key that is frequent in both streams gives their
 /// product, and all of it is in memory before the next step.
 pub const JOIN_ROWS_MAX: u64 = 1 << 24;
+/// Bytes of a broadcast: of its file, and of its columns. Each version that a running batch reads
+/// is held beside the block budget, once for all tasks, with what joins make of it; each instance
+/// of a plugin that reads it holds a copy of its own. A larger one is refused.
+pub const BROADCAST_BYTES_MAX: usize = 256 * MIB;
+/// Rows of a broadcast: row numbers are of 32 bits, and an index holds some bytes for each.
+pub const BROADCAST_ROWS_MAX: usize = 1 << 24;
+/// Broadcasts that an operator may read.
+pub const OPERATOR_BROADCASTS_MAX: usize = 64;
 /// How often a union may bring partitions together, unions of unions counted through: each more
 /// is a task per partition and batch.
 pub const UNION_WIDTH_MAX: usize = 1024;

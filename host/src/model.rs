@@ -5,6 +5,7 @@
 pub mod backpressure;
 pub mod block;
 pub mod block_store;
+pub mod broadcast;
 pub mod bytes_decoder;
 pub mod calendar;
 pub mod column_type;

@@ -3,6 +3,7 @@
 //! Takes record batches. Gives record batches. Never knows batches of time, blocks or wasm.
 
 pub mod aggregate;
+pub mod broadcast_join;
 pub mod canonical;
 pub mod compare;
 pub mod fold;
@@ -11,6 +12,7 @@ pub mod fold_failure;
 pub mod fold_sum;
 pub mod glom;
 pub mod group;
+pub mod key_index;
 pub mod order;
 pub mod partition;
 pub mod sample;

@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod binding;
+mod broadcast;
 mod chain;
 mod checked;
 pub mod explain;
@@ -231,8 +232,14 @@ fn check_streams(
             }
         };
         let slide = slide_of(&stream.from).unwrap_or(interval);
-        let context =
-            StepContext { plugins, partitions, slide, schema_of: &schema_of, slide_of: &slide_of };
+        let context = StepContext {
+            plugins,
+            broadcasts: &pipeline.broadcasts,
+            partitions,
+            slide,
+            schema_of: &schema_of,
+            slide_of: &slide_of,
+        };
         match check_stream(stream, input, context, width_of) {
             Ok(Some(stream)) => {
                 checked.insert(*index, stream);

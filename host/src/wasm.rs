@@ -15,6 +15,7 @@ mod cpu_time;
 pub mod description;
 mod engine;
 pub mod exchange;
+mod guest_broadcasts;
 mod host_func;
 pub mod host_state;
 pub mod inspect;

@@ -6,6 +6,7 @@
 mod arrays;
 mod artefacts;
 mod bounds;
+mod broadcasts;
 mod calls;
 mod crafted;
 mod faults;

@@ -3,13 +3,15 @@
 //! Takes the folders of `examples/`. Gives what `tidemill test` says of them. Never opens what
 //! their jobs would.
 
+mod enriched_orders;
 mod trades;
 
 use std::path::Path;
 
 use crate::set_up::program::tidemill;
 
-/// The plugins they use, built from source by the program: `sessions`, `tags`, `word_count`.
+/// The plugins they use, built from source by the program: `orders`, `sessions`, `tags`,
+/// `word_count`.
 fn holds(example: &str, cases: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(example);
     let ran = tidemill(&folder, &["test", "job.toml", "--cases", "cases.jsonl"], "");
@@ -30,6 +32,11 @@ fn sessions_end_when_nothing_comes() {
 #[test]
 fn tags_of_the_last_minute_are_counted() {
     holds("trending_tags", 1);
+}
+
+#[test]
+fn orders_are_billed_by_a_table_of_customers() {
+    holds("enriched_orders", 2);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod explained;
+mod explained_broadcasts;
 mod explained_time;
 mod mismatched;
 mod running_aggregate;

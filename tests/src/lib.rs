@@ -11,6 +11,8 @@ mod border;
 #[cfg(test)]
 mod bounded;
 #[cfg(test)]
+mod broadcasts;
+#[cfg(test)]
 mod c_plugin;
 #[cfg(test)]
 mod conformance;

@@ -16,6 +16,7 @@ use tidemill::api::dstream::BoxError;
 use tidemill::driver::engine::Engine;
 use tidemill::exec::executor::{Executors, Task, TaskKey, TaskResult};
 use tidemill::exec::stage::{BoundGather, BoundOutput, BoundStage, SharedStage};
+use tidemill::model::broadcast::Broadcasts;
 use tidemill::model::id::{SourceId, StageId};
 use tidemill::model::stage::{JobPlan, Stage, StageInput, StageOutput, WithoutParent};
 use tidemill::model::status::{BatchOutcome, JobEvent};
@@ -113,6 +114,7 @@ fn run_on(executors: &Executors, stage: &SharedStage) -> usize {
             stage: Arc::clone(stage),
             facts: rig::task(&[]).facts,
             read: Box::new(|| Ok(Vec::new())),
+            broadcasts: Broadcasts::default(),
             cancelled: Arc::default(),
             answer: Arc::clone(&answer),
         });

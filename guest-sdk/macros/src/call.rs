@@ -27,6 +27,11 @@ pub(crate) fn call(
             let position = syn::Index::from(index);
             signature.parameters[index].handed(&quote!(__parameters.#position))
         }
+        Place::Broadcast(index) => {
+            // They are kept behind the parameters.
+            let position = syn::Index::from(signature.parameters.len() + index);
+            quote!(__parameters.#position)
+        }
         Place::Context => quote!(*__context),
         Place::ContextReference => quote!(__context),
     });

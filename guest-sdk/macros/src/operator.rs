@@ -11,7 +11,7 @@ use syn::{Error, ItemFn, Result};
 use crate::arguments::{Arguments, read_arguments};
 use crate::call::{call, returned, row_of, spelled};
 use crate::kind::Kind;
-use crate::signature::{ColumnArgument, Signature, read, strip};
+use crate::signature::{BroadcastArgument, ColumnArgument, Signature, read, strip};
 use crate::stateful;
 use crate::types::{
     bound_item, is_named, is_owned, referenced_row, returned_items, returned_row,
@@ -72,7 +72,10 @@ fn operator(
     let declaration = declaration(kind, arguments, function, signature);
     let load = load(signature);
     let kept = signature.parameters.iter().map(|parameter| parameter.kept_type());
-    let kept = quote!((#(#kept,)*));
+    let broadcasts = signature.broadcasts.iter().map(
+        |BroadcastArgument { row, .. }| quote!(&'static ::tidemill_sdk::broadcast::Broadcast<#row>),
+    );
+    let kept = quote!((#(#kept,)* #(#broadcasts,)*));
     match kind {
         Kind::Map | Kind::MapValues => map(kind, function, signature, declaration, load, kept),
         Kind::FlatMap | Kind::FlatMapValues => {
@@ -108,6 +111,9 @@ fn declaration(
         let (kept, default) = (parameter.kept_type(), parameter.default_value());
         quote!(::tidemill_sdk::parameter::declare::<#kept>(#name, #default, #doc))
     });
+    let broadcasts = signature.broadcasts.iter().map(
+        |BroadcastArgument { name, row }| quote!(::tidemill_sdk::broadcast::declare::<#row>(#name)),
+    );
     quote! {
         ::tidemill_sdk::operator::Declaration {
             name: #name,
@@ -117,6 +123,7 @@ fn declaration(
             key_columns: &[#(#key_names),*],
             state_version: #state_version,
             parameters: ::std::vec![#(#parameters),*],
+            broadcasts: ::std::vec![#(#broadcasts),*],
         }
     }
 }
@@ -127,9 +134,9 @@ fn names_of(columns: &[ColumnArgument]) -> Vec<&String> {
     names.unwrap_or_default()
 }
 
-/// Reads the parameters, once per call.
+/// Reads the parameters, once per call, and what is kept of broadcasts.
 fn load(signature: &Signature) -> TokenStream {
-    if signature.parameters.is_empty() {
+    if signature.parameters.is_empty() && signature.broadcasts.is_empty() {
         return quote!(|_| ::core::result::Result::Ok(()));
     }
     let each = signature.parameters.iter().map(|parameter| {
@@ -137,7 +144,11 @@ fn load(signature: &Signature) -> TokenStream {
             (&parameter.name, parameter.kept_type(), parameter.default_value());
         quote!(__set.get::<#kept>(#name, #default)?)
     });
-    quote!(|__set| ::core::result::Result::Ok((#(#each,)*)))
+    let broadcasts = signature
+        .broadcasts
+        .iter()
+        .map(|BroadcastArgument { name, row }| quote!(__set.broadcast::<#row>(#name)?));
+    quote!(|__set| ::core::result::Result::Ok((#(#each,)* #(#broadcasts,)*)))
 }
 
 /// The row that the column arguments make up, and the call that takes it as `__row`.

@@ -10,7 +10,9 @@ use syn::{
     ReturnType, Type, UnOp,
 };
 
-use crate::types::{argument_of, borrows_unnamed, is_named, plain_name, refuse_unsupported};
+use crate::types::{
+    argument_of, borrows_unnamed, is_named, plain_name, refuse_unsupported, with_static_lifetimes,
+};
 
 /// Types of parameters, `&str` less its reference.
 const PARAMETERS: [&str; 6] = ["bool", "i64", "f64", "char", "str", "String"];
@@ -29,6 +31,13 @@ pub(crate) struct ParameterArgument {
     pub(crate) doc: String,
 }
 
+/// One argument that is a broadcast of the job.
+pub(crate) struct BroadcastArgument {
+    pub(crate) name: String,
+    /// Its rows, what they borrow being kept for good.
+    pub(crate) row: Type,
+}
+
 /// Where an argument of a call comes from.
 #[derive(Clone, Copy)]
 pub(crate) enum Place {
@@ -36,6 +45,7 @@ pub(crate) enum Place {
     Key(usize),
     State,
     Parameter(usize),
+    Broadcast(usize),
     Context,
     ContextReference,
 }
@@ -46,6 +56,7 @@ pub(crate) struct Signature {
     pub(crate) keys: Vec<ColumnArgument>,
     pub(crate) state: Option<Type>,
     pub(crate) parameters: Vec<ParameterArgument>,
+    pub(crate) broadcasts: Vec<BroadcastArgument>,
     pub(crate) places: Vec<Place>,
     pub(crate) returned: Option<Type>,
     pub(crate) doc: String,
@@ -69,15 +80,20 @@ pub(crate) fn doc_of(attributes: &[Attribute]) -> String {
 pub(crate) fn strip(function: &mut ItemFn) {
     for argument in &mut function.sig.inputs {
         if let FnArg::Typed(argument) = argument {
-            argument
-                .attrs
-                .retain(|one| !is_parameter(one) && !is_key(one) && !one.path().is_ident("doc"));
+            argument.attrs.retain(|one| {
+                !(is_parameter(one) || is_key(one) || is_broadcast(one))
+                    && !one.path().is_ident("doc")
+            });
         }
     }
 }
 
 fn is_parameter(attribute: &Attribute) -> bool {
     attribute.path().is_ident("param")
+}
+
+fn is_broadcast(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("broadcast")
 }
 
 fn is_key(attribute: &Attribute) -> bool {
@@ -92,6 +108,7 @@ pub(crate) fn read(function: &ItemFn) -> Result<Signature> {
         keys: Vec::new(),
         state: None,
         parameters: Vec::new(),
+        broadcasts: Vec::new(),
         places: Vec::new(),
         returned: None,
         doc: doc_of(&function.attrs),
@@ -119,6 +136,9 @@ fn refuse_references_beside_rows(function: &ItemFn) -> Result<()> {
         let instead = match context_place(&argument.ty) {
             Some(_) => "the context by value, as `Context`",
             None if argument.attrs.iter().any(is_parameter) => "the parameter as `String`",
+            None if argument.attrs.iter().any(is_broadcast) => {
+                "the broadcast as `&'static Broadcast<..>`"
+            }
             None => continue,
         };
         if reference.lifetime.is_none() {
@@ -166,6 +186,13 @@ impl Signature {
             let parameter = read_parameter(attribute, argument)?;
             self.places.push(Place::Parameter(self.parameters.len()));
             self.parameters.push(parameter);
+        } else if let Some(attribute) = argument.attrs.iter().find(|one| is_broadcast(one)) {
+            let broadcast = read_broadcast(attribute, argument)?;
+            self.places.push(Place::Broadcast(self.broadcasts.len()));
+            self.broadcasts.push(broadcast);
+        } else if broadcast_row(&argument.ty).is_some() {
+            let message = "a broadcast has its attribute before it: `#[broadcast]`";
+            return Err(Error::new(argument.ty.span(), message));
         } else if let Some(place) = context_place(&argument.ty) {
             self.places.push(place);
         } else if let Some(kept) = state_of(&argument.ty) {
@@ -202,6 +229,28 @@ fn context_place(written: &Type) -> Option<Place> {
         }
         written => is_named(written, "Context").then_some(Place::Context),
     }
+}
+
+/// The `R` of `&Broadcast<R>`.
+fn broadcast_row(written: &Type) -> Option<&Type> {
+    let Type::Reference(reference) = written else { return None };
+    argument_of(&reference.elem, &["Broadcast"]).filter(|_| reference.mutability.is_none())
+}
+
+fn read_broadcast(attribute: &Attribute, argument: &PatType) -> Result<BroadcastArgument> {
+    if !matches!(attribute.meta, Meta::Path(_)) {
+        let message = "`#[broadcast]` takes nothing: the argument's name is the broadcast's";
+        return Err(Error::new(attribute.span(), message));
+    }
+    let Some(name) = name_of(argument) else {
+        return Err(Error::new(argument.pat.span(), "a broadcast needs a plain name"));
+    };
+    let Some(row) = broadcast_row(&argument.ty) else {
+        let message = "a broadcast is taken as `&Broadcast<Row>`";
+        return Err(Error::new(argument.ty.span(), message));
+    };
+    refuse_unsupported(row)?;
+    Ok(BroadcastArgument { name: plain_name(name), row: with_static_lifetimes(row) })
 }
 
 /// The `S` of `&mut State<S>`.

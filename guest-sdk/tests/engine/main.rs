@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "a test")]
 
+mod broadcasts;
 mod columns;
 mod operators;
 mod rig;

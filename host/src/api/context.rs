@@ -214,7 +214,7 @@ impl StreamingContext {
         DStream { graph: Arc::clone(&self.graph), node: usize::MAX, of: InBatches }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Graph> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Graph> {
         self.graph.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

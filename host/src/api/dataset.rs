@@ -44,7 +44,7 @@ pub struct AsWhole(Arc<Machine>);
 /// What makes datasets and runs their actions, as jobs of one batch on the engine.
 #[derive(Debug)]
 pub struct DatasetContext {
-    graph: Arc<Mutex<Graph>>,
+    pub(super) graph: Arc<Mutex<Graph>>,
     machine: Arc<Machine>,
 }
 

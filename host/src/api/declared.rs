@@ -24,6 +24,7 @@ pub(super) fn declare(
         settings,
         plugins: plugins.keys().map(|name| declaration(name)).collect(),
         sources: lowered.sources,
+        broadcasts: lowered.broadcasts,
         streams: lowered.streams,
         sinks: lowered.sinks,
     };

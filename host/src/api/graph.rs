@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::misuse::Misuse;
 use crate::driver::remembered::Remembered;
+use crate::model::broadcast::BroadcastDeclaration;
 use crate::model::operation::{Operation, StepDeclaration};
 use crate::model::pipeline::StreamDeclaration;
 use crate::model::sink::{SinkConnector, SinkDeclaration};
@@ -62,6 +63,7 @@ pub(super) struct Graph {
     misuse: Option<Misuse>,
     running: Option<Running>,
     levels: BTreeMap<usize, StorageLevel>,
+    pub(super) broadcasts: Vec<BroadcastDeclaration>,
 }
 
 /// The job that a graph has become.
@@ -76,6 +78,7 @@ pub(super) struct Running {
 #[derive(Debug)]
 pub(super) struct Lowered {
     pub sources: Vec<SourceDeclaration>,
+    pub broadcasts: Vec<BroadcastDeclaration>,
     pub streams: Vec<StreamDeclaration>,
     pub sinks: Vec<SinkDeclaration>,
     /// The names of sources and streams by their nodes.
@@ -104,6 +107,11 @@ impl Graph {
     /// Takes nothing more.
     pub(super) fn close(&mut self) {
         self.closed = true;
+    }
+
+    /// Whether it takes nothing more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Keeps the first wrong call.
@@ -164,6 +172,7 @@ impl Graph {
     pub(super) fn lower(&self) -> Lowered {
         let mut lowered = Lowered {
             sources: Vec::new(),
+            broadcasts: self.broadcasts.clone(),
             streams: Vec::new(),
             sinks: Vec::new(),
             names: BTreeMap::new(),

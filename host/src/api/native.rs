@@ -38,6 +38,14 @@ pub enum NativeError {
         /// The operators it has.
         allowed: Vec<String>,
     },
+    /// It reads a broadcast, which only instances of plugins are given.
+    #[error("operator `{operator}` reads broadcast `{broadcast}`: it runs in the sandbox only")]
+    Broadcast {
+        /// The operator.
+        operator: String,
+        /// The broadcast.
+        broadcast: String,
+    },
     /// A column is of a type that streams do not have.
     #[error("operator `{operator}`, column `{column}`: {source}")]
     ColumnType {
@@ -205,6 +213,7 @@ fn describe_chain(operators: &[&OperatorDescription]) -> Result<OperatorDescript
         parameters: Vec::new(),
         keys: first.keys.clone(),
         state: first.state.clone(),
+        broadcasts: Vec::new(),
         name,
     })
 }

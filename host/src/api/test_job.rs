@@ -17,9 +17,11 @@ use crate::driver::error::{DriverError, JobFailure};
 use crate::driver::handle::JobHandle;
 use crate::driver::launch::{JobRequest, launch};
 use crate::driver::plugins::JobPlugins;
+use crate::model::broadcast::{BroadcastOrigin, BroadcastValue, BroadcastVersion};
 use crate::model::operation::InitialState;
 use crate::model::pipeline::Pipeline;
 use crate::model::policy::OnFailure;
+use crate::model::schema::StreamSchema;
 use crate::model::sink::{SinkConnector, SinkDeclaration};
 use crate::model::source::SourceConnector;
 use crate::model::status::BatchInfo;
@@ -29,6 +31,7 @@ use crate::model::status::BatchInfo;
 pub struct TestJob {
     clock: MovedClock,
     collected: BTreeMap<String, Collected>,
+    broadcasts: Vec<TestBroadcast>,
     job: JobHandle,
 }
 
@@ -40,6 +43,9 @@ pub struct TestInput {
     pub datasets: BTreeMap<String, Vec<Option<Partitions>>>,
     /// What stateful steps begin with, by their names: keys and what is kept for each.
     pub states: BTreeMap<String, Vec<RecordBatch>>,
+    /// The rows of broadcasts, one list for each batch, the last one staying. One that is missing
+    /// here is what the job says.
+    pub broadcasts: BTreeMap<String, Vec<Vec<RecordBatch>>>,
     /// The streams whose datasets are wanted.
     pub streams: Vec<String>,
 }
@@ -62,7 +68,8 @@ impl TestJob {
         let engine = Engine::start(config)?;
         let plugins = load(&engine)?;
         pipeline.settings.on_failure = OnFailure::Skip;
-        let TestInput { mut datasets, mut states, streams } = input;
+        let TestInput { mut datasets, mut states, broadcasts, streams } = input;
+        let broadcasts = put_in(&mut pipeline, broadcasts)?;
         for source in &mut pipeline.sources {
             let queue = DatasetQueue::default();
             for dataset in datasets.remove(&source.name).unwrap_or_default() {
@@ -93,14 +100,17 @@ impl TestJob {
         let listeners = vec![clock.listener()];
         let output = Arc::new(Mutex::new(std::io::sink()));
         let job = launch(&engine, JobRequest { pipeline, plugins, listeners, output, log: None })?;
-        Ok(Self { clock, collected, job })
+        Ok(Self { clock, collected, broadcasts, job })
     }
 
     /// Runs the next batch.
     ///
     /// # Errors
-    /// When the job ended before.
+    /// When the job ended before, or rows cannot be its broadcast.
     pub fn next_batch(&mut self) -> Result<BatchInfo, DriverError> {
+        for broadcast in &mut self.broadcasts {
+            broadcast.turn()?;
+        }
         match self.clock.next_batch() {
             Some(info) => Ok(info),
             None => {
@@ -115,4 +125,50 @@ impl TestJob {
     pub fn dataset(&self, stream: &str) -> Option<Partitions> {
         self.collected.get(stream)?.by_time().remove(&self.clock.time())
     }
+}
+
+/// A broadcast whose rows a test gives, batch by batch.
+#[derive(Debug)]
+struct TestBroadcast {
+    name: String,
+    schema: StreamSchema,
+    value: BroadcastValue,
+    rows: std::vec::IntoIter<Vec<RecordBatch>>,
+}
+
+impl TestBroadcast {
+    /// The rows of the next batch, if it has some of its own.
+    fn turn(&mut self) -> Result<(), DriverError> {
+        if let Some(rows) = self.rows.next() {
+            self.value.replace(version(&self.name, &self.schema, &rows)?);
+        }
+        Ok(())
+    }
+}
+
+fn version(
+    name: &str,
+    schema: &StreamSchema,
+    rows: &[RecordBatch],
+) -> Result<BroadcastVersion, DriverError> {
+    BroadcastVersion::new(name, schema, rows).map_err(|error| DriverError::Broadcast {
+        name: name.to_owned(),
+        message: error.to_string(),
+    })
+}
+
+/// Puts rows in the place of the job's broadcasts.
+fn put_in(
+    pipeline: &mut Pipeline,
+    mut given: BTreeMap<String, Vec<Vec<RecordBatch>>>,
+) -> Result<Vec<TestBroadcast>, DriverError> {
+    let mut broadcasts = Vec::new();
+    for declared in &mut pipeline.broadcasts {
+        let Some(rows) = given.remove(&declared.name) else { continue };
+        let (name, schema) = (declared.name.clone(), declared.schema.clone());
+        let value = BroadcastValue::new(version(&name, &schema, &[])?);
+        declared.origin = BroadcastOrigin::Value(value.clone());
+        broadcasts.push(TestBroadcast { name, schema, value, rows: rows.into_iter() });
+    }
+    Ok(broadcasts)
 }

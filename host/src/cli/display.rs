@@ -150,6 +150,9 @@ impl Display {
             JobEvent::Source { source, message, warning } => {
                 self.tell(*warning, &format!("source `{source}`: {message}"));
             }
+            JobEvent::Broadcast { name, message, warning } => {
+                self.tell(*warning, &format!("broadcast `{name}`: {message}"));
+            }
             JobEvent::GuestLog { plugin, level, message } => {
                 self.tell(*level == "error", &format!("{plugin} [{level}] {message}"));
             }

@@ -112,6 +112,7 @@ fn run(
     let input = TestInput {
         datasets: case.datasets.clone(),
         states: case.states.clone(),
+        broadcasts: case.broadcasts.clone(),
         streams: case.expected.keys().cloned().collect(),
     };
     let load = |_: &_| Ok(plugins.clone());

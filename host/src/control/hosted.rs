@@ -99,7 +99,7 @@ impl Hosted {
             queued_batches: status.queued_batches,
             backlog_rows: status.backlog_rows,
             held_bytes: status.held_bytes.0,
-            counters: status.counters,
+            counters: status.counters.iter().map(|(name, sum)| (name.to_owned(), sum)).collect(),
             plugins: self.facts.plugins.clone(),
             last_batch: last,
         }

@@ -93,6 +93,17 @@ impl RecentLines {
                 let level = if *warning { "warn" } else { "info" };
                 self.say(level, &format!("source `{source}`: {message}"));
             }
+            JobEvent::Broadcast { name, message, warning } => {
+                let level = if *warning { "warn" } else { "info" };
+                self.say(level, &format!("broadcast `{name}`: {message}"));
+            }
+            JobEvent::OutOfWindows { stream, rows, next } => {
+                let next = next.of_day();
+                self.say(
+                    "warn",
+                    &format!("{rows} rows of stream `{stream}` fell in no window: {next} was next"),
+                );
+            }
             JobEvent::GuestLog { plugin, level, message } => {
                 self.say(level, &format!("{plugin}: {message}"));
             }

@@ -60,6 +60,14 @@ pub enum DriverError {
         /// Why.
         message: String,
     },
+    /// A broadcast cannot be read, and there is none before it.
+    #[error("broadcast `{name}` cannot be used: {message}")]
+    Broadcast {
+        /// The broadcast.
+        name: String,
+        /// Why.
+        message: String,
+    },
     /// The job ran and failed.
     #[error(transparent)]
     Failed(#[from] JobFailure),
@@ -76,6 +84,7 @@ impl DriverError {
             }
             Self::Source(error) => error.place(),
             Self::Sink(error) => error.place(),
+            Self::Broadcast { name, .. } => Place::whole(Item::Broadcast(name.clone())),
             Self::DeadLetter(_) => Place::whole(Item::Job),
             Self::System { .. } | Self::InitialState { .. } | Self::Failed(_) => return None,
         };
@@ -140,7 +149,10 @@ impl Classify for DriverError {
         match self {
             Self::System { .. } => Domain::External,
             Self::Plugin { source, .. } => source.domain(),
-            Self::Build { .. } | Self::Plan(_) | Self::InitialState { .. } => Domain::User,
+            Self::Build { .. }
+            | Self::Plan(_)
+            | Self::InitialState { .. }
+            | Self::Broadcast { .. } => Domain::User,
             Self::Source(error) => error.domain(),
             Self::Sink(error) => error.domain(),
             Self::DeadLetter(error) => error.domain(),

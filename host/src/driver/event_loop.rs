@@ -180,7 +180,8 @@ impl EventLoop {
             let now_us = self.parts.clock.now_us();
             let failures_max = self.parts.settings.max_failures;
             let keeps = self.history.begin(&self.parts.plan);
-            let running = RunningBatch::begin(&self.parts.plan, batch, keeps, failures_max, now_us);
+            let with = (keeps, self.parts.broadcasts.current());
+            let running = RunningBatch::begin(&self.parts.plan, batch, with, failures_max, now_us);
             self.parts.board.tell(&JobEvent::BatchStarted {
                 batch: running.batch.submission.clone(),
                 scheduling_delay: running.scheduling_delay(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::broadcasts::JobBroadcasts;
 use super::engine::{Engine, EngineConfig};
 use super::error::{DriverError, JobFailure};
 use super::event::Event;
@@ -113,6 +114,9 @@ pub fn launch_telling(
     };
     let states = JobStates::open(&planned.plan, seed, &*engine.config.storage)?;
     let stages = bind(&planned.plan, (seed, bad_rows), &states, &plugins, &port)?;
+    let storage = Arc::clone(&engine.config.storage);
+    let broadcasts =
+        Arc::new(JobBroadcasts::open(&pipeline.broadcasts, storage, clock.now_ms(), &board)?);
     let sinks = open_sinks(&engine.config, &pipeline, &planned, &output, log.is_some())?;
     let first_after_ms = first_after_ms(clock.now_ms(), &sinks, &pace, &settings)?;
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
@@ -131,7 +135,11 @@ pub fn launch_telling(
     let receivers = start_receivers(engine, &pipeline, &settings, started, &blocks, &sender)?;
     let batches = BatchClock::start(first_after_ms, settings.batch_interval);
     let batches = batches.catching_up(settings.catch_up);
-    let ticker = Ticker::start(batches, Arc::clone(&clock), receivers, sender.clone())
+    let before = {
+        let (broadcasts, board) = (Arc::clone(&broadcasts), Arc::clone(&board));
+        Box::new(move |time| broadcasts.refresh(time, &board))
+    };
+    let ticker = Ticker::start(batches, Arc::clone(&clock), (receivers, before), sender.clone())
         .map_err(system("the batch clock"))?;
     let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone())
         .map_err(system("the publisher"))?;
@@ -145,6 +153,7 @@ pub fn launch_telling(
         plan,
         stages,
         states,
+        broadcasts,
         settings,
         seed,
         pace,

@@ -131,6 +131,7 @@ mod tests {
             settings: JobSettings::default(),
             plugins: Vec::new(),
             sources: (0..).zip(connectors).map(source).collect(),
+            broadcasts: Vec::new(),
             streams: Vec::new(),
             sinks: Vec::new(),
         }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::broadcasts::JobBroadcasts;
 use super::pace::Pace;
 use super::publisher::Publisher;
 use super::receiver_board::ReceiverBoard;
@@ -34,6 +35,8 @@ pub struct JobParts {
     pub stages: Vec<SharedStage>,
     /// What its stateful steps keep.
     pub states: JobStates,
+    /// Its broadcasts.
+    pub broadcasts: Arc<JobBroadcasts>,
     /// The job's settings.
     pub settings: JobSettings,
     /// The job's seed.

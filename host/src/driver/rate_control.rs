@@ -145,6 +145,7 @@ mod tests {
             settings,
             plugins: Vec::new(),
             sources,
+            broadcasts: Vec::new(),
             streams: Vec::new(),
             sinks: Vec::new(),
         };
@@ -163,7 +164,8 @@ mod tests {
         let (now_us, none) = (second * 1_000_000, BTreeMap::new());
         let queued = QueuedBatch::new(time, none, inputs, |_| String::new(), now_us);
         let plan = JobPlan { stages: Vec::new(), sinks: Vec::new() };
-        let mut batch = RunningBatch::begin(&plan, queued, BTreeMap::new(), 1, second * 1_000_000);
+        let mut batch =
+            RunningBatch::begin(&plan, queued, Default::default(), 1, second * 1_000_000);
         batch.has_read(FILES, StageId(0), file_rows);
         batch.has_read(FILES, StageId(1), file_rows);
         let info = BatchInfo { processing_delay: took, ..batch.info(second * 1_000_000) };

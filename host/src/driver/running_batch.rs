@@ -17,6 +17,7 @@ use crate::exec::accumulator::Additions;
 use crate::exec::attempt::{Attempted, TaskOutput};
 use crate::exec::refused::Refused;
 use crate::model::block::BlockInfo;
+use crate::model::broadcast::Broadcasts;
 use crate::model::counted::Counted;
 use crate::model::id::{SourceId, StageId};
 use crate::model::stage::{JobPlan, PartitionInput};
@@ -87,6 +88,8 @@ pub struct RunningBatch {
     pub data: BatchData,
     /// Datasets that are kept for later batches.
     pub keeps: BatchKeeps,
+    /// The versions of broadcasts that all its tasks read.
+    pub broadcasts: Broadcasts,
     /// Rows that operators refused.
     pub refused: Refused,
     /// What its tasks changed of what is kept for keys.
@@ -120,7 +123,7 @@ impl RunningBatch {
     pub fn begin(
         plan: &JobPlan,
         batch: QueuedBatch,
-        keeps: BatchKeeps,
+        (keeps, broadcasts): (BatchKeeps, Broadcasts),
         failures_max: u32,
         now_us: i64,
     ) -> Self {
@@ -129,6 +132,7 @@ impl RunningBatch {
             batch,
             data: BatchData::new(plan),
             keeps,
+            broadcasts,
             refused: Refused::default(),
             deltas: BTreeMap::new(),
             in_flight: 0,

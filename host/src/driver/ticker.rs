@@ -14,11 +14,16 @@ use super::event::Event;
 use crate::batch::clock::BatchClock;
 use crate::ingest::supervisor::Supervisor;
 use crate::limits::GRACEFUL_STOP_MAX;
+use crate::model::time::BatchTime;
 use crate::sys::clock::Wake;
 use crate::sys::steady_clock::SteadyClock;
 
 /// The receivers while they run; the ticker seals them, and whoever drains the job takes them.
 pub type SharedSupervisor = Arc<Mutex<Option<Supervisor>>>;
+
+/// What is done before each tick: on the ticker's thread, so that the batch of that time finds it
+/// done.
+pub type BeforeTick = Box<dyn Fn(BatchTime) + Send>;
 
 /// The ticking thread. Dropping it ends the thread.
 #[derive(Debug)]
@@ -54,7 +59,7 @@ impl Ticker {
     pub fn start(
         mut batches: BatchClock,
         clock: Arc<SteadyClock>,
-        receivers: SharedSupervisor,
+        (receivers, before): (SharedSupervisor, BeforeTick),
         events: Sender<Event>,
     ) -> std::io::Result<Self> {
         let (asked, wake) = (Arc::new(Asked::default()), Wake::default());
@@ -65,6 +70,7 @@ impl Ticker {
                 while !told.stop.load(Ordering::Acquire)
                     && let Some(due) = batches.due(time.now_ms())
                 {
+                    before(due);
                     if !tick(&receivers, &events, due) {
                         return;
                     }
@@ -107,11 +113,7 @@ impl Drop for Ticker {
     }
 }
 
-fn tick(
-    receivers: &SharedSupervisor,
-    events: &Sender<Event>,
-    time: crate::model::time::BatchTime,
-) -> bool {
+fn tick(receivers: &SharedSupervisor, events: &Sender<Event>, time: BatchTime) -> bool {
     if let Some(supervisor) = &*receivers.lock().unwrap_or_else(PoisonError::into_inner) {
         let late = supervisor.seal();
         if late > 0 {
@@ -159,11 +161,14 @@ mod tests {
     use super::*;
     use crate::limits::BATCH_QUEUE_MAX;
     use crate::model::policy::CatchUp;
-    use crate::model::time::BatchTime;
     use crate::sys::clock::ManualClock;
 
     /// Only a test that fails waits that long.
     const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn nothing_to_seal() -> (SharedSupervisor, BeforeTick) {
+        (SharedSupervisor::default(), Box::new(|_| ()))
+    }
 
     /// The story: the system's time was set back by an hour, and for an hour no batch was made.
     #[test]
@@ -172,8 +177,8 @@ mod tests {
         let clock = Arc::new(SteadyClock::over(Arc::new(manual.clone())));
         let (sender, events) = unbounded();
         let batches = BatchClock::start(clock.now_ms(), second);
-        let _ticker = Ticker::start(batches, clock, SharedSupervisor::default(), sender)
-            .expect("there are threads");
+        let _ticker =
+            Ticker::start(batches, clock, nothing_to_seal(), sender).expect("there are threads");
         for time_ms in [10_001_000, 10_002_000, 10_003_000] {
             manual.advance(second);
             let event = events.recv_timeout(PATIENCE).expect("a tick comes");
@@ -192,8 +197,8 @@ mod tests {
         let (sender, events) = unbounded();
         let batches = BatchClock::start(clock.now_ms(), second).catching_up(catch_up);
         manual.advance(ticks * second);
-        let ticker = Ticker::start(batches, clock, SharedSupervisor::default(), sender)
-            .expect("there are threads");
+        let ticker =
+            Ticker::start(batches, clock, nothing_to_seal(), sender).expect("there are threads");
         let mut sent = Vec::new();
         while sent.last() != Some(&(i64::from(ticks) * 1_000)) {
             match events.recv_timeout(PATIENCE).expect("a tick comes") {

@@ -85,17 +85,18 @@ pub fn attempt(
         let (before, after) = steps.split_at(whole_at);
         let mut ready = Vec::with_capacity(slices.len());
         for slice in slices {
-            ready.push(run_steps(before, scope, slice, &mut refused)?);
+            ready.extend(run_steps(before, scope, slice, &mut refused)?);
         }
         let schema = before.last().map_or(&stage.input_schema, |step| &step.schema);
         let whole = join(schema, ready)?;
         let whole = run_steps(&after[..1], scope, whole, &mut refused)?;
-        slices = cut(whole);
+        slices = whole.into_iter().flat_map(cut).collect();
         steps = &after[1..];
     }
     for slice in slices {
-        let slice = run_steps(steps, scope, slice, &mut refused)?;
-        writer.write(scope, slice, &mut refused)?;
+        for slice in run_steps(steps, scope, slice, &mut refused)? {
+            writer.write(scope, slice, &mut refused)?;
+        }
     }
     let (output, rows_out) = writer.finish(scope)?;
     let counted = std::mem::take(&mut scope.counted);
@@ -140,19 +141,25 @@ fn gather(
 fn run_steps(
     steps: &[BoundStep],
     scope: &mut TaskScope,
-    mut slice: RecordBatch,
+    slice: RecordBatch,
     refused: &mut Refused,
-) -> Result<RecordBatch, TaskError> {
+) -> Result<Vec<RecordBatch>, TaskError> {
+    let mut slices = vec![slice];
     for step in steps {
-        if slice.num_rows() == 0 && !step.whole_partition {
-            slice = RecordBatch::new_empty(SchemaRef::clone(&step.schema));
-            continue;
-        }
         let digest = step.call.as_ref().and_then(|(operator, _)| operator.digest());
-        slice = refused
-            .call(digest, scope, &slice, &mut |scope, slice| Ok(run_step(step, scope, slice)?))?;
+        let mut made = Vec::with_capacity(slices.len());
+        for slice in slices {
+            if slice.num_rows() == 0 && !step.whole_partition {
+                made.push(RecordBatch::new_empty(SchemaRef::clone(&step.schema)));
+                continue;
+            }
+            made.extend(refused.call(digest, scope, &slice, &mut |scope, slice| {
+                Ok(run_step(step, scope, slice)?)
+            })?);
+        }
+        slices = made;
     }
-    Ok(slice)
+    Ok(slices)
 }
 
 fn join(schema: &SchemaRef, mut slices: Vec<RecordBatch>) -> Result<RecordBatch, ArrowError> {

@@ -17,6 +17,7 @@ use super::attempt::{Attempted, attempt};
 use super::stage::SharedStage;
 use super::task_error::TaskError;
 use crate::error::panic_message;
+use crate::model::broadcast::Broadcasts;
 use crate::model::id::StageId;
 use crate::model::operator::{TaskFacts, TaskScope};
 use crate::sys::cpu::thread_cpu_time;
@@ -48,6 +49,8 @@ pub struct Task {
     pub facts: TaskFacts,
     /// Its input.
     pub read: ReadInput,
+    /// The broadcasts of its batch.
+    pub broadcasts: Broadcasts,
     /// Set when nobody needs the task any more: it is answered, not run.
     pub cancelled: Arc<AtomicBool>,
     /// Who is told.
@@ -118,7 +121,7 @@ impl Drop for Executors {
 
 fn run_tasks(queue: &Receiver<Task>) {
     for task in queue {
-        let Task { key, stage, facts, read, cancelled, answer } = task;
+        let Task { key, stage, facts, read, broadcasts, cancelled, answer } = task;
         if cancelled.load(Ordering::Relaxed) {
             let (outcome, cpu) = (Err(TaskError::Cancelled), Duration::ZERO);
             answer(TaskResult { key, outcome, cpu, rows_in: 0 });
@@ -132,7 +135,8 @@ fn run_tasks(queue: &Receiver<Task>) {
             rows_in = slices().map(|slice| slice.num_rows() as u64).sum();
             let input_bytes = slices().map(|slice| slice.get_array_memory_size() as u64).sum();
             let facts = TaskFacts { input_rows: rows_in, input_bytes, ..facts };
-            attempt(&stage, &mut TaskScope::new(facts), input)
+            let mut scope = TaskScope::new(facts).with_broadcasts(broadcasts);
+            attempt(&stage, &mut scope, input)
         });
         let (ran, added) = in_task(|| catch_unwind(run));
         let outcome = ran.unwrap_or_else(|panic| Err(TaskError::Panic(panic_message(&*panic))));

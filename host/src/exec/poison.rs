@@ -9,7 +9,7 @@ use arrow_select::take::take_record_batch;
 
 use super::task_error::TaskError;
 use crate::error::Domain;
-use crate::model::operator::{OperatorError, TaskFacts, TaskScope};
+use crate::model::operator::{OperatorError, TaskScope};
 use crate::model::rejected::Rejection;
 
 /// How many more rows one attempt may leave out; none at all where the job does not ask for it.
@@ -58,7 +58,7 @@ impl PoisonAllowance {
             if numbers.is_empty() {
                 numbers = (0..rows.num_rows() as u32).collect();
             }
-            let search = Search { facts: scope.facts, rows: &given, is_first: poison.is_empty() };
+            let search = Search { scope, rows: &given, is_first: poison.is_empty() };
             let (at, OperatorError { operator, code, message, .. }) = search.run(failed, call)?;
             let (row, code) = (numbers.remove(at), code.to_owned());
             poison.push(Rejection { row, operator, code, message });
@@ -80,7 +80,7 @@ impl PoisonAllowance {
 
 /// The search for one row.
 struct Search<'a> {
-    facts: TaskFacts,
+    scope: &'a TaskScope,
     rows: &'a RecordBatch,
     /// Whether no row has been found before.
     is_first: bool,
@@ -99,7 +99,9 @@ impl Search<'_> {
         }
         let mut fails = |from: usize, to: usize| -> Result<Option<OperatorError>, TaskError> {
             // What a call of the search counts or keeps is gone with its scope.
-            match call(&mut TaskScope::new(self.facts), &self.rows.slice(from, to - from)) {
+            let (facts, broadcasts) = (self.scope.facts, self.scope.broadcasts.clone());
+            let mut scope = TaskScope::new(facts).with_broadcasts(broadcasts);
+            match call(&mut scope, &self.rows.slice(from, to - from)) {
                 Ok(_) => Ok(None),
                 Err(TaskError::Operator(error)) if error.domain == Domain::Plugin => {
                     Ok(Some(error))
@@ -144,6 +146,7 @@ mod tests {
     use arrow_array::{ArrayRef, Int64Array};
 
     use super::*;
+    use crate::model::operator::TaskFacts;
     use crate::model::time::BatchTime;
 
     const FACTS: TaskFacts = TaskFacts {

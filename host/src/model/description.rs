@@ -119,6 +119,35 @@ pub struct OperatorDescription {
     pub keys: StreamSchema,
     /// What a stateful operator keeps for each key.
     pub state: Option<StateDescription>,
+    /// Broadcasts that it reads.
+    pub broadcasts: Vec<BroadcastWanted>,
+}
+
+/// A broadcast that an operator reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BroadcastWanted {
+    /// Its name in the job.
+    pub name: String,
+    /// How the columns are found in it.
+    pub binding: Binding,
+    /// The columns that the operator is given.
+    pub schema: StreamSchema,
+}
+
+impl BroadcastWanted {
+    /// Where the wanted columns stand in rows of that schema, if all of them are there.
+    pub fn columns_in(&self, schema: &StreamSchema) -> Option<Vec<usize>> {
+        let wanted = &self.schema.columns;
+        let columns: Option<Vec<usize>> = match self.binding {
+            Binding::Name => wanted.iter().map(|column| schema.index_of(&column.name)).collect(),
+            Binding::Position => {
+                (wanted.len() == schema.columns.len()).then(|| (0..wanted.len()).collect())
+            }
+        };
+        let columns = columns?;
+        let mut pairs = columns.iter().zip(wanted);
+        pairs.all(|(at, wanted)| schema.columns[*at].satisfies(wanted)).then_some(columns)
+    }
 }
 
 /// What a plugin says of itself.

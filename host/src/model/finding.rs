@@ -16,6 +16,8 @@ pub enum Item {
     Plugin(String),
     /// A source by name.
     Source(String),
+    /// A broadcast by name.
+    Broadcast(String),
     /// A stream by name.
     Stream(String),
     /// A step by its stream's name and its index in it.
@@ -36,6 +38,7 @@ impl fmt::Display for Item {
             Self::Job => f.write_str("job"),
             Self::Plugin(name) => write!(f, "plugin `{name}`"),
             Self::Source(name) => write!(f, "source `{name}`"),
+            Self::Broadcast(name) => write!(f, "broadcast `{name}`"),
             Self::Stream(name) => write!(f, "stream `{name}`"),
             Self::Step { stream, index } => write!(f, "stream `{stream}`, step {}", index + 1),
             Self::Sink(name) => write!(f, "sink `{name}`"),

@@ -172,7 +172,14 @@ impl Operation {
         match self {
             Self::Apply(..) | Self::KeyBy(_) | Self::Select(_) => true,
             Self::Verb(verb) => {
-                matches!(verb, Verb::Rename(_) | Verb::Where(..) | Verb::Sample { .. } | Verb::Glom)
+                matches!(
+                    verb,
+                    Verb::Rename(_)
+                        | Verb::Where(..)
+                        | Verb::Sample { .. }
+                        | Verb::Glom
+                        | Verb::BroadcastJoin(_)
+                )
             }
             _ => false,
         }

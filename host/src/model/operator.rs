@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
+use super::broadcast::Broadcasts;
 use super::counted::{Counted, is_counter_name};
 use super::rejected::Rejection;
 use super::stateful::{StatefulAnswer, StatefulCall};
@@ -40,13 +41,23 @@ pub struct TaskScope {
     pub facts: TaskFacts,
     /// What calls that succeeded have counted. Whoever runs the task says whether it counts.
     pub counted: Counted,
+    /// The broadcasts of its batch.
+    pub broadcasts: Broadcasts,
+    /// Rows that joins with broadcasts have made so far.
+    pub joined_rows: u64,
     kept: HashMap<u64, Box<dyn Any>>,
 }
 
 impl TaskScope {
     /// A scope with nothing kept.
     pub fn new(facts: TaskFacts) -> Self {
-        Self { facts, counted: Counted::default(), kept: HashMap::new() }
+        let (counted, broadcasts) = (Counted::default(), Broadcasts::default());
+        Self { facts, counted, broadcasts, joined_rows: 0, kept: HashMap::new() }
+    }
+
+    /// The same scope with these broadcasts.
+    pub fn with_broadcasts(self, broadcasts: Broadcasts) -> Self {
+        Self { broadcasts, ..self }
     }
 
     /// Takes what operators of that plugin have counted in a call that has succeeded.
@@ -118,6 +129,18 @@ pub trait Operator: Send + Sync + Debug {
         _input: &RecordBatch,
     ) -> Result<Applied, OperatorError> {
         Err(OperatorError::wrong_kind(self.label(), "apply"))
+    }
+
+    /// Runs over one slice whose rows may become many more: they come in slices of their own.
+    ///
+    /// # Errors
+    /// When the call failed.
+    fn spread(
+        &self,
+        _scope: &mut TaskScope,
+        _input: &RecordBatch,
+    ) -> Result<Vec<RecordBatch>, OperatorError> {
+        Err(OperatorError::wrong_kind(self.label(), "spread"))
     }
 
     /// Folds value columns to one row per group, in the order of group numbers, every one of which

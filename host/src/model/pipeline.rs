@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::backpressure::Backpressure;
+use super::broadcast::BroadcastDeclaration;
 use super::operation::StepDeclaration;
 use super::policy::{CatchUp, OnBadRow, OnFailure};
 use super::sink::SinkDeclaration;
@@ -25,6 +26,8 @@ pub struct Pipeline {
     pub plugins: Vec<PluginDeclaration>,
     /// Its sources; a source's name is also the name of its stream.
     pub sources: Vec<SourceDeclaration>,
+    /// Rows that its tasks can read whole.
+    pub broadcasts: Vec<BroadcastDeclaration>,
     /// Its streams, in declared order (a stream may name a later one).
     pub streams: Vec<StreamDeclaration>,
     /// Its sinks, in declared order, which is the order outputs run in.

@@ -326,6 +326,8 @@ pub enum Attach {
     Keys(usize),
     /// All columns of the step's input stand before it, by origin.
     Append,
+    /// It is the rows, in as many slices as they make.
+    Slices,
 }
 
 /// What a step or a fold calls.

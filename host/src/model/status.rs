@@ -208,6 +208,15 @@ pub enum JobEvent {
         /// Whether it needs somebody's attention.
         warning: bool,
     },
+    /// Something about a broadcast, in words.
+    Broadcast {
+        /// Its name.
+        name: String,
+        /// What happened.
+        message: String,
+        /// Whether it needs somebody's attention.
+        warning: bool,
+    },
     /// A plugin wrote a log line.
     GuestLog {
         /// The plugin's name in the job.

@@ -5,6 +5,7 @@
 
 use arrow_array::ArrayRef;
 
+use super::join::JoinKind;
 use super::operation::BuiltInFold;
 use super::operation::condition::Comparison;
 use super::schema::StreamSchema;
@@ -34,6 +35,29 @@ pub enum VerbCall {
     },
     /// Makes one row of all, with columns of lists.
     Glom(StreamSchema),
+    /// Brings rows of a broadcast together with those it is given.
+    BroadcastJoin(BroadcastJoinCall),
+}
+
+/// A join with a broadcast, its columns found.
+#[derive(Debug, Clone)]
+pub struct BroadcastJoinCall {
+    /// The broadcast.
+    pub broadcast: String,
+    /// How messages call the step.
+    pub label: String,
+    /// The stream's columns that are to be equal to the broadcast's.
+    pub on: Vec<usize>,
+    /// The broadcast's.
+    pub with: Vec<usize>,
+    /// The broadcast's columns that come out behind the stream's.
+    pub values: Vec<usize>,
+    /// Which rows come out.
+    pub kind: JoinKind,
+    /// Whether null is a key like any other.
+    pub null_equal: bool,
+    /// What comes out.
+    pub output: StreamSchema,
 }
 
 /// One fold of an aggregate.

@@ -153,8 +153,10 @@ fn names_of(pipeline: &Pipeline, findings: &mut Vec<Finding>) -> HashMap<String,
     }
     let sinks = pipeline.sinks.iter().map(|s| (&s.name, Item::Sink as fn(String) -> Item));
     let plugins = pipeline.plugins.iter().map(|p| (&p.name, Item::Plugin as fn(String) -> Item));
+    let broadcasts = &pipeline.broadcasts;
+    let broadcasts = broadcasts.iter().map(|b| (&b.name, Item::Broadcast as fn(String) -> Item));
     let mut taken = BTreeSet::new();
-    for (name, item) in sinks.chain(plugins) {
+    for (name, item) in sinks.chain(plugins).chain(broadcasts) {
         if !taken.insert(item(name.clone())) {
             let place = Place::whole(item(name.clone()));
             findings.push(Finding::new(place, "another one has this name"));

@@ -29,7 +29,7 @@ pub struct BoundStep {
     pub schema: SchemaRef,
 }
 
-/// Runs the step. The rejections name rows of `input`.
+/// Runs the step. Most give one slice. The rejections name rows of `input`.
 ///
 /// # Errors
 /// When the operator's call failed, or it answered with rows that cannot be attached.
@@ -37,22 +37,27 @@ pub fn run_step(
     step: &BoundStep,
     scope: &mut TaskScope,
     input: &RecordBatch,
-) -> Result<(RecordBatch, Vec<Rejection>), OperatorError> {
+) -> Result<(Vec<RecordBatch>, Vec<Rejection>), OperatorError> {
     let given = project(input, &step.project).map_err(|error| step.internal(&error))?;
     let Some((operator, attach)) = &step.call else {
-        return Ok((step.named(given)?, Vec::new()));
+        return Ok((vec![step.named(given)?], Vec::new()));
     };
+    if *attach == Attach::Slices {
+        let slices = operator.spread(scope, &given)?;
+        let slices = slices.into_iter().map(|slice| step.named(slice)).collect::<Result<_, _>>();
+        return Ok((slices?, Vec::new()));
+    }
     let want_origin = *attach != Attach::Replace;
     let Applied { rows, origin, rejected } = operator.apply(scope, want_origin, &given)?;
     let rows = match rows {
         AppliedRows::Selection(kept) => keep(input, kept).map_err(|error| step.internal(&error))?,
         AppliedRows::Batch(answer) => match *attach {
-            Attach::Replace => answer,
+            Attach::Replace | Attach::Slices => answer,
             Attach::Keys(count) => step.attach(input, count, &answer, origin)?,
             Attach::Append => step.attach(input, input.num_columns(), &answer, origin)?,
         },
     };
-    Ok((step.named(rows)?, rejected))
+    Ok((vec![step.named(rows)?], rejected))
 }
 
 impl BoundStep {
@@ -195,7 +200,7 @@ mod tests {
             input_rows: 2,
             input_bytes: 0,
         };
-        run_step(&step, &mut TaskScope::new(facts), &input()).map(|(rows, _)| rows)
+        run_step(&step, &mut TaskScope::new(facts), &input()).map(|(mut rows, _)| rows.remove(0))
     }
 
     fn applied(rows: AppliedRows, origin: Option<Vec<u32>>) -> Applied {

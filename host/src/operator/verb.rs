@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::aggregate::{Aggregate, Average};
+use super::broadcast_join::BroadcastJoin;
 use super::compare::Compare;
 use super::glom::Glom;
 use super::order::Order;
@@ -22,6 +23,7 @@ pub fn bind(call: &VerbCall) -> SharedOperator {
             Arc::new(Sample { fraction: *fraction, seed: *seed })
         }
         VerbCall::Order { by, rows } => Arc::new(Order { by: by.clone(), rows: *rows }),
+        VerbCall::BroadcastJoin(call) => Arc::new(BroadcastJoin::new(call.clone())),
         VerbCall::Glom(schema) => Arc::new(Glom { schema: schema.to_arrow() }),
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::PluginCatalogue;
 use super::chain::ChainLink;
 use super::fault::PlanFault;
+use crate::model::broadcast::BroadcastDeclaration;
 use crate::model::finding::Part;
 use crate::model::operation::StepDeclaration;
 use crate::model::schema::StreamSchema;
@@ -20,6 +21,8 @@ pub(super) type Mismatch = (Part, PlanFault);
 /// What checking a step may look up.
 pub(super) struct StepContext<'a> {
     pub(super) plugins: &'a dyn PluginCatalogue,
+    /// The job's broadcasts.
+    pub(super) broadcasts: &'a [BroadcastDeclaration],
     /// Partitions of a shuffle that says nothing itself.
     pub(super) partitions: usize,
     /// Time between the datasets before the step.

@@ -7,6 +7,7 @@ mod settings;
 use std::fmt::Write as _;
 
 use super::{PlannedJob, StreamSchemas};
+use crate::model::broadcast::{BroadcastOrigin, Reload};
 use crate::model::id::{SourceId, StageId};
 use crate::model::pipeline::Pipeline;
 use crate::model::schema::StreamSchema;
@@ -33,6 +34,15 @@ pub fn explain(pipeline: &Pipeline, planned: &PlannedJob) -> String {
         rows.extend(settings::of_source(source).map(|own| (format!("    {own}"), String::new())));
     }
     write_columns(&mut text, &rows);
+    if !pipeline.broadcasts.is_empty() {
+        text.push_str("\nbroadcasts\n");
+        rows.clear();
+        for broadcast in &pipeline.broadcasts {
+            let from = broadcast_text(&broadcast.origin);
+            rows.push((format!("  {}: {from}", broadcast.name), broadcast.schema.to_string()));
+        }
+        write_columns(&mut text, &rows);
+    }
     text.push_str("\nstreams\n");
     write_streams(&mut text, pipeline, &planned.streams);
     if !planned.unread.is_empty() {
@@ -88,6 +98,18 @@ fn connector(connector: &SourceConnector) -> String {
         SourceConnector::Stdin => "standard input".to_owned(),
         SourceConnector::Datasets(_) => "given by the program".to_owned(),
     }
+}
+
+fn broadcast_text(origin: &BroadcastOrigin) -> String {
+    let BroadcastOrigin::File(file) = origin else { return "given by the program".to_owned() };
+    let reload = match file.reload {
+        Reload::Never => String::new(),
+        Reload::OnChange => ", read again when it changes".to_owned(),
+        Reload::Every(every) => {
+            format!(", read again every {}", humantime::format_duration(every))
+        }
+    };
+    format!("file {}{reload}", file.path.display())
 }
 
 fn write_stage(text: &mut String, pipeline: &Pipeline, plan: &JobPlan, stage: &Stage) {

@@ -145,6 +145,66 @@ pub enum PlanFault {
         /// The operator's column.
         expected: Column,
     },
+    /// The job has no such broadcast.
+    #[error(
+        "`{who}` reads broadcast `{found}`, the job has {}",
+        list_words(.known.iter().map(String::as_str))
+    )]
+    BroadcastMissing {
+        /// The operator or step.
+        who: String,
+        /// The broadcast as it is named there.
+        found: String,
+        /// The broadcasts of the job.
+        known: Vec<String>,
+    },
+    /// A broadcast has another number of columns than the operator takes by position.
+    #[error(
+        "operator `{operator}` takes {} ({expected}) of broadcast `{broadcast}`, which has {} \
+         ({found})",
+        columns(.expected.columns.len()),
+        columns(.found.columns.len())
+    )]
+    BroadcastColumnCount {
+        /// The operator.
+        operator: String,
+        /// The broadcast.
+        broadcast: String,
+        /// Its columns.
+        found: StreamSchema,
+        /// What the operator takes.
+        expected: StreamSchema,
+    },
+    /// A column of a broadcast is of another type than the operator takes, or may lack values.
+    #[error(
+        "operator `{operator}`: column `{}` of broadcast `{broadcast}` is {}{}, expected {}{} \
+         (its `{}`)",
+        .found.name, nullable(.found), .found.data_type, .expected.data_type, required(.expected),
+        .expected.name
+    )]
+    BroadcastColumn {
+        /// The operator.
+        operator: String,
+        /// The broadcast.
+        broadcast: String,
+        /// The broadcast's column.
+        found: Column,
+        /// The operator's column.
+        expected: Column,
+    },
+    /// A column of a join is of another type in the broadcast.
+    #[error(
+        "column `{}` of broadcast `{broadcast}` is {}, here it is {}: both must be alike",
+        .found.name, .found.data_type, .expected.data_type
+    )]
+    BroadcastKey {
+        /// The broadcast.
+        broadcast: String,
+        /// Its column.
+        found: Column,
+        /// The stream's.
+        expected: Column,
+    },
     /// A constant is no value of the column it is compared with.
     #[error("column `{}` is compared with `{found}`, expected {allowed}", .column.name)]
     Constant {
@@ -362,6 +422,21 @@ impl PlanFault {
                  from",
                 in_rust(&expected.data_type)
             )),
+            Self::BroadcastMissing { found, known, .. } => {
+                let near = nearest(found, known.iter().map(String::as_str));
+                Some(near.map_or_else(
+                    || format!("declare it: `[broadcasts.{found}]`"),
+                    |word| format!("did you mean `{word}`?"),
+                ))
+            }
+            Self::BroadcastColumn { found, expected, .. } => {
+                let rust = in_rust(&found.data_type);
+                let rust = if found.nullable { format!("Option<{rust}>") } else { rust };
+                Some(format!(
+                    "make it {} in the broadcast's `schema`, or let the operator take `{rust}`",
+                    expected.data_type
+                ))
+            }
             Self::NoKey { .. } => Some(
                 "put `{ key_by = [\"...\"] }` before it, or let the operator before it say how \
                  many of its columns are key, such as `#[map(keys = 1)]`"
@@ -426,6 +501,14 @@ fn type_help(found: &Column, expected: &Column) -> String {
          operator take `{rust}`",
         expected.data_type
     )
+}
+
+fn nullable(column: &Column) -> &'static str {
+    if column.nullable { "nullable " } else { "" }
+}
+
+fn required(column: &Column) -> &'static str {
+    if column.nullable { "" } else { " that is never null" }
 }
 
 /// How a Rust operator takes a column.

@@ -44,6 +44,21 @@ pub(super) fn kind_of(
     }
 }
 
+/// An operator that describes itself, if it is there: how messages call it, and what it says.
+pub(super) fn described<'a>(
+    operator: &'a OperatorRef,
+    plugins: &'a dyn PluginCatalogue,
+) -> Option<(String, &'a OperatorDescription)> {
+    match operator {
+        OperatorRef::BuiltIn(_) => None,
+        OperatorRef::Native(native) => Some((native.description.name.clone(), &native.description)),
+        OperatorRef::Guest { plugin, operator } => {
+            let (_, found) = plugins.describe(plugin)?.operator(operator)?;
+            Some((format!("{plugin}.{operator}"), found))
+        }
+    }
+}
+
 /// Finds the operator of a step and completes its parameters.
 pub(super) fn find<'a>(
     step: &StepDeclaration,

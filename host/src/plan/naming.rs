@@ -9,6 +9,7 @@ use super::checked::Mismatch;
 use super::fault::PlanFault;
 use crate::limits::{COLUMNS_MAX, NAME_BYTES_MAX};
 use crate::model::finding::Part;
+use crate::model::operation::verb::Verb;
 use crate::model::operation::{Operation, StepDeclaration};
 use crate::model::schema::{Column, StreamSchema};
 
@@ -62,7 +63,7 @@ pub(super) fn schema(
 /// What gives the columns of a step other names.
 fn mends(operation: &Operation) -> Option<&'static str> {
     match operation {
-        Operation::Join(_) => Some(
+        Operation::Join(_) | Operation::Verb(Verb::BroadcastJoin(_)) => Some(
             "let the names of the other begin in a way of their own: `as = { right = \"other_\" }`",
         ),
         other if other.takes_rename() => Some("give the new columns other names: `as = [...]`"),

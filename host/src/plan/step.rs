@@ -4,7 +4,7 @@
 //! the first thing that does not fit. Never cuts stages.
 
 use super::checked::{CheckedStep, Mismatch, StepContext};
-use super::{fold, join, narrow, reshape, state, verb, window};
+use super::{broadcast, fold, join, narrow, reshape, state, verb, window};
 use crate::model::operation::{Operation, StepDeclaration};
 use crate::model::schema::StreamSchema;
 
@@ -14,6 +14,7 @@ pub(super) fn check(
     input: &StreamSchema,
     context: &StepContext<'_>,
 ) -> Result<Option<CheckedStep>, Mismatch> {
+    broadcast::check_wanted(step, context)?;
     let checked = match &step.operation {
         Operation::Apply(kind, operator) => narrow::apply(step, *kind, operator, input, context)?,
         Operation::ReduceByKey(operator) => fold::reduce(step, operator, true, input, context)?,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::binding::choose;
 use super::checked::{CheckedStep, Mismatch, StepContext, StepWork, label, need_key};
 use super::fault::PlanFault;
-use super::{aggregate, join, naming};
+use super::{aggregate, broadcast, join, naming};
 use crate::limits::NAME_BYTES_MAX;
 use crate::model::column_type::ColumnType;
 use crate::model::constant::{allowed, constants};
@@ -46,6 +46,7 @@ pub(super) fn check(
             Ok(calls(label(step, &fraction.to_string()), Vec::new(), call, input.clone()))
         }
         Verb::Glom => glom(step, input),
+        Verb::BroadcastJoin(join) => broadcast::join(step, join, input, context),
         Verb::PartitionBy(partitions) => {
             need_key(step, input)?;
             let work = StepWork::Partition { keys: input.keys, partitions: *partitions };

@@ -31,6 +31,11 @@ impl CpuMeter {
         Self { allowed, spent: Duration::ZERO, since: None }
     }
 
+    /// Allows more.
+    pub(super) fn grant(&mut self, more: Duration) {
+        self.allowed = self.allowed.saturating_add(more);
+    }
+
     /// A tick of the epoch during a call, at this reading of the thread's CPU clock. The first one
     /// is charged whole: the call began within it.
     pub(super) fn on_tick(&mut self, now: Duration) -> Result<(), CpuTimeExceeded> {
@@ -52,14 +57,16 @@ impl CpuMeter {
 
 /// The CPU time of a task with so much input.
 pub(super) fn budget(limits: &PluginLimits, facts: &TaskFacts) -> Duration {
+    limits.cpu_base.saturating_add(earned(limits, facts.input_rows, facts.input_bytes))
+}
+
+/// The CPU time that so many rows and bytes earn.
+pub(super) fn earned(limits: &PluginLimits, rows: u64, bytes: u64) -> Duration {
     let share = |each: Duration, count: u64| {
         let nanos = u64::try_from(each.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(nanos.saturating_mul(count))
     };
-    limits
-        .cpu_base
-        .saturating_add(share(limits.cpu_per_row, facts.input_rows))
-        .saturating_add(share(limits.cpu_per_byte, facts.input_bytes))
+    share(limits.cpu_per_row, rows).saturating_add(share(limits.cpu_per_byte, bytes))
 }
 
 #[cfg(test)]

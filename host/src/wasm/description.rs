@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::bindings::latest::tidemill::plugin::types as border;
 use crate::limits;
 use crate::model::column_type::{self, ColumnType};
-use crate::model::description::{Binding, OperatorDescription, OperatorKind, PluginDescription};
+use crate::model::description::{
+    Binding, BroadcastWanted, OperatorDescription, OperatorKind, PluginDescription,
+};
 use crate::model::parameter::{Parameter, ParameterType};
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::stateful::StateDescription;
@@ -197,22 +199,48 @@ fn check_operator(
     let kind = kind(found.kind);
     let rows_of_its_own = kind != OperatorKind::UpdateState;
     let (keys, state) = check_state(&found.name, found.state)?;
+    let broadcasts = check_broadcasts(&found.name, found.broadcasts)?;
     let operator = OperatorDescription {
         kind,
         doc: escape_paragraph(&found.doc, limits::GUEST_TEXT_BYTES_MAX),
-        binding: match found.binding {
-            border::Binding::Position => Binding::Position,
-            border::Binding::Name => Binding::Name,
-        },
+        binding: binding(found.binding),
         input: check_schema(&found.name, "input", found.input, true)?,
         output: check_schema(&found.name, "output", found.output, rows_of_its_own)?,
         parameters,
         keys,
         state,
+        broadcasts,
         name: found.name,
     };
     check_kind(&operator, missing)?;
     Ok(operator)
+}
+
+fn binding(binding: border::Binding) -> Binding {
+    match binding {
+        border::Binding::Position => Binding::Position,
+        border::Binding::Name => Binding::Name,
+    }
+}
+
+/// The broadcasts that an operator reads. Their names are the job's.
+fn check_broadcasts(
+    operator: &str,
+    found: Vec<border::Broadcast>,
+) -> Result<Vec<BroadcastWanted>, DescriptionError> {
+    let place = format!("operator `{operator}`: ");
+    if !found.is_empty() {
+        check_count(&place, "broadcast", found.len(), limits::OPERATOR_BROADCASTS_MAX)?;
+    }
+    let wanted = |broadcast: border::Broadcast| {
+        check_identifier("broadcast", &broadcast.name, false)?;
+        let schema = border::Schema { fields: broadcast.fields, keys: 0 };
+        let schema = check_schema(operator, "broadcast", schema, true)?;
+        Ok(BroadcastWanted { name: broadcast.name, binding: binding(broadcast.binding), schema })
+    };
+    let wanted = found.into_iter().map(wanted).collect::<Result<Vec<_>, _>>()?;
+    check_unique(&place, "broadcast", wanted.iter().map(|one| one.name.as_str()))?;
+    Ok(wanted)
 }
 
 /// The key columns that a stateful operator is shown, and what it keeps.

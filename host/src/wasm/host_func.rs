@@ -1,4 +1,5 @@
-//! Wasm: what a guest may ask of the host: to log, to count, to say why it will trap.
+//! Wasm: what a guest may ask of the host: to log, to count, to read a broadcast, to say why it
+//! will trap.
 //!
 //! Takes words that lie in the guest's memory. Gives them to the host's state. Never copies more
 //! of them than it keeps, and never blocks.
@@ -33,6 +34,10 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
         let name = words(&store, &name)?;
         store.data_mut().count(&name, delta);
         Ok(())
+    })?;
+    host.func_wrap("broadcast", |mut store: Context<'_>, (operator, name): (u32, WasmStr)| {
+        let name = words(&store, &name)?;
+        Ok((store.data_mut().broadcast(operator, &name),))
     })?;
     host.func_wrap(
         "panicked",

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cpu_time::CpuMeter;
+use super::cpu_time::{self, CpuMeter};
+use super::guest_broadcasts::{GivenRows, GuestBroadcasts};
 use super::store_limits::StoreLimits;
 use crate::limits;
 use crate::model::counted::is_counter_name;
@@ -74,19 +75,28 @@ pub(super) struct HostState {
     pub(super) cpu: CpuMeter,
     pub(super) panicked: Option<Panicked>,
     pub(super) caller: Caller,
+    broadcasts: GuestBroadcasts,
+    plugin_limits: PluginLimits,
     log: LogBudget,
     /// Sums of the current call, in the order of their first mention.
     counters: Vec<(String, u64)>,
 }
 
 impl HostState {
-    pub(super) fn new(plugin: &PluginLimits, cpu: Duration, caller: Caller) -> Self {
+    pub(super) fn new(
+        plugin: &PluginLimits,
+        cpu: Duration,
+        caller: Caller,
+        broadcasts: GuestBroadcasts,
+    ) -> Self {
         let memory = plugin.memory_bytes.min(limits::INSTANCE_MEMORY_BYTES_MAX);
         Self {
             limits: StoreLimits::new(memory),
             cpu: CpuMeter::new(cpu),
             panicked: None,
             caller,
+            broadcasts,
+            plugin_limits: *plugin,
             log: LogBudget { left: plugin.log_bytes, dropped: 0 },
             counters: Vec::new(),
         }
@@ -104,7 +114,19 @@ impl HostState {
         }
     }
 
-    /// Adds up. The sums leave with the call's answer.
+    /// A broadcast that the operator has declared. Its rows earn CPU time as those of the task's
+    /// input do, once: who asks again is given no more.
+    pub(super) fn broadcast(&mut self, operator: u32, name: &str) -> Option<Arc<GivenRows>> {
+        let given = self.broadcasts.read(operator, name)?;
+        if given.first {
+            let (rows, bytes) = given.rows.size();
+            self.cpu.grant(cpu_time::earned(&self.plugin_limits, rows, bytes));
+        }
+        Some(given.rows)
+    }
+
+    /// Adds up; the sums leave when the call has succeeded, so that what a failed call counted is
+    /// not counted again by its retry.
     pub(super) fn count(&mut self, name: &str, delta: u64) {
         if !is_counter_name(name) {
             return;

@@ -7,6 +7,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings::latest::exports::tidemill::plugin::{folds, operators, stateful};
 use super::cpu_time;
+use super::guest_broadcasts::GuestBroadcasts;
 use super::host_state::{Caller, HostState};
 use super::plugin_code::PluginCode;
 use super::plugin_limits::PluginLimits;
@@ -30,10 +31,11 @@ impl LiveInstance {
         limits: &PluginLimits,
         facts: &TaskFacts,
         caller: Caller,
+        broadcasts: GuestBroadcasts,
     ) -> Result<Self, Fault> {
         let cpu = cpu_time::budget(limits, facts);
         let copied = limits.answer.bytes.saturating_add(limits::CALL_OUTPUT_SLACK_BYTES);
-        Self::start(code, HostState::new(limits, cpu, caller), copied)
+        Self::start(code, HostState::new(limits, cpu, caller, broadcasts), copied)
     }
 
     /// A fresh instance that is only asked to describe itself.
@@ -42,7 +44,8 @@ impl LiveInstance {
         limits: &PluginLimits,
         caller: Caller,
     ) -> Result<Self, Fault> {
-        let state = HostState::new(limits, limits.cpu_base, caller);
+        let broadcasts = GuestBroadcasts::none();
+        let state = HostState::new(limits, limits.cpu_base, caller, broadcasts);
         Self::start(code, state, limits::DESCRIPTION_BYTES_MAX)
     }
 

@@ -16,6 +16,7 @@ use super::exchange::{
     BatchShape, ExchangeError, LoweredBatch, RawAnswer, RawBatch, RawNode, RawOutput, RawRejection,
     check_row_count,
 };
+use super::guest_broadcasts::GuestBroadcasts;
 use super::host_state::{Caller, GuestPort};
 use super::instance::LiveInstance;
 use super::plugin::Plugin;
@@ -85,7 +86,10 @@ impl GuestOperator {
             }
             None => {
                 let (code, limits) = (self.plugin.code(), self.plugin.limits());
-                LiveInstance::for_task(code, limits, &scope.facts, self.caller.clone())
+                let broadcasts =
+                    GuestBroadcasts::new(self.plugin.described(), scope.broadcasts.clone());
+                let caller = self.caller.clone();
+                LiveInstance::for_task(code, limits, &scope.facts, caller, broadcasts)
                     .map_err(|fault| self.error(fault))?
             }
         };

@@ -24,7 +24,7 @@ pub struct Plugin {
     digest: String,
     bytes: usize,
     imports: Vec<String>,
-    description: PluginDescription,
+    description: Arc<PluginDescription>,
     limits: PluginLimits,
     code: PluginCode,
     /// Keeps the epoch ticking for as long as anyone can call.
@@ -69,7 +69,7 @@ impl Plugin {
             digest: origin.digest,
             bytes: origin.bytes,
             imports: origin.facts.imports,
-            description: description::check(described, &missing)?,
+            description: Arc::new(description::check(described, &missing)?),
             limits,
             code,
             _ticker: ticker,
@@ -79,6 +79,11 @@ impl Plugin {
     /// What it says of itself, checked.
     pub fn description(&self) -> &PluginDescription {
         &self.description
+    }
+
+    /// The same, shared.
+    pub(super) fn described(&self) -> Arc<PluginDescription> {
+        Arc::clone(&self.description)
     }
 
     /// The blake3 digest of its component, in hexadecimal digits.

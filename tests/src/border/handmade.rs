@@ -114,14 +114,14 @@ fn description_at_1024() -> Vec<u8> {
     word(&mut image, 0);
     word(&mut image, 1024 + 36);
     word(&mut image, 1);
-    // Its operator: name, kind 1 (flat-map), doc, binding 0, input, output, no parameters and no
-    // state.
+    // Its operator: name, kind 1 (flat-map), doc, binding 0, input, output, no parameters, no
+    // state and no broadcasts.
     text(&mut image, "op");
     word(&mut image, 1);
     text(&mut image, "");
     word(&mut image, 0);
     for _ in 0..2 {
-        word(&mut image, 1024 + 36 + 80);
+        word(&mut image, 1024 + 36 + 88);
         word(&mut image, 1);
         word(&mut image, 0);
     }
@@ -129,6 +129,9 @@ fn description_at_1024() -> Vec<u8> {
     word(&mut image, 0);
     // It keeps no state: no keys, no fields, no version.
     (0..6).for_each(|_| word(&mut image, 0));
+    // It reads no broadcasts.
+    word(&mut image, 1024);
+    word(&mut image, 0);
     // The one field: name, type, required.
     text(&mut image, "line");
     text(&mut image, "utf8");

@@ -82,6 +82,7 @@ fn operator(line: &str) -> OperatorDescription {
         parameters: if rest.contains("with mark") { vec![mark] } else { Vec::new() },
         keys: StreamSchema::default(),
         state: None,
+        broadcasts: Vec::new(),
     }
 }
 

@@ -12,6 +12,7 @@ const EXAMPLES: &[&str] = &[
     include_str!("../../job_files/joins.toml"),
     include_str!("../../job_files/states.toml"),
     include_str!("../../job_files/verbs.toml"),
+    include_str!("../../job_files/broadcasts.toml"),
 ];
 
 /// Says what of a value the schema does not allow, by the rules that the schema uses.

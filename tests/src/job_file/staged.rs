@@ -123,6 +123,7 @@ fn closure_is_checked_as_a_guest_is() {
             parameters: Vec::new(),
             keys: StreamSchema::default(),
             state: None,
+            broadcasts: Vec::new(),
         };
         OperatorRef::Native(NativeOperator { description, operator: Arc::new(Twice) })
     };

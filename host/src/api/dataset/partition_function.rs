@@ -39,6 +39,7 @@ where
         parameters: Vec::new(),
         keys: StreamSchema::default(),
         state: None,
+        broadcasts: Vec::new(),
     };
     let operator = Arc::new(PartitionFunction { name, function });
     let operator = OperatorRef::Native(NativeOperator { description, operator });

@@ -114,7 +114,9 @@ impl Dataset {
         }
         let machine = self.machine();
         let (needed, stored) = machine.needed(&graph, self.node);
-        let (mut to, mut numbers, mut keeps) = (Graph::default(), BTreeMap::new(), Vec::new());
+        let (mut numbers, mut keeps) = (BTreeMap::new(), Vec::new());
+        let mut to = Graph::default();
+        to.broadcasts.clone_from(&graph.broadcasts);
         for old in needed {
             if let Some(source) = stored.get(&old) {
                 numbers.insert(old, to.add(Node::Source(source.clone())));

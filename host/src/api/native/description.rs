@@ -33,6 +33,13 @@ fn of_operator(found: &sdk::OperatorDescription) -> Result<OperatorDescription, 
         input: schema(&found.name, &found.input)?,
         output: schema(&found.name, &found.output)?,
         parameters: found.parameters.iter().map(parameter).collect(),
+        broadcasts: match found.broadcasts.first() {
+            None => Vec::new(),
+            Some(broadcast) => {
+                let (operator, broadcast) = (found.name.clone(), broadcast.name.clone());
+                return Err(NativeError::Broadcast { operator, broadcast });
+            }
+        },
         keys: match &found.state {
             Some(state) => columns(&found.name, &state.keys)?.with_keys(state.keys.len()),
             None => StreamSchema::default(),

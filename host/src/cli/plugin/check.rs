@@ -49,13 +49,21 @@ fn write_plugin(plugin: &Plugin, out: &mut dyn Write) -> io::Result<()> {
 fn write_operator(operator: &OperatorDescription, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{} {}", operator.kind, operator.name)?;
     write_doc(&operator.doc, "  ", out)?;
-    let binding = match operator.binding {
+    writeln!(out, "  input      {} ({})", operator.input, found(operator.binding))?;
+    writeln!(out, "  output     {}", operator.output)?;
+    for wanted in &operator.broadcasts {
+        let (name, columns, found) = (&wanted.name, &wanted.schema, found(wanted.binding));
+        writeln!(out, "  broadcast  {name}: {columns} ({found})")?;
+    }
+    operator.parameters.iter().try_for_each(|parameter| write_parameter(parameter, out))
+}
+
+/// How columns are found.
+fn found(binding: Binding) -> &'static str {
+    match binding {
         Binding::Position => "by position",
         Binding::Name => "by name",
-    };
-    writeln!(out, "  input      {} ({binding})", operator.input)?;
-    writeln!(out, "  output     {}", operator.output)?;
-    operator.parameters.iter().try_for_each(|parameter| write_parameter(parameter, out))
+    }
 }
 
 fn write_parameter(parameter: &Parameter, out: &mut dyn Write) -> io::Result<()> {

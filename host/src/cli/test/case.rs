@@ -24,8 +24,8 @@ use super::once;
 /// Batches of a case at most.
 const BATCHES_MAX: usize = 10_000;
 /// What a case may say.
-const KEYS: [&str; 9] =
-    ["name", "in", "out", "cmp", "batches", "initial", "partitions", "note", "src"];
+const KEYS: [&str; 10] =
+    ["name", "in", "out", "cmp", "batches", "initial", "broadcasts", "partitions", "note", "src"];
 
 /// A case.
 pub(super) struct Case {
@@ -35,6 +35,8 @@ pub(super) struct Case {
     pub(super) datasets: BTreeMap<String, Vec<Option<Partitions>>>,
     /// What stateful steps begin with.
     pub(super) states: BTreeMap<String, Vec<RecordBatch>>,
+    /// The rows of broadcasts, batch by batch; the last ones stay.
+    pub(super) broadcasts: BTreeMap<String, Vec<Vec<RecordBatch>>>,
     /// What streams are to have, batch by batch.
     pub(super) expected: BTreeMap<String, Vec<Expected>>,
     /// The columns of each of these, as far as planning knows them.
@@ -113,6 +115,7 @@ impl Case {
                 .keys()
                 .filter_map(|name| Some((name.clone(), columns(job, planned, name)?)))
                 .collect(),
+            broadcasts: broadcasts(&case, job)?,
             expected,
         })
     }
@@ -200,6 +203,27 @@ fn states(
         states.insert(name.clone(), rows.with_context(|| format!("`initial` of `{name}`"))?);
     }
     Ok(states)
+}
+
+/// The rows of broadcasts: a list of rows for each batch, the last one staying.
+fn broadcasts(
+    case: &Map<String, Value>,
+    job: &Pipeline,
+) -> anyhow::Result<BTreeMap<String, Vec<Vec<RecordBatch>>>> {
+    let declared: BTreeMap<&str, &StreamSchema> =
+        job.broadcasts.iter().map(|one| (one.name.as_str(), &one.schema)).collect();
+    let mut broadcasts = BTreeMap::new();
+    for (name, written) in by_name(case, "broadcasts", declared.keys().copied())? {
+        let schema = declared[name.as_str()];
+        let batch = |(batch, rows): (usize, &Value)| {
+            let place = || format!("`broadcasts` of `{name}`, batch {}", batch + 1);
+            let rows = rows.as_array().context("it is a list of rows").with_context(place)?;
+            rows_of(rows, schema).with_context(place)
+        };
+        let versions = written.iter().enumerate().map(batch).collect::<anyhow::Result<_>>()?;
+        broadcasts.insert(name.clone(), versions);
+    }
+    Ok(broadcasts)
 }
 
 /// Rows cut into so many partitions of like length.

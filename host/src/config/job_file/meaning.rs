@@ -4,6 +4,7 @@
 //! what contradicts itself. Never resolves a name: that is the pipeline's own check.
 
 mod backpressure;
+mod broadcast;
 mod format;
 mod job;
 mod plugin;
@@ -68,6 +69,11 @@ impl Meaning<'_> {
             let source = self.source(name, table);
             sources.extend(self.or_lost(source, item));
         }
+        let mut broadcasts = Vec::new();
+        for (name, table) in &read.broadcasts {
+            self.declared(name, Item::Broadcast(name.value.clone()));
+            broadcasts.extend(self.broadcast(name, table));
+        }
         let mut streams = Vec::new();
         for (name, table) in &read.streams {
             let item = Item::Stream(name.value.clone());
@@ -96,7 +102,7 @@ impl Meaning<'_> {
             sinks.extend(self.or_lost(sink, Item::Sink(name.value.clone())));
         }
         let (name, settings) = (self.job_name.to_owned(), settings.unwrap_or_default());
-        Pipeline { name, settings, plugins, sources, streams, sinks }
+        Pipeline { name, settings, plugins, sources, broadcasts, streams, sinks }
     }
 
     fn or_lost<T>(&mut self, declared: Option<T>, item: Item) -> Option<T> {

@@ -17,7 +17,8 @@ use super::error::Complaint;
 use super::schema::TableKeys;
 use super::value::At;
 use super::written::{
-    BackpressureText, JobText, PluginText, SinkText, SourceText, StepText, StreamText,
+    BackpressureText, BroadcastText, JobText, PluginText, SinkText, SourceText, StepText,
+    StreamText,
 };
 use crate::limits::{DECLARATIONS_MAX, STEPS_MAX};
 use crate::model::finding::{Item, list_words, nearest};
@@ -43,6 +44,7 @@ pub(super) struct ReadJob {
     pub(super) backpressure: Option<At<BackpressureText>>,
     pub(super) plugins: Vec<ReadTable<PluginText>>,
     pub(super) sources: Vec<ReadTable<SourceText>>,
+    pub(super) broadcasts: Vec<ReadTable<BroadcastText>>,
     pub(super) streams: Vec<ReadTable<ReadStream>>,
     pub(super) sinks: Vec<ReadTable<SinkText>>,
     /// What is declared and could not be read.
@@ -68,6 +70,7 @@ pub(super) fn read(text: &str) -> (Option<ReadJob>, Vec<Complaint>) {
     let mut root = document.into_inner();
     let plugins = reader.section(&mut root, "plugins");
     let sources = reader.section(&mut root, "sources");
+    let broadcasts = reader.section(&mut root, "broadcasts");
     let streams = reader.section(&mut root, "streams");
     let sinks = reader.section(&mut root, "sinks");
     let backpressure = root.remove("backpressure");
@@ -82,6 +85,7 @@ pub(super) fn read(text: &str) -> (Option<ReadJob>, Vec<Complaint>) {
         backpressure,
         plugins: reader.tables(("plugin", Item::Plugin), plugins),
         sources: reader.tables(("source", Item::Source), sources),
+        broadcasts: reader.tables(("broadcast", Item::Broadcast), broadcasts),
         streams: reader.streams(streams),
         sinks: reader.tables(("sink", Item::Sink), sinks),
         lost: reader.lost,

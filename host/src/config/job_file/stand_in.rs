@@ -29,7 +29,8 @@ pub(super) fn complete(pipeline: &mut Pipeline, lost: &[Item]) {
                     pipeline.sources.push(source(name));
                 }
             }
-            Item::Sink(_) | Item::Job | Item::Step { .. } => {}
+            // Planning looks for broadcasts, and does not begin where anything is lost.
+            Item::Sink(_) | Item::Broadcast(_) | Item::Job | Item::Step { .. } => {}
         }
     }
     if pipeline.sinks.is_empty()

@@ -3,6 +3,7 @@
 //! Takes one good job and changes of it. Gives the exact words with line and column. Never reads a
 //! file.
 
+mod broadcasts;
 mod formats;
 mod good;
 mod keys;

@@ -4,6 +4,7 @@
 //! the reference of the job file: the JSON Schema is made of them. Never decides what keys mean
 //! together.
 
+mod broadcast;
 mod verb;
 
 use std::ops::Range;
@@ -18,6 +19,7 @@ use super::quantity::{HumanBytes, HumanDuration};
 use super::value::{At, Named, OrWith, ParameterValue, Real, ShortOr, Vocabulary, Whole, Word};
 use crate::model::policy::{CatchUp, OnFailure};
 use crate::model::sink::FileFormat;
+pub(super) use broadcast::{BroadcastJoinText, BroadcastText, BroadcastType};
 pub(super) use verb::{
     AggregateWindowText, FoldsText, Is, RunningText, SampleText, SortText, TopText, WhereText,
 };
@@ -70,6 +72,10 @@ pub(super) struct JobText {
     #[serde(default)]
     #[expect(dead_code, reason = "its tables are read one by one; here it is for the schema")]
     pub(super) sources: Named<SourceText>,
+    /// Rows that every task can read whole: operators that ask for them by name, and joins.
+    #[serde(default)]
+    #[expect(dead_code, reason = "its tables are read one by one; here it is for the schema")]
+    pub(super) broadcasts: Named<BroadcastText>,
     /// What is done to records.
     #[serde(default)]
     #[expect(dead_code, reason = "its tables are read one by one; here it is for the schema")]
@@ -301,6 +307,10 @@ pub(super) struct StepText {
     pub(super) glom: Option<At<bool>>,
     /// Brings the rows of each key together, in so many partitions.
     pub(super) partition_by: Option<At<OrWith<Whole>>>,
+    /// Each row with each of a broadcast that has equal columns, without a shuffle:
+    /// `{ with = "customers", on = ["customer"] }`. `as = { right = "customer_" }` beside it stands
+    /// before the names of the broadcast's other columns.
+    pub(super) broadcast_join: Option<At<BroadcastJoinText>>,
     /// A name of the step's own, for messages. What a stateful step keeps belongs to it.
     pub(super) name: Option<At<String>>,
     /// Parameters of the operator.
@@ -438,6 +448,7 @@ pub(super) const OPERATIONS: &[&str] = &[
     "sample",
     "glom",
     "partition_by",
+    "broadcast_join",
 ];
 
 impl StepText {
@@ -487,6 +498,7 @@ impl StepText {
             span(&self.sample),
             span(&self.glom),
             span(&self.partition_by),
+            span(&self.broadcast_join),
         ]
     }
 }

@@ -97,6 +97,7 @@ impl EventLoop {
             stage: Arc::clone(&self.parts.stages[stage.0]),
             facts,
             read,
+            broadcasts: batch.broadcasts.clone(),
             cancelled: Arc::clone(&batch.cancelled),
             answer,
         });

@@ -14,6 +14,7 @@ use super::*;
 use crate::batch::clock::BatchClock;
 use crate::block::manager::BlockManager;
 use crate::block::store::KeptPartitions;
+use crate::driver::broadcasts::JobBroadcasts;
 use crate::driver::engine::EngineConfig;
 use crate::driver::pace::Pace;
 use crate::driver::publisher::{OpenSink, Publisher};
@@ -59,6 +60,7 @@ fn watching(storage: &MemoryStorage) -> EventLoop {
         settings: JobSettings { batch_interval: Duration::from_secs(1), ..Default::default() },
         plugins: Vec::new(),
         sources: vec![source],
+        broadcasts: Vec::new(),
         streams: Vec::new(),
         sinks: Vec::new(),
     };
@@ -86,7 +88,9 @@ fn loop_of(
     let (sender, events) = bounded(EVENTS_MAX);
     let sources = JobSources::open(&config, pipeline, Arc::clone(&blocks), sender.clone());
     let batches = BatchClock::start(0, pipeline.settings.batch_interval);
-    let ticker = Ticker::start(batches, Arc::clone(&clock), Arc::default(), sender.clone());
+    let idle = (Arc::default(), Box::new(|_| ()) as _);
+    let ticker = Ticker::start(batches, Arc::clone(&clock), idle, sender.clone());
+    let broadcasts = JobBroadcasts::open(&[], Arc::new(storage.clone()), 0, &board);
     let open = |(id, _): &(SinkId, _)| OpenSink {
         id: *id,
         name: pipeline.sinks[id.0].name.clone(),
@@ -116,6 +120,7 @@ fn loop_of(
     let parts = JobParts {
         scribe: None,
         states: JobStates::default(),
+        broadcasts: Arc::new(broadcasts.expect("there is none")),
         ticker: ticker.expect("there are threads"),
         publisher: publisher.expect("there are threads"),
         stages: plan.stages.iter().map(bind).collect(),

@@ -6,6 +6,7 @@
 use super::aggregate::Aggregated;
 use super::condition::Condition;
 use crate::limits::{COLUMNS_MAX, CONSTANTS_MAX, PARTITIONS_MAX, TOP_ROWS_MAX};
+use crate::model::join::JoinKind;
 use crate::model::operation::{Keeps, WindowSpan};
 
 /// What a step of the host's own does.
@@ -38,6 +39,23 @@ pub enum Verb {
     Glom,
     /// Brings the rows of a key together, in so many partitions.
     PartitionBy(usize),
+    /// Brings the rows of a broadcast together with the stream's, where they are.
+    BroadcastJoin(BroadcastJoin),
+}
+
+/// A join with a broadcast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BroadcastJoin {
+    /// The broadcast.
+    pub with: String,
+    /// Columns of both that are to be equal.
+    pub on: Vec<String>,
+    /// Which rows come out: an inner join, a left outer join or an anti join.
+    pub kind: JoinKind,
+    /// Whether null is a key like any other, or matches nothing.
+    pub null_equal: bool,
+    /// Stands before the names of the broadcast's other columns.
+    pub prefix: Option<String>,
 }
 
 /// An order of rows.
@@ -63,6 +81,7 @@ impl Verb {
             Self::Sample { .. } => "sample",
             Self::Glom => "glom",
             Self::PartitionBy(_) => "partition_by",
+            Self::BroadcastJoin(_) => "broadcast_join",
         }
     }
 
@@ -109,6 +128,16 @@ impl Verb {
             Self::Sample { fraction, .. } => (!(0.0..=1.0).contains(fraction))
                 .then(|| format!("`fraction` is {fraction}, allowed are 0 to 1")),
             Self::PartitionBy(partitions) => count(*partitions, "partitions", PARTITIONS_MAX),
+            Self::BroadcastJoin(join) => match join.kind {
+                JoinKind::Inner | JoinKind::LeftOuter | JoinKind::Anti => {
+                    count(join.on.len(), "columns in `on`", COLUMNS_MAX)
+                }
+                other => Some(format!(
+                    "`{word}` is a `{}`, allowed are `join`, `left_outer_join` and `anti_join`: a \
+                     task sees its own rows only",
+                    other.step_word()
+                )),
+            },
             Self::Where(..) | Self::Distinct | Self::Glom => None,
         }
     }

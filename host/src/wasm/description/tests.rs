@@ -23,6 +23,7 @@ fn operator(name: &str, kind: border::Kind, fields: &[(&str, &str)]) -> border::
         output: schema(fields, 0),
         parameters: Vec::new(),
         state: None,
+        broadcasts: Vec::new(),
     }
 }
 

@@ -63,6 +63,7 @@ impl operators::Guest for HandFused {
                 output: Schema { fields: vec![field("_1", "utf8"), field("_2", "int64")], keys: 1 },
                 parameters: Vec::new(),
                 state: None,
+                broadcasts: Vec::new(),
             }],
         }
     }

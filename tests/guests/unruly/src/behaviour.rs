@@ -57,6 +57,7 @@ fn one(step: u32, name: &str, parameter: u64, output: Output) -> Result<Output, 
         }
         "calls" => Ok(Output { batch: calls(rows), ..output }),
         "answer" => Ok(answer::decode(&output.batch.buffers[2])),
+        "ask" => Ok(Output { batch: asked(parameter, rows), ..output }),
         "amplify" => Ok(Output { batch: amplified(parameter as usize), ..output }),
         "keep_even" => Ok(selection(rows)),
         "reject_odd" => Ok(without_odd(output, step)),
@@ -89,6 +90,24 @@ fn pushed(mut output: Output, number: u64) -> Output {
 
 fn calls(rows: u32) -> Batch {
     let bytes = (0..rows).flat_map(|_| CALLS.get().to_le_bytes()).collect();
+    Batch { rows, nodes: vec![Node { length: rows, nulls: 0 }], buffers: vec![vec![], bytes] }
+}
+
+/// How many rows the host gives of a broadcast that it is asked for in some way; -1: none.
+fn asked(which: u64, rows: u32) -> Batch {
+    let own = OPERATORS.iter().position(|operator| operator.0 == "ask").unwrap_or(0) as u32;
+    let given = match which {
+        0 => host::broadcast(own, "known"),
+        1 => host::broadcast(own, "unknown"),
+        2 => host::broadcast(0, "known"),
+        3 => host::broadcast(u32::MAX, "known"),
+        4 => host::broadcast(own, &"known".repeat(1 << 18)),
+        _ => loop {
+            drop(black_box(host::broadcast(own, "known")));
+        },
+    };
+    let found = given.map_or(-1, |batch| i64::from(batch.rows));
+    let bytes = (0..rows).flat_map(|_| found.to_le_bytes()).collect();
     Batch { rows, nodes: vec![Node { length: rows, nulls: 0 }], buffers: vec![vec![], bytes] }
 }
 

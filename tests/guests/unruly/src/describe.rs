@@ -1,11 +1,11 @@
 //! What the unruly guest says of itself.
 
 use tidemill_sdk::bindings::tidemill::plugin::types::{
-    Binding, Description, Field, Kind, Operator, Parameter, Schema, State,
+    Binding, Broadcast, Description, Field, Kind, Operator, Parameter, Schema, State,
 };
 
 /// The operators, each with its kind, its columns and its parameter. Calls number them by place.
-pub const OPERATORS: [(&str, Kind, &str, &str, &str); 16] = [
+pub const OPERATORS: [(&str, Kind, &str, &str, &str); 17] = [
     ("echo", Kind::Map, "utf8", "utf8", ""),
     ("trap_at", Kind::Map, "utf8", "utf8", "row"),
     ("panic_at", Kind::Map, "utf8", "utf8", "row"),
@@ -22,6 +22,7 @@ pub const OPERATORS: [(&str, Kind, &str, &str, &str); 16] = [
     ("reject_odd", Kind::Map, "utf8", "utf8", ""),
     ("sum", Kind::Reduce, "int64", "int64", ""),
     ("state_answer", Kind::MapWithState, "int64", "int64", "wrong"),
+    ("ask", Kind::Map, "utf8", "int64", "which"),
 ];
 
 pub fn description() -> Description {
@@ -54,7 +55,13 @@ fn operator(&(name, kind, from, to, parameter): &(&str, Kind, &str, &str, &str))
             fields: schema("int64").fields,
             version: 1,
         }),
+        broadcasts: (name == "ask").then(known).into_iter().collect(),
     }
+}
+
+fn known() -> Broadcast {
+    let (name, fields) = ("known".to_owned(), schema("int64").fields);
+    Broadcast { name, binding: Binding::Position, fields }
 }
 
 fn schema(data_type: &str) -> Schema {

@@ -5,22 +5,28 @@
 use std::ops::Range;
 
 use super::{Meaning, span_of};
-use crate::config::job_file::format::{FormatTable, FormatWord};
+use crate::config::job_file::format::{FormatTable, FormatText, FormatWord};
 use crate::config::job_file::value::{At, Named};
-use crate::config::job_file::written::{SourceText, SourceType};
+use crate::config::job_file::written::SourceType;
 use crate::limits::LINE_BYTES_MAX;
 use crate::model::column_type::ColumnType;
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::source::{CsvFormat, Format, check_csv, check_csv_columns};
 
+/// What a source or a broadcast says of its records.
+pub(super) struct Records<'a> {
+    /// How messages call it.
+    pub(super) item: String,
+    /// What reads them.
+    pub(super) kind: SourceType,
+    pub(super) format: Option<&'a At<FormatText>>,
+    pub(super) schema: Option<&'a At<Named<At<String>>>>,
+}
+
 impl Meaning<'_> {
     /// The format of a source and the rows it gives.
-    pub(super) fn format(
-        &mut self,
-        name: &At<String>,
-        source: &SourceText,
-    ) -> Option<(Format, StreamSchema)> {
-        let Some(At { value: written, span }) = &source.format else {
+    pub(super) fn format(&mut self, source: &Records<'_>) -> Option<(Format, StreamSchema)> {
+        let Some(At { value: written, span }) = source.format else {
             return self.fixed(Format::Lines, source);
         };
         let table = &written.0;
@@ -29,7 +35,7 @@ impl Meaning<'_> {
             FormatWord::Lines => return self.fixed(Format::Lines, source),
             FormatWord::Binary => {
                 let range = 1..=LINE_BYTES_MAX;
-                if source.kind.value.0 != SourceType::Files {
+                if source.kind != SourceType::Files {
                     self.complain(span, "`binary` records are read by sources of type `files`");
                     return None;
                 }
@@ -45,12 +51,12 @@ impl Meaning<'_> {
             FormatWord::Json => Format::Json,
             FormatWord::Csv => Format::Csv(self.csv(table)?),
         };
-        let Some(schema) = &source.schema else {
-            let message = format!("source `{}` has no `schema`", name.value);
+        let Some(schema) = source.schema else {
+            let message = format!("{} has no `schema`", source.item);
             self.complain(span, format!("{message}, which the format `{}` needs", format.word()));
             return None;
         };
-        if source.kind.value.0 == SourceType::Generate {
+        if source.kind == SourceType::Generate {
             let word = format.word();
             self.complain(span, format!("a source of type `generate` makes lines, not `{word}`"));
             return None;
@@ -61,10 +67,10 @@ impl Meaning<'_> {
     /// Frames, which the connection itself cuts its bytes into.
     fn frames(
         &mut self,
-        source: &SourceText,
+        source: &Records<'_>,
         span: &Range<usize>,
     ) -> Option<(Format, StreamSchema)> {
-        if source.kind.value.0 != SourceType::Socket {
+        if source.kind != SourceType::Socket {
             self.complain(span, "`frames` are read by sources of type `socket`");
             return None;
         }
@@ -72,7 +78,7 @@ impl Meaning<'_> {
         self.alone("frames", schema, source).map(|schema| (Format::Lines, schema))
     }
 
-    fn fixed(&mut self, format: Format, source: &SourceText) -> Option<(Format, StreamSchema)> {
+    fn fixed(&mut self, format: Format, source: &Records<'_>) -> Option<(Format, StreamSchema)> {
         let fixed = format.fixed_schema()?;
         self.alone(format.word(), fixed, source).map(|schema| (format, schema))
     }
@@ -82,9 +88,9 @@ impl Meaning<'_> {
         &mut self,
         word: &str,
         fixed: StreamSchema,
-        source: &SourceText,
+        source: &Records<'_>,
     ) -> Option<StreamSchema> {
-        let Some(schema) = &source.schema else { return Some(fixed) };
+        let Some(schema) = source.schema else { return Some(fixed) };
         let column = fixed.columns.first().map_or("", |column| column.name.as_str());
         let message = format!(
             "`schema` stands beside the format `{word}`, whose one column is `{column}`; write \

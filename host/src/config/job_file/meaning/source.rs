@@ -3,6 +3,7 @@
 //! Takes a source's table. Gives its connector, its format and the schema of its rows. Never
 //! connects.
 
+use super::format::Records;
 use super::{Meaning, span_of};
 use crate::config::job_file::bad_row::{BadRowWord, OnBadRowText};
 use crate::config::job_file::format::FormatWord;
@@ -34,7 +35,13 @@ impl Meaning<'_> {
         let source = &table.value;
         self.misplaced_in_source(source);
         let connector = self.connector(name, source);
-        let (format, schema) = self.format(name, source)?;
+        let records = Records {
+            item: format!("source `{}`", name.value),
+            kind: source.kind.value.0,
+            format: source.format.as_ref(),
+            schema: source.schema.as_ref(),
+        };
+        let (format, schema) = self.format(&records)?;
         let line_bytes =
             self.bytes("line_bytes_max", source.line_bytes_max.as_ref(), 1..=LINE_BYTES_MAX);
         let on_bad_row = self.on_bad_row(source.on_bad_row.as_ref());

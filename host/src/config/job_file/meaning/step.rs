@@ -143,6 +143,9 @@ impl Meaning<'_> {
                 return Some(operation(at.value.0.0.clone()));
             }
         }
+        if step.broadcast_join.is_some() {
+            return self.broadcast_join(step, prefix);
+        }
         if let Some(join) = joined(step, prefix) {
             return Some(Operation::Join(join));
         }
@@ -159,16 +162,25 @@ impl Meaning<'_> {
     /// What `as` says: new names, or of a join what stands before them.
     fn names(&mut self, step: &StepText) -> (Option<At<Vec<String>>>, Option<String>) {
         let Some(At { value, span }) = &step.names else { return (None, None) };
-        let join = joined(step, None).map(|join| join.kind.step_word());
+        let join = joined(step, None).map(|join| (join.kind.step_word(), "stream"));
+        let join = join.or(step.broadcast_join.as_ref().map(|_| ("broadcast_join", "broadcast")));
         match (value, join) {
             (ShortOr::Short(names), None) => {
                 return (Some(At { value: names.0.clone(), span: span.clone() }), None);
             }
             (ShortOr::Table(table), Some(_)) => return (None, Some(table.right.value.clone())),
-            (ShortOr::Short(_), Some(word)) => {
+            (ShortOr::Short(_), Some((word, other))) => {
                 let message = format!("`as` cannot stand beside `{word}` as a list");
-                let help = "say what the names of the other stream begin with: \
-                            `as = { right = \"...\" }`";
+                let help = match other {
+                    "stream" => {
+                        "say what the names of the other stream begin with: \
+                                 `as = { right = \"...\" }`"
+                    }
+                    _ => {
+                        "say what the names of the broadcast's other columns begin with: \
+                          `as = { right = \"...\" }`"
+                    }
+                };
                 self.complaints.push(Complaint::new(span.clone(), message).with_help(help));
             }
             (ShortOr::Table(_), None) => {

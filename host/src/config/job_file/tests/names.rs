@@ -103,7 +103,7 @@ fn step_has_exactly_one_operation() {
          `reduce`, `group_by_key`, `count`, `count_by_value`, `union`, `join`, \
          `left_outer_join`, `right_outer_join`, `full_outer_join`, `anti_join`, `cogroup`, \
          `repartition`, `key_by`, `select`, `window`, `reduce_by_window`, `count_by_window` \
-         and 16 more",
+         and 17 more",
     );
     check(
         STEP,
@@ -113,7 +113,7 @@ fn step_has_exactly_one_operation() {
          `reduce`, `group_by_key`, `count`, `count_by_value`, `union`, `join`, \
          `left_outer_join`, `right_outer_join`, `full_outer_join`, `anti_join`, `cogroup`, \
          `repartition`, `key_by`, `select`, `window`, `reduce_by_window`, `count_by_window` \
-         and 16 more",
+         and 17 more",
     );
     check_after(
         SPLIT,

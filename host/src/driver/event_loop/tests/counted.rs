@@ -57,6 +57,7 @@ fn counts(disturb: impl FnMut(&mut TaskResult, &mut EventLoop)) -> (Ran, u64) {
             output: schema(),
             parameters: Vec::new(),
             keys: StreamSchema::default(),
+            broadcasts: Vec::new(),
             state: None,
         };
         let operator = Arc::new(Counting(sum.clone()));

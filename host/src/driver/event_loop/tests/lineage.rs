@@ -97,6 +97,7 @@ pub(super) fn run_steps(
             line_bytes_max: 1024,
             rates: SourceRates::default(),
         }],
+        broadcasts: Vec::new(),
         streams: vec![StreamDeclaration {
             name: "twice".to_owned(),
             from: "numbers".to_owned(),
