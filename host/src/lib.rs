@@ -23,4 +23,5 @@ pub mod shuffle;
 pub mod sink;
 pub mod state;
 pub mod sys;
+pub mod version;
 pub mod wasm;

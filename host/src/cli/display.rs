@@ -130,6 +130,7 @@ impl Display {
             | JobEvent::Stopped => {}
             JobEvent::Draining => self.say("draining: what was received is worked off"),
             JobEvent::BatchEnded(batch) => self.batch(batch),
+            JobEvent::Versions(event) => self.tell(event.is_a_failure(), &event.to_string()),
             JobEvent::SinkFailed { time, message, .. } => {
                 let time = time.of_day();
                 self.warn(&format!("batch {time} is not published everywhere: {message}"));

@@ -106,6 +106,7 @@ pub fn grouped(number: u64) -> String {
 mod tests {
     use tidemill::model::rejected::Rejected;
     use tidemill::model::time::BatchTime;
+    use tidemill::model::version::BatchCode;
 
     use super::*;
 
@@ -128,6 +129,7 @@ mod tests {
             rejected: Rejected::default(),
             retries: 0,
             recomputed: 0,
+            code: BatchCode::default(),
             outputs: Vec::new(),
             outcome: BatchOutcome::Completed,
         }

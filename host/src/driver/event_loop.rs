@@ -4,6 +4,7 @@
 //! status board. Never waits for anything but the next event.
 
 mod draining;
+mod swapping;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use super::parts::JobParts;
 use super::publisher::Publication;
 use super::running_batch::{BatchInputs, QueuedBatch, RunningBatch};
 use crate::block::tracker::Tracker;
+use crate::error::Domain;
 use crate::ingest::ReceiverEvent;
 use crate::limits::BATCH_QUEUE_MAX;
 use crate::model::block::BlockInfo;
@@ -55,8 +57,8 @@ impl EventLoop {
     pub fn new(parts: JobParts) -> Self {
         Self {
             history: History::new(&parts.plan, Arc::clone(&parts.store)),
-            remembers: History::is_needed(&parts.plan) || parts.states.any(),
-            looks_back: History::is_read(&parts.plan) || parts.states.any(),
+            remembers: History::is_needed(&parts.plan) || parts.versions.current().states.any(),
+            looks_back: History::is_read(&parts.plan) || parts.versions.current().states.any(),
             parts,
             tracker: Tracker::new(),
             queue: VecDeque::new(),
@@ -102,6 +104,8 @@ impl EventLoop {
             Event::Drained { next } => self.make_last_batches(next),
             Event::Deadline => self.give_up_the_rest(),
             Event::Slice(asked) => asked.answer(&self.parts.plan, &self.history),
+            Event::Swap(asked) => self.swap_asked(asked),
+            Event::RollBack(asked) => self.back_asked(&asked),
         }
     }
 
@@ -170,7 +174,9 @@ impl EventLoop {
             let now_us = self.parts.clock.now_us();
             let failures_max = self.parts.settings.max_failures;
             let keeps = self.history.begin(&self.parts.plan);
-            let running = RunningBatch::begin(&self.parts.plan, batch, keeps, failures_max, now_us);
+            let version = self.parts.versions.begin(batch.time, &self.parts.board);
+            let plan = &self.parts.plan;
+            let running = RunningBatch::begin(plan, batch, keeps, failures_max, now_us, version);
             self.parts.board.tell(&JobEvent::BatchStarted {
                 batch: running.batch.submission.clone(),
                 scheduling_delay: running.scheduling_delay(),
@@ -186,7 +192,11 @@ impl EventLoop {
             if batch.publishing || !batch.is_through() || self.make_lost_again(run) {
                 return;
             }
-            self.refuse_rejected(run);
+            self.fail_rejected(run);
+            if self.runs_again(run) {
+                continue;
+            }
+            self.write_rejected(run);
             let Some(batch) = self.running.get_mut(&run) else { return };
             if batch.failure.is_some() {
                 self.batch_ended(run);
@@ -202,26 +212,32 @@ impl EventLoop {
         }
     }
 
-    /// Fails a batch of which operators refused rows, or writes those down, as the job says.
-    fn refuse_rejected(&mut self, run: u64) {
+    /// Fails a batch of which operators refused rows, if the job says so.
+    fn fail_rejected(&mut self, run: u64) {
         let Some(batch) = self.running.get_mut(&run) else { return };
-        let Some(first) = batch.refused.first.clone().filter(|_| batch.failure.is_none()) else {
+        let fails = self.parts.settings.on_rejected == OnBadRow::Fail;
+        if let Some(first) = batch.refused.first.clone().filter(|_| fails) {
+            let message = format!(
+                "{}, the first: {first}; to go on without such rows, set {REJECTED_POLICIES}",
+                batch.refused.counts
+            );
+            batch.fail(message, Domain::User);
+        }
+    }
+
+    /// Writes down the rows that operators refused, if the job says so: when it is certain that the
+    /// batch is not run again.
+    fn write_rejected(&mut self, run: u64) {
+        let Some(batch) = self.running.get_mut(&run).filter(|batch| batch.failure.is_none()) else {
             return;
         };
-        match &self.parts.settings.on_rejected {
-            OnBadRow::Fail => {
-                batch.failure = Some(format!(
-                    "{}, the first: {first}; to go on without such rows, set {REJECTED_POLICIES}",
-                    batch.refused.counts
-                ));
-            }
-            OnBadRow::Skip => {}
-            OnBadRow::DeadLetter(path) => {
-                let storage = &*self.parts.storage;
-                if let Err(error) = dead_letter::append(storage, path, &batch.refused.lines) {
-                    batch.failure = Some(error);
-                }
-            }
+        let OnBadRow::DeadLetter(path) = &self.parts.settings.on_rejected else { return };
+        if batch.refused.first.is_none() {
+            return;
+        }
+        let storage = &*self.parts.storage;
+        if let Err(error) = dead_letter::append(storage, path, &batch.refused.lines) {
+            batch.failure = Some(error);
         }
     }
 
@@ -249,7 +265,7 @@ impl EventLoop {
         for block in &released {
             self.parts.blocks.remove(block.id);
         }
-        let states = self.parts.states.sizes();
+        let states = self.parts.versions.current().states.sizes();
         self.parts.board.change(|status| status.states = states);
         let now_us = self.parts.clock.now_us();
         let info = batch.info(now_us);
@@ -274,7 +290,7 @@ impl EventLoop {
             self.history.give_up(&batch.keeps);
             self.history.keep_empty(plan, time);
         } else {
-            self.parts.states.commit(time, std::mem::take(&mut batch.deltas));
+            batch.version.states.commit(time, std::mem::take(&mut batch.deltas));
             let partitions_of = |stage| batch.dataset(stage).map(<[_]>::len);
             self.history.keep(plan, time, &batch.keeps, partitions_of);
         }
@@ -295,9 +311,11 @@ impl EventLoop {
         let queued_rows: u64 = self.queue.iter().map(|batch| batch.size.0).sum();
         let gauges = self.parts.blocks.gauges();
         let queued = self.queue.len();
+        let code = self.parts.versions.status();
         self.parts.board.change(|status| {
             status.queued_batches = queued;
             status.backlog_rows = waiting_rows + queued_rows;
+            status.code = code;
             status.held_bytes = (gauges.held_bytes, gauges.held_bytes_max);
         });
     }

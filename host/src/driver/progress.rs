@@ -134,6 +134,7 @@ mod tests {
     use super::*;
     use crate::model::rejected::Rejected;
     use crate::model::status::{BatchOutcome, ReceiverInfo, SourceRows};
+    use crate::model::version::BatchCode;
 
     fn submission(time: i64) -> BatchSubmission {
         let of = |id: u32| SourceRows { id: SourceId(id), source: format!("s{id}"), rows: 300 };
@@ -164,6 +165,7 @@ mod tests {
             rejected: Rejected::default(),
             retries: 0,
             recomputed: 0,
+            code: BatchCode::default(),
             outputs: Vec::new(),
             outcome: BatchOutcome::Completed,
         })

@@ -12,7 +12,9 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::batch_data::BatchData;
 use super::history::{BatchKeeps, DatasetPartition, History};
+use super::job_version::SharedVersion;
 use super::states::SharedDelta;
+use crate::error::Domain;
 use crate::exec::attempt::{Attempted, TaskOutput};
 use crate::exec::refused::Refused;
 use crate::model::block::BlockInfo;
@@ -20,13 +22,15 @@ use crate::model::id::{SourceId, StageId};
 use crate::model::stage::{JobPlan, PartitionInput};
 use crate::model::status::{BatchInfo, BatchOutcome, BatchSubmission, OutputInfo, SourceRows};
 use crate::model::time::BatchTime;
+use crate::model::version::BatchCode;
 use crate::sched::batch_run::{BatchRun, Finished, Inputs, ReadyTask};
+use crate::version::effort::Effort;
 
 /// The partitions of a batch's sources.
 pub type BatchInputs = BTreeMap<SourceId, Vec<PartitionInput>>;
 
 /// A batch that waits to run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct QueuedBatch {
     /// Its time.
     pub time: BatchTime,
@@ -90,6 +94,14 @@ pub struct RunningBatch {
     pub in_flight: usize,
     /// Why it failed, if it has.
     pub failure: Option<String>,
+    /// Whose fault that is.
+    pub blame: Domain,
+    /// What its tasks run: bound when it begins, whatever is swapped meanwhile.
+    pub version: SharedVersion,
+    /// What is told of that.
+    pub code: BatchCode,
+    /// Whether the job has gone back from its version meanwhile.
+    pub is_revoked: bool,
     /// Whether the publisher has it.
     pub publishing: bool,
     /// What became of its outputs.
@@ -100,6 +112,8 @@ pub struct RunningBatch {
     run: BatchRun,
     begun_us: i64,
     cpu: Duration,
+    /// CPU time of its tasks on versions before.
+    cpu_before: Duration,
     /// Rows of files, by their source and the stage that has read them.
     file_rows: BTreeMap<(SourceId, StageId), u64>,
     result_bytes: usize,
@@ -115,8 +129,10 @@ impl RunningBatch {
         keeps: BatchKeeps,
         failures_max: u32,
         now_us: i64,
+        version: SharedVersion,
     ) -> Self {
         let time = batch.time;
+        let plugins = Arc::clone(&version.told);
         Self {
             batch,
             data: BatchData::new(plan),
@@ -125,17 +141,45 @@ impl RunningBatch {
             deltas: BTreeMap::new(),
             in_flight: 0,
             failure: None,
+            blame: Domain::Internal,
+            version,
+            code: BatchCode { plugins, revision: 1, reason: None },
+            is_revoked: false,
             publishing: false,
             outputs: Vec::new(),
             cancelled: Arc::default(),
             run: BatchRun::new(plan, time, failures_max),
             begun_us: now_us,
             cpu: Duration::ZERO,
+            cpu_before: Duration::ZERO,
             file_rows: BTreeMap::new(),
             result_bytes: 0,
             retries: 0,
             recomputed: 0,
         }
+    }
+
+    /// The same batch from its beginning, on another version. Nothing of what it made is left.
+    pub fn run_again(
+        &self,
+        plan: &JobPlan,
+        keeps: BatchKeeps,
+        failures_max: u32,
+        version: SharedVersion,
+        reason: String,
+    ) -> Self {
+        let (batch, begun_us) = (self.batch.clone(), self.begun_us);
+        let mut again = Self::begin(plan, batch, keeps, failures_max, begun_us, version);
+        again.code.revision = self.code.revision + 1;
+        again.code.reason = Some(reason);
+        again.cpu_before = self.cpu_before + self.cpu;
+        again
+    }
+
+    /// The work of its tasks so far, on the version that it has.
+    pub fn effort(&self) -> Effort {
+        let file_rows: u64 = self.file_rows().values().sum();
+        Effort { cpu: self.cpu, rows: self.batch.size.0 + file_rows }
     }
 
     /// From its time until it began.
@@ -153,7 +197,7 @@ impl RunningBatch {
         let tasks = match self.run.ready(plan, &inputs) {
             Ok(tasks) => tasks,
             Err(missing) => {
-                self.fail(missing.to_string());
+                self.fail(missing.to_string(), Domain::User);
                 return Vec::new();
             }
         };
@@ -215,7 +259,7 @@ impl RunningBatch {
     pub fn lost(&mut self, plan: &JobPlan, reader: Option<ReadyTask>, lost: &[ReadyTask]) {
         match self.run.lost(plan, reader, lost) {
             Ok(news) => self.recomputed += news,
-            Err(again) => self.fail(again.to_string()),
+            Err(again) => self.fail(again.to_string(), Domain::External),
         }
     }
 
@@ -254,16 +298,19 @@ impl RunningBatch {
         }
         if self.result_bytes > bytes_max {
             let found = self.result_bytes;
-            self.fail(format!(
+            let message = format!(
                 "the result has {found} bytes and more, allowed are {bytes_max}: ask for a part of \
                  it, or write it to files"
-            ));
+            );
+            self.fail(message, Domain::User);
         }
     }
 
     /// Gives the batch up; the first reason counts.
-    pub fn fail(&mut self, reason: String) {
-        self.failure.get_or_insert(reason);
+    pub fn fail(&mut self, reason: String, blame: Domain) {
+        if self.failure.is_none() {
+            (self.failure, self.blame) = (Some(reason), blame);
+        }
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
@@ -303,11 +350,12 @@ impl RunningBatch {
             scheduling_delay: self.scheduling_delay(),
             processing_delay: micros(now_us - self.begun_us),
             total_delay: micros(now_us - self.due_us()),
-            cpu: self.cpu,
+            cpu: self.cpu_before + self.cpu,
             shuffled: self.data.shuffled(),
             rejected: self.refused.counts.clone(),
             retries: self.retries,
             recomputed: self.recomputed,
+            code: self.code.clone(),
             outputs: self.outputs.clone(),
             outcome,
         }

@@ -9,6 +9,7 @@ use super::id::{SinkId, SourceId};
 use super::partition_store::StoredSizes;
 use super::rejected::Rejected;
 use super::time::BatchTime;
+use super::version::{BatchCode, CodeStatus, VersionEvent};
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +123,8 @@ pub struct BatchInfo {
     pub retries: u32,
     /// Tasks run once more because what they had made was lost.
     pub recomputed: u32,
+    /// The versions of plugins that it ran with.
+    pub code: BatchCode,
     /// Its outputs, in the order in which they ran; none when it failed before them.
     pub outputs: Vec<OutputInfo>,
     /// What became of it.
@@ -193,6 +196,8 @@ pub enum JobEvent {
         /// The line, free of control characters.
         message: String,
     },
+    /// The versions of the job's plugins have changed, or will not.
+    Versions(VersionEvent),
     /// No more input is taken; what was received is worked off.
     Draining,
     /// What is left to work off. Told when no more input comes, and after each batch from then on.
@@ -260,6 +265,8 @@ pub struct JobStatus {
     pub states: Vec<StateInfo>,
     /// The last batch that ended.
     pub last_batch: Option<BatchInfo>,
+    /// The versions of its plugins.
+    pub code: CodeStatus,
     /// Events that were not told, because a listener was too slow.
     pub dropped_events: u64,
 }
