@@ -6,7 +6,7 @@
 mod failures;
 mod listeners;
 mod outputs;
-mod rig;
+pub mod rig;
 mod slices;
 mod states;
 mod stopping;

@@ -175,6 +175,7 @@ impl EventLoop {
             let failures_max = self.parts.settings.max_failures;
             let keeps = self.history.begin(&self.parts.plan);
             let version = self.parts.versions.begin(batch.time, &self.parts.board);
+            self.history.seen_by(&version.codes);
             let plan = &self.parts.plan;
             let running = RunningBatch::begin(plan, batch, keeps, failures_max, now_us, version);
             self.parts.board.tell(&JobEvent::BatchStarted {
@@ -270,6 +271,8 @@ impl EventLoop {
         let now_us = self.parts.clock.now_us();
         let info = batch.info(now_us);
         self.parts.sources.batch_ended(&batch, &released, &info, now_us);
+        // Whoever hears of the end finds the status as it is then.
+        self.note_status();
         self.parts.board.tell(&JobEvent::BatchEnded(info));
         if let Some(message) = batch.failure.take()
             && self.parts.settings.on_failure == OnFailure::Stop

@@ -26,6 +26,9 @@ pub struct JobVersion {
     pub stages: Vec<SharedStage>,
     /// What its stateful steps keep; other versions have the same where they can read it.
     pub states: JobStates,
+    /// What code makes the rows of each stage: a number that two versions share where none of the
+    /// plugins differs that go into its rows.
+    pub codes: Vec<u64>,
     /// The versions of the plugins that the plan calls.
     pub told: PluginVersions,
     /// Counts the versions that are there.
@@ -65,7 +68,7 @@ impl Binder {
     /// When a plugin lacks an operator that planning found: a bug of the host.
     pub fn bind(
         &self,
-        number: u64,
+        (number, codes): (u64, Vec<u64>),
         plan: Arc<JobPlan>,
         plugins: JobPlugins,
         states: JobStates,
@@ -77,7 +80,7 @@ impl Binder {
         let stages = plan.stages.iter().map(|stage| bind(stage).map(Arc::new));
         let stages = stages.collect::<Result<_, DriverError>>()?;
         let (told, _counted) = (plugins.versions(&plan), self.counted.clone());
-        Ok(Arc::new(JobVersion { number, plan, plugins, stages, states, told, _counted }))
+        Ok(Arc::new(JobVersion { number, plan, plugins, stages, states, codes, told, _counted }))
     }
 }
 
@@ -87,6 +90,7 @@ impl JobVersion {
     pub fn without_plugins(plan: JobPlan, stages: Vec<SharedStage>) -> SharedVersion {
         Arc::new(Self {
             number: 0,
+            codes: vec![0; plan.stages.len()],
             plan: Arc::new(plan),
             plugins: JobPlugins::default(),
             stages,

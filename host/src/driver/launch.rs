@@ -108,7 +108,7 @@ pub fn launch_telling(
     let binder = Binder { seed, keep_refused: keep, port, counted: counted.clone() };
     let sinks = open_sinks(&engine.config, &pipeline, &planned, &output)?;
     let plan = Arc::new(planned.plan);
-    let first = binder.bind(0, Arc::clone(&plan), plugins, states)?;
+    let first = binder.bind((0, vec![0; plan.stages.len()]), Arc::clone(&plan), plugins, states)?;
     let base = Arc::new(VersionBase::new(first));
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
         engine.config.storage.append(path).map_err(DriverError::DeadLetter)?;

@@ -4,7 +4,7 @@
 //! the next batch. Everything slow happens here, on the thread of whoever asks; nothing of a swap
 //! that is refused is left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::plan::{PlanDefaults, plan};
 use crate::version::admission::{Refusal, may_name};
 use crate::version::changes::{Facts, differences};
 use crate::version::fit::{dropped_states, same_shape};
-use crate::version::uses::windows_over;
+use crate::version::uses::{made_with, windows_over};
 use crate::wasm::plugin::Plugin;
 
 /// Where the new version of a plugin comes from.
@@ -177,17 +177,20 @@ impl Staging {
             return Err(Refusal::State(dropped).into());
         }
         same_shape(&base.plan, &new).map_err(Refusal::from)?;
-        for plugin in loaded.keys() {
-            refuse_windows(&new, plugin)?;
-        }
+        let restarted_windows = restarted_windows(&new, loaded, rules)?;
         let changes = loaded.iter().filter_map(|(name, new)| change(&base.plugins, name, new));
         let steps: Vec<String> = dropped.into_iter().map(|state| state.step).collect();
         let dropped_states: Vec<StateInfo> =
             kept.into_iter().filter(|state| steps.contains(&state.name)).collect();
-        let report = SwapReport { plugins: changes.collect(), dropped_states };
+        let report = SwapReport { plugins: changes.collect(), dropped_states, restarted_windows };
         let states = base.states.without(&new, &steps);
         let number = self.base.next_number();
-        let version = self.binder.bind(number, Arc::new(new), plugins, states)?;
+        let codes = made_with(&new).into_iter().zip(&base.codes).map(|(made_with, code)| {
+            let is_new = made_with.iter().any(|plugin| loaded.contains_key(*plugin));
+            if is_new { number } else { *code }
+        });
+        let codes = codes.collect();
+        let version = self.binder.bind((number, codes), Arc::new(new), plugins, states)?;
         Ok((version, report))
     }
 
@@ -202,12 +205,21 @@ impl Staging {
     }
 }
 
-fn refuse_windows(plan: &JobPlan, plugin: &str) -> Result<(), Refusal> {
-    let streams = windows_over(plan, plugin);
-    if streams.is_empty() {
-        return Ok(());
+/// The streams whose windows begin anew, where they may.
+fn restarted_windows(
+    plan: &JobPlan,
+    loaded: &BTreeMap<String, Arc<Plugin>>,
+    rules: SwapRules,
+) -> Result<Vec<String>, Refusal> {
+    let mut all = BTreeSet::new();
+    for plugin in loaded.keys() {
+        let streams = windows_over(plan, plugin);
+        if !streams.is_empty() && !rules.restart_windows {
+            return Err(Refusal::Window { plugin: plugin.clone(), streams });
+        }
+        all.extend(streams);
     }
-    Err(Refusal::Window { plugin: plugin.to_owned(), streams })
+    Ok(all.into_iter().collect())
 }
 
 fn change(running: &JobPlugins, name: &str, new: &Plugin) -> Option<PluginChange> {

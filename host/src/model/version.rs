@@ -48,6 +48,9 @@ pub struct BatchCode {
 pub struct SwapRules {
     /// Whether steps may lose what they keep, where the new version declares it otherwise.
     pub drop_state: bool,
+    /// Whether windows may begin anew, where they read what the old version has made: they lack the
+    /// batches before the swap then.
+    pub restart_windows: bool,
     /// Whether a version that is quarantined for the job is tried once more.
     pub force: bool,
     /// In so many batches a failure takes the job back to the old version.
@@ -59,7 +62,13 @@ pub struct SwapRules {
 impl Default for SwapRules {
     fn default() -> Self {
         let watched_batches = SWAP_WATCHED_BATCHES;
-        Self { drop_state: false, force: false, watched_batches, slower_max: None }
+        Self {
+            drop_state: false,
+            restart_windows: false,
+            force: false,
+            watched_batches,
+            slower_max: None,
+        }
     }
 }
 
@@ -85,6 +94,8 @@ pub struct SwapReport {
     pub plugins: Vec<PluginChange>,
     /// Steps that begin anew, and what they kept.
     pub dropped_states: Vec<StateInfo>,
+    /// Streams whose datasets of earlier batches windows read no more: the old version made them.
+    pub restarted_windows: Vec<String>,
 }
 
 /// A version that a job will not run again unless it is forced to.

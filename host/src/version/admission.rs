@@ -79,7 +79,8 @@ pub enum Refusal {
     /// Windows read what old versions made.
     #[error(
         "windows read what plugin `{plugin}` has made of earlier batches, of stream {}: a window \
-         of two versions would mix them",
+         of two versions would mix them; windows begin anew with the new version's batches if they \
+         may be restarted",
         list(.streams)
     )]
     Window {

@@ -40,6 +40,7 @@ impl EventLoop {
         self.history.give_up(&batch.keeps);
         let (plan, failures_max) = (&self.parts.plan, self.parts.settings.max_failures);
         let (keeps, version) = (self.history.begin(plan), self.parts.versions.current().clone());
+        self.history.seen_by(&version.codes);
         // No task of it is left that could answer: the new run has its number.
         let again = batch.run_again(plan, keeps, failures_max, version, reason);
         self.running.insert(run, again);
