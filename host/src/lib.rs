@@ -28,4 +28,5 @@ pub mod sink;
 pub mod state;
 pub mod store;
 pub mod sys;
+pub mod version;
 pub mod wasm;

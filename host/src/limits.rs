@@ -361,3 +361,13 @@ const _: () = assert!(
     CALL_OUTPUT_BYTES_MAX <= INSTANCE_MEMORY_BYTES_MAX,
     "what a call gives back fits the instance that made it"
 );
+
+/// Batches for which new versions of plugins are watched unless a swap says otherwise: a version
+/// that fails one batch in a hundred is met in most cases.
+pub const SWAP_WATCHED_BATCHES: u32 = 100;
+/// Batches over which the usual work of a row is taken.
+pub const SWAP_USUAL_BATCHES: usize = 16;
+/// A batch of less CPU time is not called slow: its noise is larger than its work.
+pub const SWAP_EFFORT_MIN: Duration = Duration::from_millis(5);
+/// Versions that a job holds in quarantine; the oldest goes for a new one.
+pub const QUARANTINED_MAX: usize = 100;

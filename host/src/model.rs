@@ -36,4 +36,5 @@ pub mod text;
 pub mod time;
 pub mod transform;
 pub mod verb_call;
+pub mod version;
 pub mod wiring;

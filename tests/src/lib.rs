@@ -75,6 +75,8 @@ mod socket_word_count;
 #[cfg(test)]
 mod steps;
 #[cfg(test)]
+mod swap;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod verbs;

@@ -8,7 +8,7 @@ mod failures;
 mod listeners;
 mod outputs;
 mod receivers;
-mod rig;
+pub mod rig;
 mod slices;
 mod states;
 mod stopping;

@@ -4,6 +4,7 @@
 //! takes further streams once it was started or stopped, nor starts twice (as in Spark).
 
 mod lifecycle;
+mod swapping;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -19,6 +20,7 @@ use crate::driver::engine::Engine;
 use crate::driver::error::DriverError;
 use crate::driver::handle::JobHandle;
 use crate::driver::listener_bus::ListenerBus;
+use crate::driver::swap::SwapError;
 use crate::limits::LINE_BYTES_DEFAULT;
 use crate::model::backpressure::SourceRates;
 use crate::model::pipeline::JobSettings;
@@ -86,6 +88,9 @@ pub enum ContextError {
     /// A wrong call of a method that gives a stream.
     #[error(transparent)]
     Misuse(#[from] Misuse),
+    /// Its plugins were not swapped.
+    #[error(transparent)]
+    Swap(#[from] SwapError),
     /// The job could not be started, or failed.
     #[error(transparent)]
     Job(#[from] DriverError),

@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError};
 use crate::driver::engine::Engine;
 use crate::driver::error::DriverError;
 use crate::driver::plugins::load_component;
+use crate::driver::swap::NewCode;
 use crate::model::description::PluginDescription;
 use crate::model::operation::OperatorRef;
 use crate::wasm::plugin::Plugin;
@@ -64,6 +65,16 @@ impl Engine {
 }
 
 impl LoadedPlugin {
+    /// Its name in jobs of its engine.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same plugin as the new version of one of a running job.
+    pub fn as_new_code(&self) -> NewCode {
+        NewCode::Loaded(Arc::clone(&self.plugin))
+    }
+
     /// What the plugin says of itself.
     pub fn description(&self) -> &PluginDescription {
         self.plugin.description()

@@ -132,6 +132,7 @@ impl Display {
             JobEvent::Paused => self.say("paused: no batch begins until the job is resumed"),
             JobEvent::Resumed => self.say("resumed"),
             JobEvent::BatchEnded(batch) => self.batch(batch),
+            JobEvent::Versions(event) => self.tell(event.is_a_failure(), &event.to_string()),
             JobEvent::SinkFailed { time, message, .. } => {
                 let time = time.of_day();
                 self.warn(&format!("batch {time} is not published everywhere: {message}"));

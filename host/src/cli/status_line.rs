@@ -107,6 +107,7 @@ mod tests {
     use tidemill::model::counted::Counted;
     use tidemill::model::rejected::Rejected;
     use tidemill::model::time::BatchTime;
+    use tidemill::model::version::BatchCode;
 
     use super::*;
 
@@ -130,6 +131,7 @@ mod tests {
             counters: Counted::default(),
             retries: 0,
             recomputed: 0,
+            code: BatchCode::default(),
             outputs: Vec::new(),
             outcome: BatchOutcome::Completed,
         }

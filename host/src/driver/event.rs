@@ -3,6 +3,7 @@
 //! Takes nothing. Gives the events of the job's loop. Never carries anything shared.
 
 use super::slice::SliceAsked;
+use super::versions::{BackAsked, SwapAsked};
 use crate::exec::executor::TaskResult;
 use crate::ingest::ReceiverEvent;
 use crate::model::id::SourceId;
@@ -39,6 +40,10 @@ pub enum Event {
     Deadline,
     /// A program asks for datasets of earlier batches.
     Slice(SliceAsked),
+    /// A program has prepared new versions of plugins.
+    Swap(SwapAsked),
+    /// A program asks for the versions before.
+    RollBack(BackAsked),
 }
 
 /// What may be asked of a running job.

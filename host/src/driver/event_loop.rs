@@ -5,6 +5,7 @@
 
 mod draining;
 mod pausing;
+mod swapping;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use super::parts::JobParts;
 use super::publisher::Publication;
 use super::running_batch::{BatchInputs, QueuedBatch, RunningBatch};
 use crate::block::tracker::Tracker;
+use crate::error::Domain;
 use crate::ingest::ReceiverEvent;
 use crate::limits::BATCH_QUEUE_MAX;
 use crate::model::block::BlockInfo;
@@ -61,8 +63,8 @@ impl EventLoop {
         Self {
             history: History::new(&parts.plan, Arc::clone(&parts.store)),
             out_of_windows: OutOfWindows::new(&parts.plan),
-            remembers: History::is_needed(&parts.plan) || parts.states.any(),
-            looks_back: History::is_read(&parts.plan) || parts.states.any(),
+            remembers: History::is_needed(&parts.plan) || parts.versions.current().states.any(),
+            looks_back: History::is_read(&parts.plan) || parts.versions.current().states.any(),
             parts,
             tracker: Tracker::new(),
             queue: VecDeque::new(),
@@ -111,6 +113,8 @@ impl EventLoop {
             Event::Drained { next } => self.make_last_batches(next),
             Event::Deadline => self.give_up_the_rest(),
             Event::Slice(asked) => asked.answer(&self.parts.plan, &self.history),
+            Event::Swap(asked) => self.swap_asked(asked),
+            Event::RollBack(asked) => self.back_asked(&asked),
         }
     }
 
@@ -180,8 +184,11 @@ impl EventLoop {
             let now_us = self.parts.clock.now_us();
             let failures_max = self.parts.settings.max_failures;
             let keeps = self.history.begin(&self.parts.plan);
+            let version = self.parts.versions.begin(batch.time, &self.parts.board);
+            self.history.seen_by(&version.codes);
+            let plan = &self.parts.plan;
             let with = (keeps, self.parts.broadcasts.current());
-            let running = RunningBatch::begin(&self.parts.plan, batch, with, failures_max, now_us);
+            let running = RunningBatch::begin(plan, batch, with, failures_max, now_us, version);
             self.parts.board.tell(&JobEvent::BatchStarted {
                 batch: running.batch.submission.clone(),
                 scheduling_delay: running.scheduling_delay(),
@@ -200,7 +207,11 @@ impl EventLoop {
             if batch.publishing || !batch.is_through() || self.make_lost_again(run) {
                 return;
             }
-            self.refuse_rejected(run);
+            self.fail_rejected(run);
+            if self.runs_again(run) {
+                continue;
+            }
+            self.write_rejected(run);
             let Some(batch) = self.running.get_mut(&run) else { return };
             if batch.failure.is_some() {
                 self.batch_ended(run);
@@ -216,34 +227,41 @@ impl EventLoop {
         }
     }
 
-    /// Fails a batch of which operators refused rows, or writes those down, as the job says.
-    fn refuse_rejected(&mut self, run: u64) {
+    /// Fails a batch of which operators refused rows, if the job says so, or failed with too many.
+    fn fail_rejected(&mut self, run: u64) {
         let Some(batch) = self.running.get_mut(&run) else { return };
-        let Some(first) = batch.refused.first.clone().filter(|_| batch.failure.is_none()) else {
+        let (found, allowed) = (batch.refused.poison, self.parts.settings.poison_rows_max);
+        if let Some(first) = batch.refused.first.clone().filter(|_| found > allowed) {
+            let message = format!(
+                "calls failed with {found} rows, at most {allowed} may be left out of a batch; {}, \
+                 the first: {first}",
+                batch.refused.counts
+            );
+            batch.fail(message, Domain::Plugin);
+        }
+        let fails = self.parts.settings.on_rejected == OnBadRow::Fail;
+        if let Some(first) = batch.refused.first.clone().filter(|_| fails) {
+            let message = format!(
+                "{}, the first: {first}; to go on without such rows, set {REJECTED_POLICIES}",
+                batch.refused.counts
+            );
+            batch.fail(message, Domain::User);
+        }
+    }
+
+    /// Writes down the rows that operators refused, if the job says so: when it is certain that the
+    /// batch is not run again.
+    fn write_rejected(&mut self, run: u64) {
+        let Some(batch) = self.running.get_mut(&run).filter(|batch| batch.failure.is_none()) else {
             return;
         };
-        let allowed = self.parts.settings.poison_rows_max;
-        match &self.parts.settings.on_rejected {
-            _ if batch.refused.poison > allowed => {
-                batch.failure = Some(format!(
-                    "calls failed with {} rows, at most {allowed} may be left out of a batch; \
-                     {}, the first: {first}",
-                    batch.refused.poison, batch.refused.counts
-                ));
-            }
-            OnBadRow::Fail => {
-                batch.failure = Some(format!(
-                    "{}, the first: {first}; to go on without such rows, set {REJECTED_POLICIES}",
-                    batch.refused.counts
-                ));
-            }
-            OnBadRow::Skip => {}
-            OnBadRow::DeadLetter(path) => {
-                let storage = &*self.parts.storage;
-                if let Err(error) = dead_letter::append(storage, path, &batch.refused.lines) {
-                    batch.failure = Some(error);
-                }
-            }
+        let OnBadRow::DeadLetter(path) = &self.parts.settings.on_rejected else { return };
+        if batch.refused.first.is_none() {
+            return;
+        }
+        let storage = &*self.parts.storage;
+        if let Err(error) = dead_letter::append(storage, path, &batch.refused.lines) {
+            batch.failure = Some(error);
         }
     }
 
@@ -271,7 +289,7 @@ impl EventLoop {
         for block in &released {
             self.parts.blocks.remove(block.id);
         }
-        let states = self.parts.states.sizes();
+        let states = self.parts.versions.current().states.sizes();
         self.parts.board.change(|status| status.states = states);
         batch.settle_counts();
         let now_us = self.parts.clock.now_us();
@@ -280,6 +298,8 @@ impl EventLoop {
         if let Some(scribe) = &mut self.parts.scribe {
             scribe.ended(run, &info, &batch);
         }
+        // Whoever hears of the end finds the status as it is then.
+        self.note_status();
         self.parts.board.tell(&JobEvent::BatchEnded(info));
         if let Some(message) = batch.failure.take()
             && self.parts.settings.on_failure == OnFailure::Stop
@@ -300,7 +320,7 @@ impl EventLoop {
             self.history.give_up(&batch.keeps);
             self.history.keep_empty(plan, time);
         } else {
-            self.parts.states.commit(time, std::mem::take(&mut batch.deltas));
+            batch.version.states.commit(time, std::mem::take(&mut batch.deltas));
             let partitions_of = |stage| batch.dataset(stage).map(<[_]>::len);
             self.history.keep(plan, time, &batch.keeps, partitions_of);
         }
@@ -322,9 +342,11 @@ impl EventLoop {
         let queued_rows: u64 = self.queue.iter().map(|batch| batch.size.0).sum();
         let gauges = self.parts.blocks.gauges();
         let queued = self.queue.len();
+        let code = self.parts.versions.status();
         self.parts.board.change(|status| {
             status.queued_batches = queued;
             status.backlog_rows = waiting_rows + queued_rows;
+            status.code = code;
             status.held_bytes = (gauges.held_bytes, gauges.held_bytes_max);
         });
     }

@@ -14,6 +14,7 @@ use super::error::DriverError;
 use super::event::{Command, Event};
 use super::remembered::Remembered;
 use super::status_board::StatusBoard;
+use super::swap::SwapControl;
 use crate::model::status::JobStatus;
 
 /// A running job. Dropping it stops the job at once.
@@ -22,6 +23,7 @@ pub struct JobHandle {
     events: Sender<Event>,
     board: Arc<StatusBoard>,
     remembered: Remembered,
+    swaps: SwapControl,
     thread: Option<JoinHandle<()>>,
     /// Receivers and executors are the engine's: it lasts as long as the job.
     engine: Arc<Engine>,
@@ -62,10 +64,10 @@ impl JobHandle {
         engine: Arc<Engine>,
         events: Sender<Event>,
         board: Arc<StatusBoard>,
-        remembered: Remembered,
+        (remembered, swaps): (Remembered, SwapControl),
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { events, board, remembered, thread: Some(thread), engine }
+        Self { events, board, remembered, swaps, thread: Some(thread), engine }
     }
 
     /// What commands the job from elsewhere.
@@ -86,6 +88,11 @@ impl JobHandle {
     /// The way to the datasets that the job remembers.
     pub fn remembered(&self) -> &Remembered {
         &self.remembered
+    }
+
+    /// The way to other versions of its plugins, from any thread.
+    pub fn swaps(&self) -> &SwapControl {
+        &self.swaps
     }
 
     /// Waits until the job has ended.

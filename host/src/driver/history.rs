@@ -117,6 +117,8 @@ impl Keeper {
 pub struct History {
     store: Arc<dyn PartitionStore>,
     stages: Vec<Kept>,
+    /// What code the rows of each stage must have been made by to be seen.
+    codes: Vec<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -132,6 +134,8 @@ struct Kept {
 struct KeptDataset {
     id: DatasetId,
     partitions: usize,
+    /// What code has made it; an empty one of a batch that was given up is nobody's.
+    code: Option<u64>,
 }
 
 impl History {
@@ -145,7 +149,14 @@ impl History {
         };
         let kept = plan.stages.iter();
         let kept = kept.map(|stage| Kept { slides: slides(&stage.input), ..Kept::default() });
-        Self { store, stages: kept.collect() }
+        let codes = vec![0; plan.stages.len()];
+        Self { store, stages: kept.collect(), codes }
+    }
+
+    /// From now on, datasets that other code has made are kept and not seen: no batch reads rows of
+    /// two versions of a plugin. Batches that read earlier ones run one after the other.
+    pub fn seen_by(&mut self, codes: &[u64]) {
+        codes.clone_into(&mut self.codes);
     }
 
     /// Whether the plan has anything to remember.
@@ -185,10 +196,11 @@ impl History {
         keeps: &BatchKeeps,
         partitions_of: impl Fn(StageId) -> Option<usize>,
     ) {
-        for (stage, kept) in plan.stages.iter().zip(&mut self.stages) {
+        let stages = plan.stages.iter().zip(&self.codes);
+        for ((stage, code), kept) in stages.zip(&mut self.stages) {
             let Some(&id) = keeps.get(&stage.id) else { continue };
             if let Some(partitions) = partitions_of(stage.id) {
-                kept.datasets.insert(time, KeptDataset { id, partitions });
+                kept.datasets.insert(time, KeptDataset { id, partitions, code: Some(*code) });
             }
             kept.forget(&*self.store, time.before(stage.remember));
         }
@@ -203,7 +215,7 @@ impl History {
             }
             if time.is_multiple_of(stage.slide) && !kept.slides {
                 let id = self.store.new_dataset();
-                kept.datasets.insert(time, KeptDataset { id, partitions: 0 });
+                kept.datasets.insert(time, KeptDataset { id, partitions: 0, code: None });
             }
             kept.forget(&*self.store, time.before(stage.remember));
         }
@@ -223,6 +235,9 @@ impl History {
         time: BatchTime,
     ) -> Option<Vec<HeldPartition>> {
         let dataset = self.stages[stage.0].datasets.get(&time)?;
+        if !self.sees(stage, dataset) {
+            return None;
+        }
         Some(self.held(dataset, partition).into_iter().collect())
     }
 
@@ -284,7 +299,12 @@ impl History {
     ) -> impl Iterator<Item = &KeptDataset> {
         let range = (Bound::Excluded(after), Bound::Included(to));
         let range = (after < to).then(|| self.stages[stage.0].datasets.range(range));
-        range.into_iter().flatten().map(|(_, dataset)| dataset)
+        let kept = range.into_iter().flatten().map(|(_, dataset)| dataset);
+        kept.filter(move |dataset| self.sees(stage, dataset))
+    }
+
+    fn sees(&self, stage: StageId, dataset: &KeptDataset) -> bool {
+        dataset.code.is_none_or(|code| code == self.codes[stage.0])
     }
 
     /// The newest dataset of a stage that was remembered once.
@@ -392,6 +412,24 @@ mod tests {
         assert_eq!(kept(&history, 1), [7, 8, 9, 10]);
         assert_eq!(kept(&history, 2), [8, 10]);
         assert_eq!(history.forgotten(StageId(2)), Some(BatchTime(6000)));
+    }
+
+    #[test]
+    fn datasets_of_other_code_are_kept_and_not_seen() {
+        let plan = plan(vec![stage(0, StageInput::Source(SourceId(0)), 1, 9)]);
+        let mut history = history(&plan);
+        let seen =
+            |history: &History| history.partitions(StageId(0), BatchTime(0), BatchTime(9000));
+        for (second, code) in [(1, 0), (2, 7), (3, 7)] {
+            history.seen_by(&[code]);
+            let keeps = history.begin(&plan);
+            history.keep(&plan, BatchTime(second * 1000), &keeps, |_| Some(1));
+        }
+        assert_eq!(seen(&history), 2);
+        assert!(history.at(StageId(0), 0, BatchTime(1000)).is_none());
+        history.seen_by(&[0]);
+        assert_eq!((seen(&history), kept(&history, 0).len()), (1, 3));
+        assert!(history.at(StageId(0), 0, BatchTime(1000)).is_some());
     }
 
     #[test]

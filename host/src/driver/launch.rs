@@ -15,6 +15,7 @@ use super::error::{DriverError, JobFailure};
 use super::event::Event;
 use super::event_loop::EventLoop;
 use super::handle::JobHandle;
+use super::job_version::{Binder, Counted};
 use super::listener_bus::ListenerBus;
 use super::output_measure::Measure;
 use super::pace::Pace;
@@ -27,11 +28,13 @@ use super::scribe::Scribe;
 use super::sources::JobSources;
 use super::states::JobStates;
 use super::status_board::{Listener, StatusBoard};
+use super::swap::{Staging, SwapControl};
 use super::ticker::{SharedSupervisor, Ticker};
+use super::versions::{VersionBase, Versions};
 use crate::batch::clock::BatchClock;
 use crate::block::manager::BlockManager;
 use crate::error::panic_message;
-use crate::exec::stage::{BadRows, BoundStage, SharedStage};
+use crate::exec::stage::BadRows;
 use crate::ingest::EventPort;
 use crate::ingest::rate_limiter::RateLimiters;
 use crate::ingest::receiver::{ReceiverPorts, ReceiverSettings};
@@ -44,7 +47,7 @@ use crate::model::id::{SinkId, SourceId, StageId};
 use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
-use crate::model::stage::{JobPlan, Stage};
+use crate::model::stage::JobPlan;
 use crate::model::time::interval_ms;
 use crate::plan::{PlanDefaults, PlannedJob, plan};
 use crate::sink::SharedWriter;
@@ -113,12 +116,16 @@ pub fn launch_telling(
         poison_max: settings.poison_rows_max,
     };
     let states = JobStates::open(&planned.plan, seed, &*engine.config.storage)?;
-    let stages = bind(&planned.plan, (seed, bad_rows), &states, &plugins, &port)?;
+    let counted = Counted::default();
+    let binder = Binder { seed, bad_rows, port, counted: counted.clone() };
     let storage = Arc::clone(&engine.config.storage);
     let broadcasts =
         Arc::new(JobBroadcasts::open(&pipeline.broadcasts, storage, clock.now_ms(), &board)?);
     let sinks = open_sinks(&engine.config, &pipeline, &planned, &output, log.is_some())?;
     let first_after_ms = first_after_ms(clock.now_ms(), &sinks, &pace, &settings)?;
+    let plan = Arc::new(planned.plan);
+    let first = binder.bind((0, vec![0; plan.stages.len()]), Arc::clone(&plan), plugins, states)?;
+    let base = Arc::new(VersionBase::new(first));
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
         engine.config.storage.append(path).map_err(DriverError::DeadLetter)?;
     }
@@ -144,15 +151,13 @@ pub fn launch_telling(
     let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone())
         .map_err(system("the publisher"))?;
     let answers = sender.clone();
-    let plan = Arc::new(planned.plan);
-    let scribe = log.map(|log| Scribe::new(log, &plan, &plugins, source_names(&pipeline), seed));
+    let scribe = log.map(|log| Scribe::new(log, &plan, source_names(&pipeline), seed));
     let remembered = Remembered::new(sender.clone(), Arc::clone(&plan), planned.datasets);
     let event_loop = EventLoop::new(JobParts {
         ticker,
         publisher,
         plan,
-        stages,
-        states,
+        versions: Versions::new(Arc::clone(&base), counted),
         broadcasts,
         settings,
         seed,
@@ -176,7 +181,16 @@ pub fn launch_telling(
             move || run_to_its_end(event_loop, &events, &board)
         })
         .map_err(system("the job's loop"))?;
-    Ok(JobHandle::new(Arc::clone(engine), sender, board, remembered, thread))
+    let swaps = SwapControl::new(Staging {
+        engine: Arc::clone(engine),
+        pipeline,
+        defaults,
+        binder,
+        base,
+        events: sender.clone(),
+        one: Mutex::default(),
+    });
+    Ok(JobHandle::new(Arc::clone(engine), sender, board, (remembered, swaps), thread))
 }
 
 fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> DriverError {
@@ -206,20 +220,6 @@ pub fn result_schema(
     let JobPlan { stages, sinks } = plan(pipeline, plugins, defaults)?.plan;
     let first = sinks.first().and_then(|(_, stage)| stages.get(stage.0));
     Ok(first.map(|stage| stage.output_schema().clone()).unwrap_or_default())
-}
-
-fn bind(
-    plan: &JobPlan,
-    (seed, bad_rows): (u64, BadRows),
-    states: &JobStates,
-    plugins: &JobPlugins,
-    port: &Arc<dyn GuestPort>,
-) -> Result<Vec<SharedStage>, DriverError> {
-    let bind = |stage: &Stage| {
-        let store = states.of(stage.id);
-        BoundStage::bind(stage, seed, bad_rows, store, &|call| plugins.bind(call, port))
-    };
-    plan.stages.iter().map(|stage| bind(stage).map(Arc::new)).collect()
 }
 
 fn open_sinks(

@@ -10,12 +10,11 @@ use super::publisher::Publisher;
 use super::receiver_board::ReceiverBoard;
 use super::scribe::Scribe;
 use super::sources::JobSources;
-use super::states::JobStates;
 use super::status_board::StatusBoard;
 use super::ticker::Ticker;
+use super::versions::Versions;
 use crate::block::manager::BlockManager;
 use crate::exec::executor::{Executors, TaskResult};
-use crate::exec::stage::SharedStage;
 use crate::model::partition_store::PartitionStore;
 use crate::model::pipeline::JobSettings;
 use crate::model::stage::JobPlan;
@@ -31,10 +30,8 @@ pub struct JobParts {
     pub publisher: Publisher,
     /// The plan.
     pub plan: Arc<JobPlan>,
-    /// Its stages, bound.
-    pub stages: Vec<SharedStage>,
-    /// What its stateful steps keep.
-    pub states: JobStates,
+    /// Its stages, bound, in the versions that batches run with, and what its stateful steps keep.
+    pub versions: Versions,
     /// Its broadcasts.
     pub broadcasts: Arc<JobBroadcasts>,
     /// The job's settings.

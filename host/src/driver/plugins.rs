@@ -15,12 +15,14 @@ use crate::limits::{INSTANCE_MEMORY_BYTES_MAX, TASK_CPU_BASE};
 use crate::model::description::PluginDescription;
 use crate::model::operator::SharedOperator;
 use crate::model::pipeline::{PluginCode, PluginDeclaration};
-use crate::model::stage::OperatorCall;
+use crate::model::stage::{JobPlan, OperatorCall};
 use crate::model::status::JobEvent;
+use crate::model::version::{PluginVersion, PluginVersions};
 use crate::operator::fold::CountRows;
 use crate::operator::subtract::Subtract;
 use crate::operator::verb;
 use crate::plan::PluginCatalogue;
+use crate::version::uses;
 use crate::wasm::WasmError;
 use crate::wasm::host_state::{GuestLogLevel, GuestPort};
 use crate::wasm::operator::GuestOperator;
@@ -83,6 +85,25 @@ impl JobPlugins {
         })
     }
 
+    /// The same plugins with others in the place of some.
+    pub fn with(&self, others: &BTreeMap<String, Arc<Plugin>>) -> Self {
+        let mut by_name = self.by_name.clone();
+        by_name.extend(others.iter().map(|(name, plugin)| (name.clone(), Arc::clone(plugin))));
+        Self { by_name }
+    }
+
+    /// The plugin of that name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Plugin>> {
+        self.by_name.get(name)
+    }
+
+    /// The versions of the plugins that a plan calls.
+    pub fn versions(&self, plan: &JobPlan) -> PluginVersions {
+        let called = uses::called(plan);
+        let called = self.by_name.iter().filter(|(name, _)| called.contains(name.as_str()));
+        Arc::new(called.map(|(name, plugin)| (name.clone(), version_of(plugin))).collect())
+    }
+
     /// The operator a call stands for.
     ///
     /// # Errors
@@ -125,6 +146,12 @@ fn load_declared(
         }
     };
     load_component(engine, &plugin.name, component, plugin.memory_bytes, plugin.cpu_base)
+}
+
+/// Which version a plugin is.
+pub fn version_of(plugin: &Plugin) -> PluginVersion {
+    let (digest, version) = (plugin.digest().to_owned(), plugin.description().version.clone());
+    PluginVersion { digest, version }
 }
 
 /// Loads one component file under a job's name for it.

@@ -135,6 +135,7 @@ mod tests {
     use crate::model::counted::Counted;
     use crate::model::rejected::Rejected;
     use crate::model::status::{BatchOutcome, ReceiverInfo, SourceRows};
+    use crate::model::version::BatchCode;
 
     fn submission(time: i64) -> BatchSubmission {
         let of = |id: u32| SourceRows { id: SourceId(id), source: format!("s{id}"), rows: 300 };
@@ -167,6 +168,7 @@ mod tests {
             counters: Counted::default(),
             retries: 0,
             recomputed: 0,
+            code: BatchCode::default(),
             outputs: Vec::new(),
             outcome: BatchOutcome::Completed,
         })

@@ -103,6 +103,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::driver::job_version::JobVersion;
     use crate::driver::running_batch::{BatchInputs, QueuedBatch};
     use crate::model::backpressure::{Backpressure, SourceRates};
     use crate::model::column_type::ColumnType;
@@ -164,8 +165,10 @@ mod tests {
         let (now_us, none) = (second * 1_000_000, BTreeMap::new());
         let queued = QueuedBatch::new(time, none, inputs, |_| String::new(), now_us);
         let plan = JobPlan { stages: Vec::new(), sinks: Vec::new() };
+        let version = JobVersion::without_plugins(plan.clone(), Vec::new());
+        let began_us = second * 1_000_000;
         let mut batch =
-            RunningBatch::begin(&plan, queued, Default::default(), 1, second * 1_000_000);
+            RunningBatch::begin(&plan, queued, Default::default(), 1, began_us, version);
         batch.has_read(FILES, StageId(0), file_rows);
         batch.has_read(FILES, StageId(1), file_rows);
         let info = BatchInfo { processing_delay: took, ..batch.info(second * 1_000_000) };

@@ -12,7 +12,9 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::batch_data::BatchData;
 use super::history::{BatchKeeps, DatasetPartition, History};
+use super::job_version::SharedVersion;
 use super::states::SharedDelta;
+use crate::error::Domain;
 use crate::exec::accumulator::Additions;
 use crate::exec::attempt::{Attempted, TaskOutput};
 use crate::exec::refused::Refused;
@@ -23,13 +25,15 @@ use crate::model::id::{SourceId, StageId};
 use crate::model::stage::{JobPlan, PartitionInput};
 use crate::model::status::{BatchInfo, BatchOutcome, BatchSubmission, OutputInfo, SourceRows};
 use crate::model::time::BatchTime;
+use crate::model::version::BatchCode;
 use crate::sched::batch_run::{BatchRun, Finished, Inputs, ReadyTask};
+use crate::version::effort::Effort;
 
 /// The partitions of a batch's sources.
 pub type BatchInputs = BTreeMap<SourceId, Vec<PartitionInput>>;
 
 /// A batch that waits to run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct QueuedBatch {
     /// Its time.
     pub time: BatchTime,
@@ -98,6 +102,14 @@ pub struct RunningBatch {
     pub in_flight: usize,
     /// Why it failed, if it has.
     pub failure: Option<String>,
+    /// Whose fault that is.
+    pub blame: Domain,
+    /// What its tasks run: bound when it begins, whatever is swapped meanwhile.
+    pub version: SharedVersion,
+    /// What is told of that.
+    pub code: BatchCode,
+    /// Whether the job has gone back from its version meanwhile.
+    pub is_revoked: bool,
     /// Whether the publisher has it.
     pub publishing: bool,
     /// What became of its outputs.
@@ -109,6 +121,8 @@ pub struct RunningBatch {
     begun_us: i64,
     /// CPU time and attempts of each stage.
     work: BTreeMap<StageId, (Duration, u32)>,
+    /// CPU time of its tasks on versions before.
+    cpu_before: Duration,
     /// Rows of files, by their source and the stage that has read them.
     file_rows: BTreeMap<(SourceId, StageId), u64>,
     result_bytes: usize,
@@ -126,8 +140,10 @@ impl RunningBatch {
         (keeps, broadcasts): (BatchKeeps, Broadcasts),
         failures_max: u32,
         now_us: i64,
+        version: SharedVersion,
     ) -> Self {
         let time = batch.time;
+        let plugins = Arc::clone(&version.told);
         Self {
             batch,
             data: BatchData::new(plan),
@@ -137,12 +153,17 @@ impl RunningBatch {
             deltas: BTreeMap::new(),
             in_flight: 0,
             failure: None,
+            blame: Domain::Internal,
+            version,
+            code: BatchCode { plugins, revision: 1, reason: None },
+            is_revoked: false,
             publishing: false,
             outputs: Vec::new(),
             cancelled: Arc::default(),
             run: BatchRun::new(plan, time, failures_max),
             begun_us: now_us,
             work: BTreeMap::new(),
+            cpu_before: Duration::ZERO,
             file_rows: BTreeMap::new(),
             result_bytes: 0,
             retries: 0,
@@ -150,6 +171,34 @@ impl RunningBatch {
             counted: Counted::default(),
             added: Additions::default(),
         }
+    }
+
+    /// The same batch from its beginning, on another version. Nothing of what it made is left.
+    pub fn run_again(
+        &self,
+        plan: &JobPlan,
+        keeps: BatchKeeps,
+        failures_max: u32,
+        version: SharedVersion,
+        reason: String,
+    ) -> Self {
+        let (batch, begun_us) = (self.batch.clone(), self.begun_us);
+        let with = (keeps, self.broadcasts.clone());
+        let mut again = Self::begin(plan, batch, with, failures_max, begun_us, version);
+        again.code.revision = self.code.revision + 1;
+        again.code.reason = Some(reason);
+        again.cpu_before = self.cpu_before + self.cpu();
+        again
+    }
+
+    /// The work of its tasks so far, on the version that it has.
+    pub fn effort(&self) -> Effort {
+        let file_rows: u64 = self.file_rows().values().sum();
+        Effort { cpu: self.cpu(), rows: self.batch.size.0 + file_rows }
+    }
+
+    fn cpu(&self) -> Duration {
+        self.work.values().map(|(spent, _)| *spent).sum()
     }
 
     /// From when it was due until it began.
@@ -167,7 +216,7 @@ impl RunningBatch {
         let tasks = match self.run.ready(plan, &inputs) {
             Ok(tasks) => tasks,
             Err(missing) => {
-                self.fail(missing.to_string());
+                self.fail(missing.to_string(), Domain::User);
                 return Vec::new();
             }
         };
@@ -249,7 +298,7 @@ impl RunningBatch {
     pub fn lost(&mut self, plan: &JobPlan, reader: Option<ReadyTask>, lost: &[ReadyTask]) {
         match self.run.lost(plan, reader, lost) {
             Ok(news) => self.recomputed += news,
-            Err(again) => self.fail(again.to_string()),
+            Err(again) => self.fail(again.to_string(), Domain::External),
         }
     }
 
@@ -290,16 +339,19 @@ impl RunningBatch {
         }
         if self.result_bytes > bytes_max {
             let found = self.result_bytes;
-            self.fail(format!(
+            let message = format!(
                 "the result has {found} bytes and more, allowed are {bytes_max}: ask for a part of \
                  it, or write it to files"
-            ));
+            );
+            self.fail(message, Domain::User);
         }
     }
 
     /// Gives the batch up; the first reason counts.
-    pub fn fail(&mut self, reason: String) {
-        self.failure.get_or_insert(reason);
+    pub fn fail(&mut self, reason: String, blame: Domain) {
+        if self.failure.is_none() {
+            (self.failure, self.blame) = (Some(reason), blame);
+        }
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
@@ -350,12 +402,13 @@ impl RunningBatch {
             scheduling_delay: self.scheduling_delay(),
             processing_delay: micros(now_us - self.begun_us),
             total_delay: micros(now_us - self.due_us()),
-            cpu: self.work.values().map(|(spent, _)| *spent).sum(),
+            cpu: self.cpu_before + self.cpu(),
             shuffled: self.data.shuffled(),
             rejected: self.refused.counts.clone(),
             counters: self.counted.clone(),
             retries: self.retries,
             recomputed: self.recomputed,
+            code: self.code.clone(),
             outputs: self.outputs.clone(),
             outcome,
         }

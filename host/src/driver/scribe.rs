@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan_record::{inputs_of, operators_of, plugins_of};
-use super::plugins::JobPlugins;
 use super::running_batch::RunningBatch;
 use crate::model::stage::JobPlan;
 use crate::model::status::{BatchInfo, BatchOutcome, OutputInfo};
@@ -26,8 +25,8 @@ const GIVEN_UP: &str = "the job ended before the batch did";
 pub struct Scribe {
     log: JobLog,
     plan: Arc<JobPlan>,
-    /// What batches that begin now are bound to.
-    plugins: Vec<PluginRecord>,
+    /// What the last batch was bound to, by the number of its version.
+    plugins: (u64, Vec<PluginRecord>),
     sources: Vec<String>,
     seed: String,
     parent: Option<BatchTime>,
@@ -36,17 +35,11 @@ pub struct Scribe {
 
 impl Scribe {
     /// Nothing has begun yet.
-    pub fn new(
-        log: JobLog,
-        plan: &Arc<JobPlan>,
-        plugins: &JobPlugins,
-        sources: Vec<String>,
-        seed: u64,
-    ) -> Self {
+    pub fn new(log: JobLog, plan: &Arc<JobPlan>, sources: Vec<String>, seed: u64) -> Self {
         Self {
             log,
             plan: Arc::clone(plan),
-            plugins: plugins_of(plan, plugins),
+            plugins: (u64::MAX, Vec::new()),
             sources,
             seed: format!("{seed:016x}"),
             parent: None,
@@ -57,7 +50,7 @@ impl Scribe {
     /// A batch begins to run: its plan is written.
     pub fn begun(&mut self, run: u64, batch: &RunningBatch) {
         let time = batch.batch.time;
-        let plan = PlanRecord { revision: 0, reason: None, plugins: self.plugins.clone() };
+        let plan = self.plan_of(batch);
         let record = BatchRecord {
             job: self.log.job().to_owned(),
             time_ms: time.0,
@@ -73,6 +66,23 @@ impl Scribe {
         self.parent = Some(time);
         self.log.put(record.clone());
         self.begun.insert(run, record);
+    }
+
+    /// A batch begins anew, on other versions: its plan has a further revision.
+    pub fn revised(&mut self, run: u64, batch: &RunningBatch) {
+        let plan = self.plan_of(batch);
+        let Some(record) = self.begun.get_mut(&run) else { return };
+        record.plans.push(plan);
+        self.log.put(record.clone());
+    }
+
+    fn plan_of(&mut self, batch: &RunningBatch) -> PlanRecord {
+        let version = &batch.version;
+        if self.plugins.0 != version.number {
+            self.plugins = (version.number, plugins_of(&version.plan, &version.plugins));
+        }
+        let (revision, reason) = (batch.code.revision, batch.code.reason.clone());
+        PlanRecord { revision, reason, plugins: self.plugins.1.clone() }
     }
 
     /// A batch has ended.

@@ -27,12 +27,13 @@ use crate::operator::partition::partition_of_rows;
 use crate::state::delta::{Changed, StateDelta};
 use crate::state::store::StateStore;
 use crate::sys::storage::Storage;
+use crate::version::fit;
 
 /// What the task of a partition changed.
 pub type SharedDelta = Arc<StateDelta>;
 
 /// The stores of a job, by stage.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct JobStates {
     stores: BTreeMap<StageId, (String, Arc<StateStore>)>,
 }
@@ -47,14 +48,27 @@ impl JobStates {
         for stage in &plan.stages {
             let StageInput::Keyed(keyed) = &stage.input else { continue };
             let Gather::State(state) = &keyed.gather else { continue };
-            let keys = StreamSchema::new(state.output.key_columns().to_vec()).to_arrow();
-            let kept = StreamSchema::new(state.output.value_columns().to_vec()).to_arrow();
-            let times_out = matches!(state.mode, StateMode::Map { timeout: Some(_) });
-            let store = StateStore::new(keys, kept, keyed.partitions, times_out);
+            let store = empty(state, keyed.partitions);
             begin(&store, state, seed, storage)?;
             stores.insert(stage.id, (state.name.clone(), Arc::new(store)));
         }
         Ok(Self { stores })
+    }
+
+    /// The same stores, with empty ones for these steps of the plan. Those of this value stay as
+    /// they are, for whoever goes back to them.
+    pub fn without(&self, plan: &JobPlan, steps: &[String]) -> Self {
+        let mut stores = self.stores.clone();
+        for stage in &plan.stages {
+            let Some(state) = fit::state_of(stage).filter(|state| steps.contains(&state.name))
+            else {
+                continue;
+            };
+            if let Some((_, store)) = stores.get_mut(&stage.id) {
+                *store = Arc::new(empty(state, store.partitions()));
+            }
+        }
+        Self { stores }
     }
 
     /// The store of a stage, if it keeps anything.
@@ -84,6 +98,13 @@ impl JobStates {
         };
         self.stores.values().map(size).collect()
     }
+}
+
+fn empty(state: &StatePlan, partitions: usize) -> StateStore {
+    let keys = StreamSchema::new(state.output.key_columns().to_vec()).to_arrow();
+    let kept = StreamSchema::new(state.output.value_columns().to_vec()).to_arrow();
+    let times_out = matches!(state.mode, StateMode::Map { timeout: Some(_) });
+    StateStore::new(keys, kept, partitions, times_out)
 }
 
 /// Puts what a step begins with where its keys belong.

@@ -13,6 +13,7 @@ use super::progress::Progress;
 use crate::model::counted::Counted;
 use crate::model::gauges::Gauges;
 use crate::model::status::{BatchInfo, BatchOutcome, JobEvent, JobState, JobStatus};
+use crate::model::version::CodeStatus;
 use crate::sys::clock::{Clock, Wake};
 
 /// How a job stands.
@@ -48,6 +49,7 @@ impl StatusBoard {
             counters: Counted::default(),
             states: Vec::new(),
             last_batch: None,
+            code: CodeStatus::default(),
             dropped_events: 0,
         };
         Self {

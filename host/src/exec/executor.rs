@@ -25,7 +25,7 @@ use crate::sys::cpu::thread_cpu_time;
 /// Which task of which batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TaskKey {
-    /// Number of the batch run, unique in its job: a re-run is another.
+    /// Number of the batch, unique in its job: it is run again only when no task of it is left.
     pub run: u64,
     /// The stage.
     pub stage: StageId,

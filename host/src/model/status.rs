@@ -10,6 +10,7 @@ use super::id::{SinkId, SourceId};
 use super::partition_store::StoredSizes;
 use super::rejected::Rejected;
 use super::time::BatchTime;
+use super::version::{BatchCode, CodeStatus, VersionEvent};
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +147,8 @@ pub struct BatchInfo {
     pub retries: u32,
     /// Tasks run once more because what they had made was lost.
     pub recomputed: u32,
+    /// The versions of plugins that it ran with.
+    pub code: BatchCode,
     /// Its outputs, in the order in which they ran; none when it failed before them.
     pub outputs: Vec<OutputInfo>,
     /// What became of it.
@@ -235,6 +238,8 @@ pub enum JobEvent {
         /// When the next window would have been.
         next: BatchTime,
     },
+    /// The versions of the job's plugins have changed, or will not.
+    Versions(VersionEvent),
     /// No more input is taken; what was received is worked off.
     Draining,
     /// No batch begins until the job goes on; receivers receive.
@@ -327,6 +332,8 @@ pub struct JobStatus {
     pub states: Vec<StateInfo>,
     /// The last batch that ended.
     pub last_batch: Option<BatchInfo>,
+    /// The versions of its plugins.
+    pub code: CodeStatus,
     /// Events that were not told, because a listener was too slow.
     pub dropped_events: u64,
 }

@@ -31,6 +31,7 @@ const ROOMS: &[Room] = &[
     room(4, "operator", &["limits", "error", "model"]),
     room(4, "batch", &["limits", "error", "model"]),
     room(4, "sched", &["limits", "error", "model"]),
+    room(4, "version", &["limits", "error", "model"]),
     room(5, "wasm", &["limits", "error", "model", "sys"]),
     room(6, "ingest", &["limits", "error", "model", "sys"]),
     room(6, "block", &["limits", "error", "model", "sys"]),
@@ -47,9 +48,9 @@ const ROOMS: &[Room] = &[
 ];
 
 /// All below, but for what a person writes: jobs come to it declared.
-const DRIVER_IMPORTS: [&str; 16] = [
-    "limits", "error", "model", "sys", "plan", "operator", "batch", "sched", "wasm", "ingest",
-    "block", "shuffle", "sink", "state", "store", "exec",
+const DRIVER_IMPORTS: [&str; 17] = [
+    "limits", "error", "model", "sys", "plan", "operator", "batch", "sched", "version", "wasm",
+    "ingest", "block", "shuffle", "sink", "state", "store", "exec",
 ];
 
 /// What the binary may name of the library: doors for asking. Of the data plane only how rows are

@@ -225,7 +225,7 @@ impl StreamingContext {
         Ok(self.job()?.board().completed_batches())
     }
 
-    fn job(&self) -> Result<&JobHandle, ContextError> {
+    pub(super) fn job(&self) -> Result<&JobHandle, ContextError> {
         self.job.as_ref().ok_or(ContextError::NotStarted)
     }
 

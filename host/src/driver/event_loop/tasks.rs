@@ -61,7 +61,7 @@ impl EventLoop {
                 let delta = batch.deltas.get(&(*from, partition)).map(Arc::clone);
                 let schema = planned.input_schema.to_arrow();
                 // A stage whose state is shown has one.
-                let store = self.parts.states.of(*from).map(Arc::clone);
+                let store = batch.version.states.of(*from).map(Arc::clone);
                 Box::new(move || {
                     let shown = store.map(|store| {
                         snapshot(&store, delta.as_deref(), &schema, (partition, time))
@@ -94,7 +94,7 @@ impl EventLoop {
         };
         self.parts.executors.submit(Task {
             key: TaskKey { run, stage, partition },
-            stage: Arc::clone(&self.parts.stages[stage.0]),
+            stage: Arc::clone(&self.parts.versions.of_task(&batch.version, task).stages[stage.0]),
             facts,
             read,
             broadcasts: batch.broadcasts.clone(),
@@ -138,7 +138,7 @@ impl EventLoop {
                         "stream `{stream}`, stage {}, partition {}: {error}",
                         key.stage.0, key.partition
                     );
-                    batch.fail(message);
+                    batch.fail(message, error.domain());
                 }
             },
         }

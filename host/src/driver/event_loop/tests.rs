@@ -16,13 +16,14 @@ use crate::block::manager::BlockManager;
 use crate::block::store::KeptPartitions;
 use crate::driver::broadcasts::JobBroadcasts;
 use crate::driver::engine::EngineConfig;
+use crate::driver::job_version::{Counted, JobVersion};
 use crate::driver::pace::Pace;
 use crate::driver::publisher::{OpenSink, Publisher};
 use crate::driver::receiver_board::ReceiverBoard;
 use crate::driver::sources::JobSources;
-use crate::driver::states::JobStates;
 use crate::driver::status_board::StatusBoard;
 use crate::driver::ticker::Ticker;
+use crate::driver::versions::{VersionBase, Versions};
 use crate::exec::executor::Executors;
 use crate::exec::stage::{BadRows, BoundStage};
 use crate::model::backpressure::SourceRates;
@@ -117,13 +118,14 @@ fn loop_of(
                 .expect("nothing can fail"),
         )
     };
+    let stages = plan.stages.iter().map(bind).collect();
+    let version = JobVersion::without_plugins(plan.clone(), stages);
     let parts = JobParts {
         scribe: None,
-        states: JobStates::default(),
         broadcasts: Arc::new(broadcasts.expect("there is none")),
         ticker: ticker.expect("there are threads"),
         publisher: publisher.expect("there are threads"),
-        stages: plan.stages.iter().map(bind).collect(),
+        versions: Versions::new(Arc::new(VersionBase::new(version)), Counted::default()),
         plan: Arc::new(plan),
         settings: pipeline.settings.clone(),
         seed: 0,

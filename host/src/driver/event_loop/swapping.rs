@@ -1,0 +1,64 @@
+//! Driver: what the loop of a job does when versions of its plugins change.
+//!
+//! Takes prepared versions, and batches whose tasks have ended. Gives answers, and runs a batch
+//! again where new versions failed it. Never publishes anything of a batch that is run again.
+
+use super::EventLoop;
+use crate::driver::versions::{BackAsked, SwapAsked};
+use crate::error::Domain;
+
+impl EventLoop {
+    pub(super) fn swap_asked(&mut self, asked: SwapAsked) {
+        let is_ending = self.is_ending();
+        let answer = self.parts.versions.ask(&asked, is_ending);
+        self.note_status();
+        // Who does not wait for the answer may read it off the status.
+        let _sent = asked.answer.send(answer);
+    }
+
+    pub(super) fn back_asked(&mut self, asked: &BackAsked) {
+        let is_ending = self.is_ending();
+        let answer = self.parts.versions.ask_back(is_ending);
+        self.note_status();
+        let _sent = asked.answer.send(answer);
+    }
+
+    fn is_ending(&self) -> bool {
+        self.draining || self.failure.is_some()
+    }
+
+    /// Judges a batch that is through before anything of it counts. Gives whether it is run again,
+    /// on the version that is current.
+    pub(super) fn runs_again(&mut self, run: u64) -> bool {
+        let Some(batch) = self.running.get(&run) else { return false };
+        let bad = batch.version.number;
+        let Some(reason) = self.parts.versions.judge(batch, &self.parts.board) else {
+            return false;
+        };
+        self.revoke(bad);
+        let Some(batch) = self.running.remove(&run) else { return false };
+        self.history.give_up(&batch.keeps);
+        let (plan, failures_max) = (&self.parts.plan, self.parts.settings.max_failures);
+        let (keeps, version) = (self.history.begin(plan), self.parts.versions.current().clone());
+        self.history.seen_by(&version.codes);
+        // No task of it is left that could answer: the new run has its number.
+        let again = batch.run_again(plan, keeps, failures_max, version, reason);
+        if let Some(scribe) = &mut self.parts.scribe {
+            scribe.revised(run, &again);
+        }
+        self.running.insert(run, again);
+        self.submit_ready(run);
+        true
+    }
+
+    /// Younger batches that run on the version from which the job went back are run again too.
+    fn revoke(&mut self, bad: u64) {
+        if bad == self.parts.versions.current().number {
+            return;
+        }
+        for batch in self.running.values_mut().filter(|batch| batch.version.number == bad) {
+            batch.is_revoked = true;
+            batch.fail("its version was rolled back".to_owned(), Domain::Plugin);
+        }
+    }
+}

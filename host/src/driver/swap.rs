@@ -1,0 +1,240 @@
+//! Driver: the outside's way to other versions of a running job's plugins.
+//!
+//! Takes components. Gives a report of what they change, once the job's loop has let them wait for
+//! the next batch. Everything slow happens here, on the thread of whoever asks; nothing of a swap
+//! that is refused is left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::engine::Engine;
+use super::error::DriverError;
+use super::event::Event;
+use super::job_version::{Binder, SharedVersion};
+use super::plugins::{JobPlugins, load_component, version_of};
+use super::versions::{BackAsked, SwapAsked, VersionBase};
+use crate::error::{Classify, Domain, Retry};
+use crate::model::pipeline::{Pipeline, PluginDeclaration};
+use crate::model::stage::JobPlan;
+use crate::model::status::StateInfo;
+use crate::model::version::{PluginChange, PluginVersion, SwapReport, SwapRules};
+use crate::plan::{PlanDefaults, plan};
+use crate::version::admission::{Refusal, may_name};
+use crate::version::changes::{Facts, differences};
+use crate::version::fit::{dropped_states, same_shape};
+use crate::version::uses::{made_with, windows_over};
+use crate::wasm::plugin::Plugin;
+
+/// Where the new version of a plugin comes from.
+#[derive(Debug, Clone)]
+pub enum NewCode {
+    /// A component file. It is loaded with the limits that the job has for the plugin.
+    Component(PathBuf),
+    /// A plugin that is loaded.
+    Loaded(Arc<Plugin>),
+}
+
+/// Why a swap or a rollback was not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum SwapError {
+    /// The job as it stands, or as it would be, does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A new version cannot be loaded, or its operators do not fit the job's streams.
+    #[error(transparent)]
+    Unfit(#[from] DriverError),
+    /// The job has ended.
+    #[error("the job has ended: its plugins keep their versions")]
+    Ended,
+}
+
+impl Classify for SwapError {
+    fn domain(&self) -> Domain {
+        match self {
+            Self::Refused(refusal) => refusal.domain(),
+            Self::Unfit(error) => error.domain(),
+            Self::Ended => Domain::User,
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Refused(refusal) => refusal.retry(),
+            Self::Unfit(error) => error.retry(),
+            Self::Ended => Retry::Never,
+        }
+    }
+}
+
+/// Swaps plugins of a running job. It does not keep the job alive.
+#[derive(Clone)]
+pub struct SwapControl(Arc<Staging>);
+
+/// Where swaps of one job are prepared, one at a time.
+pub(super) struct Staging {
+    pub(super) engine: Arc<Engine>,
+    pub(super) pipeline: Pipeline,
+    pub(super) defaults: PlanDefaults,
+    pub(super) binder: Binder,
+    pub(super) base: Arc<VersionBase>,
+    pub(super) events: Sender<Event>,
+    pub(super) one: Mutex<()>,
+}
+
+impl std::fmt::Debug for SwapControl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SwapControl({})", self.0.pipeline.name)
+    }
+}
+
+impl SwapControl {
+    pub(super) fn new(staging: Staging) -> Self {
+        Self(Arc::new(staging))
+    }
+
+    /// Prepares new versions of plugins, checks them against every step of the job that calls them,
+    /// and has all of them wait for the next batch that begins to run. Takes as long as loading
+    /// does; batches go on meanwhile.
+    ///
+    /// # Errors
+    /// Names what is in the way. The job is as it was then.
+    pub fn swap(
+        &self,
+        plugins: &[(String, NewCode)],
+        rules: SwapRules,
+    ) -> Result<SwapReport, SwapError> {
+        let staging = &*self.0;
+        let _one = match staging.one.try_lock() {
+            Ok(one) => one,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(Refusal::Preparing.into()),
+        };
+        let base = staging.base.current();
+        let names: Vec<&str> = plugins.iter().map(|(name, _)| name.as_str()).collect();
+        may_name(&names, &base.told)?;
+        let mut loaded = BTreeMap::new();
+        for (name, code) in plugins {
+            loaded.insert(name.clone(), staging.load(name, code)?);
+        }
+        let (version, report) = staging.prepare(&base, &loaded, rules)?;
+        let asked = report.plugins.iter();
+        let plugins = asked.map(|change| (change.plugin.clone(), change.to.clone())).collect();
+        staging.ask(|answer| {
+            let prepared_for = base.number;
+            Event::Swap(SwapAsked { version, prepared_for, plugins, rules, answer })
+        })?;
+        Ok(report)
+    }
+
+    /// Has the versions that the last swap replaced wait for the next batch that begins to run.
+    ///
+    /// # Errors
+    /// When there are none, or the job ends.
+    pub fn roll_back(&self) -> Result<(), SwapError> {
+        self.0.ask(|answer| Event::RollBack(BackAsked { answer }))
+    }
+
+    /// Has tasks of one batch run different versions: for tests that show that they would notice.
+    #[doc(hidden)]
+    pub fn break_boundary(&self) {
+        self.0.base.break_boundary();
+    }
+}
+
+impl Staging {
+    fn load(&self, name: &str, code: &NewCode) -> Result<Arc<Plugin>, DriverError> {
+        match code {
+            NewCode::Loaded(plugin) => Ok(Arc::clone(plugin)),
+            NewCode::Component(path) => {
+                let declared = self.pipeline.plugins.iter().find(|plugin| plugin.name == name);
+                let memory = declared.and_then(|plugin: &PluginDeclaration| plugin.memory_bytes);
+                let cpu: Option<Duration> = declared.and_then(|plugin| plugin.cpu_base);
+                load_component(&self.engine, name, path, memory, cpu)
+            }
+        }
+    }
+
+    /// Plans the job anew with the new versions, holds the plan against the one that runs, and
+    /// binds it.
+    fn prepare(
+        &self,
+        base: &SharedVersion,
+        loaded: &BTreeMap<String, Arc<Plugin>>,
+        rules: SwapRules,
+    ) -> Result<(SharedVersion, SwapReport), SwapError> {
+        let plugins = base.plugins.with(loaded);
+        let planned = plan(&self.pipeline, &plugins, self.defaults).map_err(DriverError::from)?;
+        let new = planned.plan;
+        let kept = base.states.sizes();
+        let keys_of =
+            |step: &str| kept.iter().find(|state| state.name == step).map_or(0, |state| state.keys);
+        let dropped = dropped_states(&base.plan, &new, keys_of);
+        if !dropped.is_empty() && !rules.drop_state {
+            return Err(Refusal::State(dropped).into());
+        }
+        same_shape(&base.plan, &new).map_err(Refusal::from)?;
+        let restarted_windows = restarted_windows(&new, loaded, rules)?;
+        let changes = loaded.iter().filter_map(|(name, new)| change(&base.plugins, name, new));
+        let steps: Vec<String> = dropped.into_iter().map(|state| state.step).collect();
+        let dropped_states: Vec<StateInfo> =
+            kept.into_iter().filter(|state| steps.contains(&state.name)).collect();
+        let report = SwapReport { plugins: changes.collect(), dropped_states, restarted_windows };
+        let states = base.states.without(&new, &steps);
+        let number = self.base.next_number();
+        let codes = made_with(&new).into_iter().zip(&base.codes).map(|(made_with, code)| {
+            let is_new = made_with.iter().any(|plugin| loaded.contains_key(*plugin));
+            if is_new { number } else { *code }
+        });
+        let codes = codes.collect();
+        let version = self.binder.bind((number, codes), Arc::new(new), plugins, states)?;
+        Ok((version, report))
+    }
+
+    /// Hands something in, and waits until the loop has decided.
+    fn ask(
+        &self,
+        event: impl FnOnce(Sender<Result<(), Refusal>>) -> Event,
+    ) -> Result<(), SwapError> {
+        let (answer, answered) = bounded(1);
+        self.events.send(event(answer)).map_err(|_| SwapError::Ended)?;
+        Ok(answered.recv().map_err(|_| SwapError::Ended)??)
+    }
+}
+
+/// The streams whose windows begin anew, where they may.
+fn restarted_windows(
+    plan: &JobPlan,
+    loaded: &BTreeMap<String, Arc<Plugin>>,
+    rules: SwapRules,
+) -> Result<Vec<String>, Refusal> {
+    let mut all = BTreeSet::new();
+    for plugin in loaded.keys() {
+        let streams = windows_over(plan, plugin);
+        if !streams.is_empty() && !rules.restart_windows {
+            return Err(Refusal::Window { plugin: plugin.clone(), streams });
+        }
+        all.extend(streams);
+    }
+    Ok(all.into_iter().collect())
+}
+
+fn change(running: &JobPlugins, name: &str, new: &Plugin) -> Option<PluginChange> {
+    let old = running.get(name)?;
+    let facts =
+        |plugin: &'_ Plugin| -> (PluginVersion, usize) { (version_of(plugin), plugin.bytes_len()) };
+    let ((from, bytes_before), (to, bytes_after)) = (facts(old), facts(new));
+    let before = Facts { description: old.description(), imports: old.imports() };
+    let after = Facts { description: new.description(), imports: new.imports() };
+    let differences = differences(before, after);
+    Some(PluginChange {
+        plugin: name.to_owned(),
+        from,
+        to,
+        bytes: (bytes_before, bytes_after),
+        differences,
+    })
+}

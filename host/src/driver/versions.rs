@@ -1,0 +1,308 @@
+//! Driver: the versions of a job's plugins: which one a batch begins with, which one waits, and
+//! which one the job goes back to.
+//!
+//! Takes prepared versions, and how batches went. Gives each batch its version when it begins. Never
+//! changes the version of a batch that runs: one that is to have another is run again.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crossbeam_channel::Sender;
+
+use super::job_version::{Counted, SharedVersion};
+use super::running_batch::RunningBatch;
+use super::status_board::StatusBoard;
+use crate::model::status::JobEvent;
+use crate::model::time::BatchTime;
+use crate::model::version::{CodeStatus, PluginVersion, Quarantined, SwapRules, VersionEvent};
+use crate::sched::batch_run::ReadyTask;
+use crate::version::admission::{self, Refusal, Standing};
+use crate::version::effort::Usual;
+use crate::version::quarantine::Quarantine;
+use crate::version::watch::{Verdict, Watch, Went, judge};
+
+/// What those who prepare a swap see of the versions.
+#[derive(Debug)]
+pub struct VersionBase {
+    current: Mutex<SharedVersion>,
+    numbers: AtomicU64,
+    boundary_broken: AtomicBool,
+}
+
+impl VersionBase {
+    /// The version that the job begins with.
+    pub fn new(first: SharedVersion) -> Self {
+        let numbers = AtomicU64::new(first.number);
+        Self { current: Mutex::new(first), numbers, boundary_broken: AtomicBool::new(false) }
+    }
+
+    /// What batches that begin now run with.
+    pub fn current(&self) -> SharedVersion {
+        Arc::clone(&self.lock())
+    }
+
+    /// A number that no version of the job has.
+    pub fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Has tasks of one batch run different versions, so that a test can show that it would notice.
+    pub fn break_boundary(&self) {
+        self.boundary_broken.store(true, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SharedVersion> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// New versions, prepared, and who waits for the answer.
+#[derive(Debug)]
+pub struct SwapAsked {
+    /// What is to run.
+    pub version: SharedVersion,
+    /// The version for which it was prepared.
+    pub prepared_for: u64,
+    /// The plugins that were asked for.
+    pub plugins: BTreeMap<String, PluginVersion>,
+    /// What it may do.
+    pub rules: SwapRules,
+    /// Who is told whether it waits for the next batch.
+    pub answer: Sender<Result<(), Refusal>>,
+}
+
+/// Somebody asks for the versions before.
+#[derive(Debug)]
+pub struct BackAsked {
+    /// Who is told whether that waits for the next batch.
+    pub answer: Sender<Result<(), Refusal>>,
+}
+
+/// A change that waits for the next batch.
+#[derive(Debug)]
+enum Waiting {
+    Swap { version: SharedVersion, rules: SwapRules },
+    Back { version: SharedVersion },
+}
+
+impl Waiting {
+    fn version(&self) -> &SharedVersion {
+        match self {
+            Self::Swap { version, .. } | Self::Back { version } => version,
+        }
+    }
+}
+
+/// The versions of one job. The loop's own.
+#[derive(Debug)]
+pub struct Versions {
+    current: SharedVersion,
+    previous: Option<SharedVersion>,
+    waiting: Option<Waiting>,
+    watch: Option<Watch>,
+    /// What rows took on the current version, while nothing is watched.
+    usual: Usual,
+    quarantine: Quarantine,
+    /// The batch for which the job went back last, and what was quarantined for it.
+    blamed: Option<(BatchTime, Vec<Quarantined>)>,
+    base: Arc<VersionBase>,
+    counted: Counted,
+}
+
+impl Versions {
+    /// Those of a job that begins.
+    pub fn new(base: Arc<VersionBase>, counted: Counted) -> Self {
+        Self {
+            current: base.current(),
+            previous: None,
+            waiting: None,
+            watch: None,
+            usual: Usual::default(),
+            quarantine: Quarantine::default(),
+            blamed: None,
+            base,
+            counted,
+        }
+    }
+
+    /// What batches that begin now run with.
+    pub fn current(&self) -> &SharedVersion {
+        &self.current
+    }
+
+    /// Lets prepared versions wait for the next batch.
+    ///
+    /// # Errors
+    /// Says what is in the way. Nothing has changed then.
+    pub fn ask(&mut self, asked: &SwapAsked, is_ending: bool) -> Result<(), Refusal> {
+        let standing = Standing {
+            is_ending,
+            is_waiting: self.waiting.is_some(),
+            is_as_prepared: asked.prepared_for == self.current.number,
+            current: &self.current.told,
+            quarantine: &self.quarantine,
+        };
+        admission::may_wait(&asked.plugins, asked.rules.force, standing)?;
+        for (plugin, version) in &asked.plugins {
+            self.quarantine.lift(plugin, &version.digest);
+        }
+        let version = Arc::clone(&asked.version);
+        self.waiting = Some(Waiting::Swap { version, rules: asked.rules });
+        Ok(())
+    }
+
+    /// Lets the versions before wait for the next batch.
+    ///
+    /// # Errors
+    /// Says what is in the way.
+    pub fn ask_back(&mut self, is_ending: bool) -> Result<(), Refusal> {
+        let has_earlier = self.previous.is_some();
+        admission::may_go_back(is_ending, self.waiting.is_some(), has_earlier)?;
+        self.waiting = self.previous.clone().map(|version| Waiting::Back { version });
+        Ok(())
+    }
+
+    /// The version of a batch that begins: what waits is current from it on, however many batches
+    /// wait behind it.
+    pub fn begin(&mut self, time: BatchTime, board: &StatusBoard) -> SharedVersion {
+        if let Some(waiting) = self.waiting.take() {
+            let usual = match self.watch.take() {
+                Some(watch) => watch.usual,
+                None => std::mem::take(&mut self.usual),
+            };
+            let back = matches!(waiting, Waiting::Back { .. });
+            match waiting {
+                Waiting::Swap { version, rules } => {
+                    self.previous = Some(self.become_current(version));
+                    let (batches_left, slower_max) = (rules.watched_batches, rules.slower_max);
+                    let watch = Watch { batches_left, slower_max, usual };
+                    self.watch = Some(watch).filter(|watch| watch.batches_left > 0);
+                }
+                Waiting::Back { version } => {
+                    self.become_current(version);
+                    (self.previous, self.usual) = (None, usual);
+                }
+            }
+            let plugins = Arc::clone(&self.current.told);
+            board.tell(&JobEvent::Versions(VersionEvent::Switched { time, plugins, back }));
+        }
+        Arc::clone(&self.current)
+    }
+
+    /// Gives the version that was current.
+    fn become_current(&mut self, version: SharedVersion) -> SharedVersion {
+        *self.base.lock() = Arc::clone(&version);
+        std::mem::replace(&mut self.current, version)
+    }
+
+    /// The version of a task: its batch's, unless a test has broken the boundary.
+    pub fn of_task<'a>(&'a self, batch: &'a SharedVersion, task: ReadyTask) -> &'a SharedVersion {
+        let is_broken = self.base.boundary_broken.load(Ordering::Relaxed);
+        match &self.previous {
+            Some(previous) if is_broken && task.partition == 0 => previous,
+            _ => batch,
+        }
+    }
+
+    /// Judges a batch whose tasks have ended, and goes back if need be. Gives why the batch is to be
+    /// run again on the version that is current then.
+    pub fn judge(&mut self, batch: &RunningBatch, board: &StatusBoard) -> Option<String> {
+        let is_current = batch.version.number == self.current.number;
+        let failure = batch.failure.as_deref().map(|reason| (reason, batch.blame));
+        let went = Went {
+            failure,
+            effort: batch.effort(),
+            is_revoked: batch.is_revoked,
+            is_again: batch.code.revision > 1,
+            watch: self.watch.as_ref().filter(|_| is_current),
+        };
+        let time = batch.batch.time;
+        match judge(&went) {
+            Verdict::Counts => {
+                if is_current {
+                    self.usual.add(went.effort);
+                }
+                None
+            }
+            Verdict::CountsWatched => {
+                self.watched(time, board);
+                None
+            }
+            Verdict::Fails => None,
+            Verdict::FailsOnBoth => {
+                self.absolve(time, board);
+                None
+            }
+            Verdict::RunAgain => Some("the job was rolled back while it ran".to_owned()),
+            Verdict::GoBack { reason } => self.go_back(time, reason, board),
+        }
+    }
+
+    fn watched(&mut self, time: BatchTime, board: &StatusBoard) {
+        let Some(watch) = &mut self.watch else { return };
+        watch.batches_left = watch.batches_left.saturating_sub(1);
+        if watch.batches_left == 0 {
+            self.watch = None;
+            board.tell(&JobEvent::Versions(VersionEvent::Proven { time }));
+        }
+    }
+
+    /// The old version is current at once: the batch that failed is the first to run on it again.
+    fn go_back(&mut self, time: BatchTime, reason: String, board: &StatusBoard) -> Option<String> {
+        let old = self.previous.take()?;
+        let bad = self.become_current(old);
+        if let Some(watch) = self.watch.take() {
+            self.usual = watch.usual;
+        }
+        let quarantined: Vec<Quarantined> = changed(&bad, &self.current)
+            .map(|(plugin, version)| Quarantined {
+                plugin: plugin.clone(),
+                version: version.clone(),
+                reason: format!("batch {}: {reason}", time.of_day()),
+            })
+            .collect();
+        quarantined.iter().for_each(|version| self.quarantine.put(version.clone()));
+        self.blamed = Some((time, quarantined.clone()));
+        // What waits was bound with the bad versions of the other plugins.
+        if let Some(Waiting::Swap { version, .. }) = self.waiting.take() {
+            let plugins = Arc::clone(&version.told);
+            board.tell(&JobEvent::Versions(VersionEvent::GivenUp { plugins }));
+        }
+        let plugins = Arc::clone(&self.current.told);
+        let told = reason.clone();
+        let event = VersionEvent::RolledBack { time, plugins, reason: told, quarantined };
+        board.tell(&JobEvent::Versions(event));
+        Some(reason)
+    }
+
+    /// What the batch was quarantined for was not the new version's fault.
+    fn absolve(&mut self, time: BatchTime, board: &StatusBoard) {
+        let Some((_, blamed)) = self.blamed.take_if(|(batch, _)| *batch == time) else { return };
+        for Quarantined { plugin, version, .. } in &blamed {
+            self.quarantine.lift(plugin, &version.digest);
+        }
+        board.tell(&JobEvent::Versions(VersionEvent::Absolved { time }));
+    }
+
+    /// How they stand.
+    pub fn status(&self) -> CodeStatus {
+        let told = |version: &SharedVersion| Arc::clone(&version.told);
+        CodeStatus {
+            plugins: told(&self.current),
+            previous: self.previous.as_ref().map(told),
+            waiting: self.waiting.as_ref().map(|waiting| told(waiting.version())),
+            watched_batches: self.watch.as_ref().map(|watch| watch.batches_left),
+            quarantined: self.quarantine.all(),
+            held: self.counted.others(),
+        }
+    }
+}
+
+/// The plugins of one version that are others in a second one.
+fn changed<'a>(
+    one: &'a SharedVersion,
+    other: &'a SharedVersion,
+) -> impl Iterator<Item = (&'a String, &'a PluginVersion)> {
+    one.told.iter().filter(|(plugin, version)| other.told.get(*plugin) != Some(version))
+}

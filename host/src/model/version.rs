@@ -1,0 +1,209 @@
+//! Model: versions of plugins: which one a batch ran with, and what a swap changes.
+//!
+//! Takes digests and descriptions. Gives plain values for batch records, reports and listeners.
+//! Never holds a plugin's code.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::status::StateInfo;
+use super::time::BatchTime;
+use crate::limits::SWAP_WATCHED_BATCHES;
+
+/// One version of a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PluginVersion {
+    /// The blake3 digest of its component, which is what tells versions apart.
+    pub digest: String,
+    /// What its author calls it.
+    pub version: String,
+}
+
+impl fmt::Display for PluginVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = self.digest.get(..12).unwrap_or(&self.digest);
+        write!(f, "{} ({short})", self.version)
+    }
+}
+
+/// The versions of a job's plugins, by their names in the job. Plugins that no step calls are left
+/// out.
+pub type PluginVersions = Arc<BTreeMap<String, PluginVersion>>;
+
+/// The code of a batch, bound when it begins to run: all its tasks, retries and recomputations run
+/// with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BatchCode {
+    /// The versions.
+    pub plugins: PluginVersions,
+    /// 1 when it begins, and one more each time it is run again on other versions.
+    pub revision: u32,
+    /// Why it was run again.
+    pub reason: Option<String>,
+}
+
+/// What a swap is allowed to do, and how long it is watched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SwapRules {
+    /// Whether steps may lose what they keep, where the new version declares it otherwise.
+    pub drop_state: bool,
+    /// Whether windows may begin anew, where they read what the old version has made: they lack the
+    /// batches before the swap then.
+    pub restart_windows: bool,
+    /// Whether a version that is quarantined for the job is tried once more.
+    pub force: bool,
+    /// In so many batches a failure takes the job back to the old version.
+    pub watched_batches: u32,
+    /// So many times the CPU time a row that the old version took is a failure too.
+    pub slower_max: Option<f64>,
+}
+
+impl Default for SwapRules {
+    fn default() -> Self {
+        let watched_batches = SWAP_WATCHED_BATCHES;
+        Self {
+            drop_state: false,
+            restart_windows: false,
+            force: false,
+            watched_batches,
+            slower_max: None,
+        }
+    }
+}
+
+/// What is new and what is gone in a plugin's new version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginChange {
+    /// The plugin's name in the job.
+    pub plugin: String,
+    /// The version it has.
+    pub from: PluginVersion,
+    /// The version it is to have.
+    pub to: PluginVersion,
+    /// The bytes of the components.
+    pub bytes: (usize, usize),
+    /// Operators, columns, parameters and imports, a line each: `+` new, `-` gone.
+    pub differences: Vec<String>,
+}
+
+/// What an accepted swap will do, as of the next batch that begins to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SwapReport {
+    /// The plugins.
+    pub plugins: Vec<PluginChange>,
+    /// Steps that begin anew, and what they kept.
+    pub dropped_states: Vec<StateInfo>,
+    /// Streams whose datasets of earlier batches windows read no more: the old version made them.
+    pub restarted_windows: Vec<String>,
+}
+
+/// A version that a job will not run again unless it is forced to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The plugin's name in the job.
+    pub plugin: String,
+    /// The version.
+    pub version: PluginVersion,
+    /// What it did.
+    pub reason: String,
+}
+
+/// The versions of a job have changed, or will not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionEvent {
+    /// From this batch on others run.
+    Switched {
+        /// The first batch that runs with them.
+        time: BatchTime,
+        /// All of them.
+        plugins: PluginVersions,
+        /// Whether somebody asked for the versions before.
+        back: bool,
+    },
+    /// A batch failed on new versions: it is run again on the old ones, as are all that follow.
+    RolledBack {
+        /// The batch.
+        time: BatchTime,
+        /// The old versions.
+        plugins: PluginVersions,
+        /// What happened.
+        reason: String,
+        /// What is not to run again.
+        quarantined: Vec<Quarantined>,
+    },
+    /// A batch that failed on new versions has failed on the old ones too: the new ones are not to
+    /// blame and may be swapped in again.
+    Absolved {
+        /// The batch.
+        time: BatchTime,
+    },
+    /// A swap that waited for the next batch is given up: it was made for versions that are gone.
+    GivenUp {
+        /// What it would have brought.
+        plugins: PluginVersions,
+    },
+    /// New versions have run for as many batches as they were watched.
+    Proven {
+        /// The last of them.
+        time: BatchTime,
+    },
+}
+
+/// How the versions of a job stand.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CodeStatus {
+    /// What batches that begin now run with.
+    pub plugins: PluginVersions,
+    /// What a rollback goes back to.
+    pub previous: Option<PluginVersions>,
+    /// What the next batch that begins switches to.
+    pub waiting: Option<PluginVersions>,
+    /// For how many batches the new versions are still watched.
+    pub watched_batches: Option<u32>,
+    /// What is not to run again.
+    pub quarantined: Vec<Quarantined>,
+    /// Sets of versions in memory: the current and the previous one, one that waits, and those that
+    /// batches still run with.
+    pub held: usize,
+}
+
+impl VersionEvent {
+    /// Whether somebody should look at it.
+    pub fn is_a_failure(&self) -> bool {
+        matches!(self, Self::RolledBack { .. } | Self::GivenUp { .. })
+    }
+}
+
+impl fmt::Display for VersionEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switched { time, plugins, back } => {
+                let word = if *back { "rolled back" } else { "swapped" };
+                let (time, plugins) = (time.of_day(), listed(plugins));
+                write!(f, "{word}: from batch {time} on with {plugins}")
+            }
+            Self::RolledBack { time, plugins, reason, .. } => {
+                let (time, plugins) = (time.of_day(), listed(plugins));
+                write!(f, "rolled back: batch {time} is run again with {plugins}: {reason}")
+            }
+            Self::Absolved { time } => {
+                let time = time.of_day();
+                write!(f, "batch {time} failed on the old versions too: none is quarantined for it")
+            }
+            Self::GivenUp { plugins } => {
+                let plugins = listed(plugins);
+                write!(f, "the swap to {plugins} is given up: the job was rolled back before it")
+            }
+            Self::Proven { time } => {
+                let time = time.of_day();
+                write!(f, "the new versions are watched no more: batch {time} was the last")
+            }
+        }
+    }
+}
+
+fn listed(plugins: &PluginVersions) -> String {
+    let one = |(name, version): (&String, &PluginVersion)| format!("{name} {version}");
+    plugins.iter().map(one).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,271 @@
+//! Version: whether a swap is let in, and a rollback.
+//!
+//! Takes what is asked and how the job stands. Gives leave, or the reason for none. Never changes
+//! anything: a refused swap leaves nothing behind.
+
+use std::collections::BTreeMap;
+
+use super::fit::{DroppedState, ShapeFault};
+use super::quarantine::Quarantine;
+use crate::error::{Classify, Domain, Retry};
+use crate::model::version::PluginVersion;
+
+/// Why a swap or a rollback is not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No plugin is named.
+    #[error("no plugin is to be swapped: name one at least")]
+    Nothing,
+    /// The job has no such plugin, or none of its steps calls it.
+    #[error("no step of the job calls a plugin `{found}`; swapped can be {}", list(.allowed))]
+    Unknown {
+        /// The name.
+        found: String,
+        /// The plugins that are called.
+        allowed: Vec<String>,
+    },
+    /// Two versions of one plugin.
+    #[error("plugin `{plugin}` is named twice: all of a batch runs with one version")]
+    Twice {
+        /// The plugin.
+        plugin: String,
+    },
+    /// There is nothing to swap.
+    #[error("plugin `{plugin}` has version {version} already")]
+    Same {
+        /// The plugin.
+        plugin: String,
+        /// Its version.
+        version: PluginVersion,
+    },
+    /// It went wrong in this job before.
+    #[error(
+        "version {version} of plugin `{plugin}` is quarantined for this job: {reason}; it is tried \
+         once more if that is forced"
+    )]
+    Quarantined {
+        /// The plugin.
+        plugin: String,
+        /// The version.
+        version: PluginVersion,
+        /// What it did.
+        reason: String,
+    },
+    /// The job ends.
+    #[error("the job takes no more input and ends: its plugins keep their versions")]
+    Ending,
+    /// Somebody else swaps.
+    #[error("another swap of this job is being prepared: ask again when it is through")]
+    Preparing,
+    /// A change is decided, and no batch has begun since.
+    #[error("a change of versions waits for the next batch: ask again when it has begun")]
+    Waiting,
+    /// The job went back to other versions while the swap was prepared.
+    #[error("the job's versions have changed while the swap was prepared: ask again")]
+    Changed,
+    /// There is nothing to go back to.
+    #[error("the job has no versions to go back to: it was not swapped since it went back")]
+    NoEarlier,
+    /// The plan would be another.
+    #[error(transparent)]
+    Shape(#[from] ShapeFault),
+    /// Steps would lose what they keep.
+    #[error(
+        "the new version declares other states, which nothing makes of the old ones: {}; they \
+         begin anew if state may be dropped",
+        dropped(.0)
+    )]
+    State(Vec<DroppedState>),
+    /// Windows read what old versions made.
+    #[error(
+        "windows read what plugin `{plugin}` has made of earlier batches, of stream {}: a window \
+         of two versions would mix them; windows begin anew with the new version's batches if they \
+         may be restarted",
+        list(.streams)
+    )]
+    Window {
+        /// The plugin.
+        plugin: String,
+        /// The streams whose datasets windows read.
+        streams: Vec<String>,
+    },
+}
+
+impl Classify for Refusal {
+    fn domain(&self) -> Domain {
+        Domain::User
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Preparing | Self::Waiting | Self::Changed => Retry::Backoff,
+            _ => Retry::Never,
+        }
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    if quoted.is_empty() { "none".to_owned() } else { quoted.join(", ") }
+}
+
+fn dropped(states: &[DroppedState]) -> String {
+    states.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Which plugins are asked for, each once and each one that the job calls.
+///
+/// # Errors
+/// Names the first that is not.
+pub fn may_name(asked: &[&str], called: &BTreeMap<String, PluginVersion>) -> Result<(), Refusal> {
+    if asked.is_empty() {
+        return Err(Refusal::Nothing);
+    }
+    for (index, name) in asked.iter().enumerate() {
+        if !called.contains_key(*name) {
+            let allowed = called.keys().cloned().collect();
+            return Err(Refusal::Unknown { found: (*name).to_owned(), allowed });
+        }
+        if asked[..index].contains(name) {
+            return Err(Refusal::Twice { plugin: (*name).to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// How a job stands when a swap that fits is handed in.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// Whether no more input is taken, or the job has failed.
+    pub is_ending: bool,
+    /// Whether a change waits for the next batch.
+    pub is_waiting: bool,
+    /// Whether the job still has the versions for which the swap was prepared.
+    pub is_as_prepared: bool,
+    /// What batches that begin now run with.
+    pub current: &'a BTreeMap<String, PluginVersion>,
+    /// What is not to run again.
+    pub quarantine: &'a Quarantine,
+}
+
+/// Whether these versions may wait for the next batch. Others that are the same stay.
+///
+/// # Errors
+/// Says what is in the way.
+pub fn may_wait(
+    asked: &BTreeMap<String, PluginVersion>,
+    force: bool,
+    standing: Standing<'_>,
+) -> Result<(), Refusal> {
+    if standing.is_ending {
+        return Err(Refusal::Ending);
+    }
+    if standing.is_waiting {
+        return Err(Refusal::Waiting);
+    }
+    if !standing.is_as_prepared {
+        return Err(Refusal::Changed);
+    }
+    for (plugin, version) in asked {
+        if standing.current.get(plugin).is_some_and(|now| now.digest == version.digest) {
+            return Err(Refusal::Same { plugin: plugin.clone(), version: version.clone() });
+        }
+        let reason = standing.quarantine.reason(plugin, &version.digest);
+        if let Some(reason) = reason.filter(|_| !force) {
+            return Err(Refusal::Quarantined {
+                plugin: plugin.clone(),
+                version: version.clone(),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the job may go back at the next batch.
+///
+/// # Errors
+/// Says what is in the way.
+pub fn may_go_back(is_ending: bool, is_waiting: bool, has_earlier: bool) -> Result<(), Refusal> {
+    match (is_ending, is_waiting, has_earlier) {
+        (true, ..) => Err(Refusal::Ending),
+        (_, true, _) => Err(Refusal::Waiting),
+        (.., false) => Err(Refusal::NoEarlier),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::version::Quarantined;
+
+    fn versions(of: &[(&str, &str)]) -> BTreeMap<String, PluginVersion> {
+        let version =
+            |digest: &str| PluginVersion { digest: digest.to_owned(), version: "1.0.0".to_owned() };
+        of.iter().map(|(name, digest)| ((*name).to_owned(), version(digest))).collect()
+    }
+
+    #[test]
+    fn plugins_are_named_once_and_are_the_jobs() {
+        let called = versions(&[("a", "1"), ("b", "2")]);
+        assert_eq!(may_name(&["b", "a"], &called), Ok(()));
+        assert_eq!(may_name(&[], &called), Err(Refusal::Nothing));
+        assert_eq!(may_name(&["a", "a"], &called), Err(Refusal::Twice { plugin: "a".to_owned() }));
+        let unknown = may_name(&["c"], &called).expect_err("there is no `c`").to_string();
+        assert_eq!(unknown, "no step of the job calls a plugin `c`; swapped can be `a`, `b`");
+    }
+
+    #[test]
+    fn swap_waits_only_where_nothing_is_in_its_way() {
+        let (current, quarantine) = (versions(&[("a", "1"), ("b", "2")]), Quarantine::default());
+        let standing = Standing {
+            is_ending: false,
+            is_waiting: false,
+            is_as_prepared: true,
+            current: &current,
+            quarantine: &quarantine,
+        };
+        let new = versions(&[("a", "9")]);
+        assert_eq!(may_wait(&new, false, standing), Ok(()));
+        let refused = |standing| may_wait(&new, true, standing);
+        assert_eq!(refused(Standing { is_ending: true, ..standing }), Err(Refusal::Ending));
+        assert_eq!(refused(Standing { is_waiting: true, ..standing }), Err(Refusal::Waiting));
+        assert_eq!(refused(Standing { is_as_prepared: false, ..standing }), Err(Refusal::Changed));
+        let same = may_wait(&versions(&[("b", "2")]), true, standing);
+        assert!(matches!(same, Err(Refusal::Same { .. })), "{same:?}");
+    }
+
+    #[test]
+    fn quarantined_version_waits_only_when_forced() {
+        let (current, mut quarantine) = (versions(&[("a", "1")]), Quarantine::default());
+        let new = versions(&[("a", "9")]);
+        let bad = Quarantined {
+            plugin: "a".to_owned(),
+            version: new["a"].clone(),
+            reason: "it trapped".to_owned(),
+        };
+        quarantine.put(bad);
+        let standing = Standing {
+            is_ending: false,
+            is_waiting: false,
+            is_as_prepared: true,
+            current: &current,
+            quarantine: &quarantine,
+        };
+        let refused = may_wait(&new, false, standing).expect_err("it is quarantined").to_string();
+        assert!(refused.contains("it trapped"), "{refused}");
+        assert_eq!(may_wait(&new, true, standing), Ok(()));
+        // The same component under another name of the job has done nothing.
+        let other = versions(&[("b", "9")]);
+        assert_eq!(may_wait(&other, false, standing), Ok(()));
+    }
+
+    #[test]
+    fn job_goes_back_only_to_what_it_came_from() {
+        assert_eq!(may_go_back(false, false, true), Ok(()));
+        assert_eq!(may_go_back(false, false, false), Err(Refusal::NoEarlier));
+        assert_eq!(may_go_back(false, true, true), Err(Refusal::Waiting));
+        assert_eq!(may_go_back(true, false, true), Err(Refusal::Ending));
+    }
+}

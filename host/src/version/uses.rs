@@ -1,0 +1,134 @@
+//! Version: which plugins a plan calls, and what of it is made with them.
+//!
+//! Takes a plan. Gives names of plugins, by stage. Never looks at a version.
+
+use std::collections::BTreeSet;
+
+use crate::model::stage::{Gather, JobPlan, OperatorCall, Span, Stage, StageInput, StageOutput};
+
+/// The plugins that a plan calls.
+pub fn called(plan: &JobPlan) -> BTreeSet<&str> {
+    plan.stages.iter().flat_map(called_by).collect()
+}
+
+/// The plugins that went into each stage's rows: those that it calls, and those of what it reads.
+pub fn made_with(plan: &JobPlan) -> Vec<BTreeSet<&str>> {
+    let mut all: Vec<BTreeSet<&str>> = Vec::with_capacity(plan.stages.len());
+    // Parents have lower numbers.
+    for stage in &plan.stages {
+        let mut own = called_by(stage);
+        for parent in stage.input.parents() {
+            own.extend(all[parent.0].iter().copied());
+        }
+        all.push(own);
+    }
+    all
+}
+
+/// The streams whose datasets of earlier batches windows read, where the plugin went into them.
+pub fn windows_over(plan: &JobPlan, plugin: &str) -> Vec<String> {
+    let made_with = made_with(plan);
+    let read = plan.stages.iter().flat_map(read_across);
+    let over = read.filter(|stage| made_with[*stage].contains(plugin));
+    let streams: BTreeSet<String> = over.map(|stage| plan.stages[stage].stream.clone()).collect();
+    streams.into_iter().collect()
+}
+
+/// The stages of which a stage reads datasets of earlier batches, itself among them where its
+/// windows are made of the ones before.
+fn read_across(stage: &Stage) -> Vec<usize> {
+    match &stage.input {
+        StageInput::Window { from, .. } => vec![from.0],
+        StageInput::Keyed(keyed) => {
+            let across = keyed.reads.iter().filter(|read| read.span != Span::Batch);
+            let slides = keyed.reads.iter().any(|read| matches!(read.span, Span::Sliding(_)));
+            across.map(|read| read.from.0).chain(slides.then_some(stage.id.0)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn called_by(stage: &Stage) -> BTreeSet<&str> {
+    let gathered = match &stage.input {
+        StageInput::Keyed(keyed) => match &keyed.gather {
+            Gather::Fold(fold) => vec![&fold.call],
+            Gather::Slide(slide) => vec![&slide.fold.call, &slide.inverse],
+            Gather::State(state) => vec![&state.call],
+            Gather::Append | Gather::Group { .. } | Gather::Join(_) => Vec::new(),
+        },
+        _ => Vec::new(),
+    };
+    let steps = stage.steps.iter().filter_map(|step| step.call.as_ref().map(|(call, _)| call));
+    let combined = match &stage.output {
+        StageOutput::Shuffle { combine: Some(fold), .. } => Some(&fold.call),
+        _ => None,
+    };
+    gathered.into_iter().chain(steps).chain(combined).filter_map(plugin_of).collect()
+}
+
+fn plugin_of(call: &OperatorCall) -> Option<&str> {
+    match call {
+        OperatorCall::Guest { plugin, .. } => Some(plugin),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::id::{SourceId, StageId};
+    use crate::model::schema::StreamSchema;
+    use crate::model::stage::{Attach, PlannedStep, WithoutParent};
+
+    fn stage(id: usize, input: StageInput, plugin: Option<&str>) -> Stage {
+        let step = |plugin: &str| PlannedStep {
+            label: String::new(),
+            project: Vec::new(),
+            call: Some((
+                OperatorCall::Guest { plugin: plugin.to_owned(), chain: Vec::new() },
+                Attach::Replace,
+            )),
+            whole_partition: false,
+            output: StreamSchema::default(),
+        };
+        Stage {
+            id: StageId(id),
+            stream: format!("s{id}"),
+            input,
+            slide: Duration::from_secs(1),
+            remember: Duration::ZERO,
+            level: None,
+            without_parent: WithoutParent::HasNone,
+            input_schema: StreamSchema::default(),
+            steps: plugin.map(step).into_iter().collect(),
+            output: StageOutput::Dataset,
+        }
+    }
+
+    /// `a` before a window, `b` after it.
+    fn plan() -> JobPlan {
+        let length = Duration::from_secs(3);
+        let stages = vec![
+            stage(0, StageInput::Source(SourceId(0)), Some("a")),
+            stage(1, StageInput::Window { from: StageId(0), length }, Some("b")),
+        ];
+        JobPlan { stages, sinks: Vec::new() }
+    }
+
+    #[test]
+    fn plugins_go_into_all_that_is_read_of_them() {
+        let plan = plan();
+        assert_eq!(called(&plan), BTreeSet::from(["a", "b"]));
+        let expected = [BTreeSet::from(["a"]), BTreeSet::from(["a", "b"])];
+        assert_eq!(made_with(&plan), expected);
+    }
+
+    #[test]
+    fn windows_keep_what_was_made_before_them() {
+        let plan = plan();
+        assert_eq!(windows_over(&plan, "a"), ["s0"]);
+        assert_eq!(windows_over(&plan, "b"), [""; 0]);
+    }
+}

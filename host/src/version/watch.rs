@@ -1,0 +1,147 @@
+//! Version: what becomes of a batch when all its tasks have ended: it counts, or it is run again on
+//! the versions before.
+//!
+//! Takes how the batch went, and what is watched. Gives a verdict with its reason. Never sends a
+//! batch round in circles: one that was run again is judged as any other, and its versions are not
+//! watched.
+
+use super::effort::{Effort, Usual};
+use crate::error::Domain;
+
+/// New versions that are watched.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// For how many batches more.
+    pub batches_left: u32,
+    /// So many times the usual CPU time a row is a failure.
+    pub slower_max: Option<f64>,
+    /// What the old versions took.
+    pub usual: Usual,
+}
+
+/// How a batch went.
+#[derive(Debug, Clone, Copy)]
+pub struct Went<'a> {
+    /// Whether it failed, of what, and whose fault that is.
+    pub failure: Option<(&'a str, Domain)>,
+    /// Its work.
+    pub effort: Effort,
+    /// Whether it ran on versions that the job has gone back from meanwhile.
+    pub is_revoked: bool,
+    /// Whether it was run again, on the versions that are current.
+    pub is_again: bool,
+    /// The watch over its versions, if they are watched.
+    pub watch: Option<&'a Watch>,
+}
+
+/// What becomes of the batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is published.
+    Counts,
+    /// It is published, and its versions have been watched for one batch more.
+    CountsWatched,
+    /// The job goes back, and the batch is run again. What it ran on is quarantined.
+    GoBack {
+        /// Why.
+        reason: String,
+    },
+    /// The job has gone back already: the batch is run again on what is current.
+    RunAgain,
+    /// It has failed: the job's policy decides.
+    Fails,
+    /// It has failed on the old versions as it did on the new ones: those are not to blame.
+    FailsOnBoth,
+}
+
+/// Judges a batch whose tasks have ended.
+pub fn judge(went: &Went<'_>) -> Verdict {
+    if went.is_revoked {
+        return Verdict::RunAgain;
+    }
+    match (went.failure, went.watch) {
+        // A full disk or a lost file is not the new version's fault.
+        (Some((reason, domain)), Some(_)) if domain != Domain::External => {
+            Verdict::GoBack { reason: reason.to_owned() }
+        }
+        (Some((_, domain)), _) if went.is_again && domain != Domain::External => {
+            Verdict::FailsOnBoth
+        }
+        (Some(_), _) => Verdict::Fails,
+        (None, Some(watch)) => match slower(watch, went.effort) {
+            Some(reason) => Verdict::GoBack { reason },
+            None => Verdict::CountsWatched,
+        },
+        (None, None) => Verdict::Counts,
+    }
+}
+
+fn slower(watch: &Watch, effort: Effort) -> Option<String> {
+    let times_max = watch.slower_max?;
+    let times = watch.usual.exceeded_by(effort, times_max)?;
+    Some(format!(
+        "a row took {times:.1} times the CPU time that it took on the old version, allowed are \
+         {times_max:.1}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn watch(slower_max: Option<f64>) -> Watch {
+        let mut usual = Usual::default();
+        usual.add(Effort { cpu: Duration::from_millis(100), rows: 100 });
+        Watch { batches_left: 3, slower_max, usual }
+    }
+
+    fn went(failure: Option<(&str, Domain)>, watch: Option<&Watch>) -> Verdict {
+        let effort = Effort { cpu: Duration::from_millis(500), rows: 100 };
+        judge(&Went { failure, effort, is_revoked: false, is_again: false, watch })
+    }
+
+    #[test]
+    fn batch_that_fails_on_new_versions_is_run_again_on_the_old_ones() {
+        let watch = watch(None);
+        let back = Verdict::GoBack { reason: "it trapped".to_owned() };
+        for domain in [Domain::Plugin, Domain::User, Domain::Internal] {
+            assert_eq!(went(Some(("it trapped", domain)), Some(&watch)), back);
+        }
+        assert_eq!(went(Some(("disk full", Domain::External)), Some(&watch)), Verdict::Fails);
+        assert_eq!(went(Some(("it trapped", Domain::Plugin)), None), Verdict::Fails);
+    }
+
+    #[test]
+    fn slow_versions_are_gone_back_from_where_that_is_asked() {
+        assert_eq!(went(None, Some(&watch(None))), Verdict::CountsWatched);
+        assert_eq!(went(None, Some(&watch(Some(6.0)))), Verdict::CountsWatched);
+        let Verdict::GoBack { reason } = went(None, Some(&watch(Some(4.0)))) else {
+            panic!("five times is more than four")
+        };
+        assert!(reason.contains("5.0 times") && reason.contains("allowed are 4.0"), "{reason}");
+        assert_eq!(went(None, None), Verdict::Counts);
+    }
+
+    #[test]
+    fn batch_that_fails_on_both_follows_the_jobs_policy() {
+        let effort = Effort::default();
+        let failure = Some(("bad row", Domain::Plugin));
+        let again = Went { failure, effort, is_revoked: false, is_again: true, watch: None };
+        assert_eq!(judge(&again), Verdict::FailsOnBoth);
+        let failure = Some(("disk full", Domain::External));
+        assert_eq!(judge(&Went { failure, ..again }), Verdict::Fails);
+        assert_eq!(judge(&Went { failure: None, ..again }), Verdict::Counts);
+    }
+
+    #[test]
+    fn batches_of_versions_that_are_gone_are_run_again_whatever_they_did() {
+        let effort = Effort::default();
+        let revoked =
+            Went { failure: None, effort, is_revoked: true, is_again: false, watch: None };
+        assert_eq!(judge(&revoked), Verdict::RunAgain);
+        let failure = Some(("cancelled", Domain::Internal));
+        assert_eq!(judge(&Went { failure, ..revoked }), Verdict::RunAgain);
+    }
+}
