@@ -82,7 +82,7 @@ window = "1s""#,
          `map_partitions`, `map_values`, `flat_map_values`, `reduce_by_key`, `reduce`, \
          `group_by_key`, `count`, `count_by_value`, `union`, `join`, `left_outer_join`, \
          `right_outer_join`, `full_outer_join`, `anti_join`, `cogroup`, `repartition`, \
-         `key_by`, `select`, `window`, `reduce_by_window`, `count_by_window` and 23 more)",
+         `key_by`, `select`, `window`, `reduce_by_window`, `count_by_window` and 24 more)",
     );
     check(
         SPLIT,
