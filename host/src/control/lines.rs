@@ -93,6 +93,10 @@ impl RecentLines {
                 let level = if *warning { "warn" } else { "info" };
                 self.say(level, &format!("source `{source}`: {message}"));
             }
+            JobEvent::Versions(event) => {
+                let level = if event.is_a_failure() { "warn" } else { "info" };
+                self.say(level, &event.to_string());
+            }
             JobEvent::Broadcast { name, message, warning } => {
                 let level = if *warning { "warn" } else { "info" };
                 self.say(level, &format!("broadcast `{name}`: {message}"));

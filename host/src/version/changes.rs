@@ -66,6 +66,7 @@ mod tests {
             output: StreamSchema::new(vec![Column::new("value", column)]),
             parameters,
             keys: StreamSchema::default(),
+            broadcasts: Vec::new(),
             state: None,
         };
         PluginDescription {
