@@ -11,6 +11,7 @@ mod checked;
 pub mod explain;
 mod fault;
 mod fold;
+mod help;
 mod join;
 mod lookup;
 mod naming;

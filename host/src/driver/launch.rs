@@ -29,7 +29,7 @@ use super::sources::JobSources;
 use super::states::JobStates;
 use super::status_board::{Listener, StatusBoard};
 use super::swap::{Staging, SwapControl};
-use super::ticker::{SharedSupervisor, Ticker};
+use super::ticker::{BeforeTick, SharedSupervisor, Ticker};
 use super::versions::{VersionBase, Versions};
 use crate::batch::clock::BatchClock;
 use crate::block::manager::BlockManager;
@@ -110,14 +110,8 @@ pub fn launch_telling(
     let planned = plan(&pipeline, &plugins, defaults)?;
     let seed = settings.seed.unwrap_or_else(|| engine.config.entropy.next_u64());
     let board = Arc::new(StatusBoard::new(bus, settings.retained_batches));
-    let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(&board)));
-    let bad_rows = BadRows {
-        keep: matches!(settings.on_rejected, OnBadRow::DeadLetter(_)),
-        poison_max: settings.poison_rows_max,
-    };
+    let binder = binder(&settings, seed, &board);
     let states = JobStates::open(&planned.plan, seed, &*engine.config.storage)?;
-    let counted = Counted::default();
-    let binder = Binder { seed, bad_rows, port, counted: counted.clone() };
     let storage = Arc::clone(&engine.config.storage);
     let broadcasts =
         Arc::new(JobBroadcasts::open(&pipeline.broadcasts, storage, clock.now_ms(), &board)?);
@@ -142,10 +136,7 @@ pub fn launch_telling(
     let receivers = start_receivers(engine, &pipeline, &settings, started, &blocks, &sender)?;
     let batches = BatchClock::start(first_after_ms, settings.batch_interval);
     let batches = batches.catching_up(settings.catch_up);
-    let before = {
-        let (broadcasts, board) = (Arc::clone(&broadcasts), Arc::clone(&board));
-        Box::new(move |time| broadcasts.refresh(time, &board))
-    };
+    let before = refresh(&broadcasts, &board);
     let ticker = Ticker::start(batches, Arc::clone(&clock), (receivers, before), sender.clone())
         .map_err(system("the batch clock"))?;
     let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone())
@@ -157,7 +148,7 @@ pub fn launch_telling(
         ticker,
         publisher,
         plan,
-        versions: Versions::new(Arc::clone(&base), counted),
+        versions: Versions::new(Arc::clone(&base), binder.counted.clone()),
         broadcasts,
         settings,
         seed,
@@ -191,6 +182,21 @@ pub fn launch_telling(
         one: Mutex::default(),
     });
     Ok(JobHandle::new(Arc::clone(engine), sender, board, (remembered, swaps), thread))
+}
+
+fn binder(settings: &JobSettings, seed: u64, board: &Arc<StatusBoard>) -> Binder {
+    let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(board)));
+    let bad_rows = BadRows {
+        keep: matches!(settings.on_rejected, OnBadRow::DeadLetter(_)),
+        poison_max: settings.poison_rows_max,
+    };
+    Binder { seed, bad_rows, port, counted: Counted::default() }
+}
+
+/// What is done before each tick.
+fn refresh(broadcasts: &Arc<JobBroadcasts>, board: &Arc<StatusBoard>) -> BeforeTick {
+    let (broadcasts, board) = (Arc::clone(broadcasts), Arc::clone(board));
+    Box::new(move |time| broadcasts.refresh(time, &board))
 }
 
 fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> DriverError {

@@ -8,6 +8,8 @@ use super::explained::explained;
 fn joins_with_broadcasts_stay_in_their_stage() {
     assert_snapshot!(explained(include_str!("../../job_files/broadcasts.toml")), @r"
     job broadcasts: a batch every 1s
+      on_failure stop, on_rejected fail
+      catch_up replay, backpressure off
 
     sources
       orders: standard input  id: int64?, town: utf8
