@@ -104,12 +104,10 @@ pub fn launch_telling(
     let port: Arc<dyn GuestPort> = Arc::new(GuestVoice(Arc::clone(&board)));
     let keep = matches!(settings.on_rejected, OnBadRow::DeadLetter(_));
     let states = JobStates::open(&planned.plan, seed, &*engine.config.storage)?;
-    let counted = Counted::default();
-    let binder = Binder { seed, keep_refused: keep, port, counted: counted.clone() };
+    let binder = Binder { seed, keep_refused: keep, port, counted: Counted::default() };
     let sinks = open_sinks(&engine.config, &pipeline, &planned, &output)?;
     let plan = Arc::new(planned.plan);
-    let first = binder.bind((0, vec![0; plan.stages.len()]), Arc::clone(&plan), plugins, states)?;
-    let base = Arc::new(VersionBase::new(first));
+    let base = VersionBase::first(&binder, &plan, plugins, states)?;
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
         engine.config.storage.append(path).map_err(DriverError::DeadLetter)?;
     }
@@ -136,7 +134,7 @@ pub fn launch_telling(
         ticker,
         publisher,
         plan,
-        versions: Versions::new(Arc::clone(&base), counted),
+        versions: Versions::new(Arc::clone(&base), binder.counted.clone()),
         settings,
         seed,
         pace,

@@ -12,9 +12,7 @@ use tidemill::model::version::{SwapRules, VersionEvent};
 
 use super::rig::{PLUGIN, Stamping, digest, ids, is_completed, load, version};
 use crate::job_rig::{PATIENCE, component};
-use crate::lifecycle::rig::{
-    Bench, SECOND, ears, gate, queued, schema, test_context, wait_for,
-};
+use crate::lifecycle::rig::{Bench, SECOND, ears, gate, queued, schema, test_context, wait_for};
 
 fn ended(event: &JobEvent) -> bool {
     matches!(event, JobEvent::BatchEnded(_))
@@ -205,9 +203,8 @@ fn swap_that_waits_behind_a_failing_version_is_given_up() {
     wait_for(&events, |event| matches!(event, JobEvent::BatchStarted { .. }));
     context.swap(PLUGIN, version(3, "honestly"), SwapRules::default()).expect("it fits");
     drop(open);
-    let given_up = |event: &JobEvent| {
-        matches!(event, JobEvent::Versions(VersionEvent::GivenUp { .. }))
-    };
+    let given_up =
+        |event: &JobEvent| matches!(event, JobEvent::Versions(VersionEvent::GivenUp { .. }));
     wait_for(&events, given_up);
     let JobEvent::BatchEnded(batch) = wait_for(&events, ended) else {
         unreachable!("a batch has ended")
