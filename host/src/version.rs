@@ -1,7 +1,7 @@
 //! Floor 4, version: when a job's plugins change their versions, and when they change back.
 //!
-//! Takes facts: what is asked, how a batch went, what a plan says. Gives decisions and their reasons.
-//! Never holds a plugin, a lock or a thread.
+//! Takes facts: what is asked, how a batch went, what a plan says. Gives decisions and their
+//! reasons. Never holds a plugin, a lock or a thread.
 
 pub mod admission;
 pub mod changes;

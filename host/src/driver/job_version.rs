@@ -31,21 +31,22 @@ pub struct JobVersion {
     pub codes: Vec<u64>,
     /// The versions of the plugins that the plan calls.
     pub told: PluginVersions,
-    /// Counts the versions that are there.
-    _counted: Counted,
+    /// Counted for as long as it is there.
+    _counted: Arc<()>,
 }
 
 /// Batches of one version share it.
 pub type SharedVersion = Arc<JobVersion>;
 
-/// Counts the versions of a job that are in memory.
+/// Counts the versions of a job that are in memory. Its clones count the same ones.
 #[derive(Debug, Clone, Default)]
-pub struct Counted(Arc<()>);
+pub struct Counted(Arc<Arc<()>>);
 
 impl Counted {
-    /// Those that are there. This one is nobody's.
-    pub fn others(&self) -> usize {
-        Arc::strong_count(&self.0) - 1
+    /// Those that are there.
+    pub fn count(&self) -> usize {
+        // One is the counter's own.
+        Arc::strong_count(&*self.0) - 1
     }
 }
 
@@ -79,7 +80,7 @@ impl Binder {
         };
         let stages = plan.stages.iter().map(|stage| bind(stage).map(Arc::new));
         let stages = stages.collect::<Result<_, DriverError>>()?;
-        let (told, _counted) = (plugins.versions(&plan), self.counted.clone());
+        let (told, _counted) = (plugins.versions(&plan), Arc::clone(&*self.counted.0));
         Ok(Arc::new(JobVersion { number, plan, plugins, stages, states, codes, told, _counted }))
     }
 }
@@ -96,7 +97,7 @@ impl JobVersion {
             stages,
             states: JobStates::default(),
             told: PluginVersions::default(),
-            _counted: Counted::default(),
+            _counted: Arc::default(),
         })
     }
 }

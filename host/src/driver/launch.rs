@@ -118,8 +118,7 @@ pub fn launch_telling(
     let sinks = open_sinks(&engine.config, &pipeline, &planned, &output, log.is_some())?;
     let first_after_ms = first_after_ms(clock.now_ms(), &sinks, &pace, &settings)?;
     let plan = Arc::new(planned.plan);
-    let first = binder.bind((0, vec![0; plan.stages.len()]), Arc::clone(&plan), plugins, states)?;
-    let base = Arc::new(VersionBase::new(first));
+    let base = VersionBase::first(&binder, &plan, plugins, states)?;
     if let OnBadRow::DeadLetter(path) = &settings.on_rejected {
         engine.config.storage.append(path).map_err(DriverError::DeadLetter)?;
     }

@@ -20,12 +20,11 @@ use super::versions::{BackAsked, SwapAsked, VersionBase};
 use crate::error::{Classify, Domain, Retry};
 use crate::model::pipeline::{Pipeline, PluginDeclaration};
 use crate::model::stage::JobPlan;
-use crate::model::status::StateInfo;
-use crate::model::version::{PluginChange, PluginVersion, SwapReport, SwapRules};
+use crate::model::version::{LostState, PluginChange, PluginVersion, SwapReport, SwapRules};
 use crate::plan::{PlanDefaults, plan};
 use crate::version::admission::{Refusal, may_name};
 use crate::version::changes::{Facts, differences};
-use crate::version::fit::{dropped_states, same_shape};
+use crate::version::fit::{DroppedState, dropped_states, same_shape};
 use crate::version::uses::{made_with, windows_over};
 use crate::wasm::plugin::Plugin;
 
@@ -179,9 +178,9 @@ impl Staging {
         same_shape(&base.plan, &new).map_err(Refusal::from)?;
         let restarted_windows = restarted_windows(&new, loaded, rules)?;
         let changes = loaded.iter().filter_map(|(name, new)| change(&base.plugins, name, new));
-        let steps: Vec<String> = dropped.into_iter().map(|state| state.step).collect();
-        let dropped_states: Vec<StateInfo> =
-            kept.into_iter().filter(|state| steps.contains(&state.name)).collect();
+        let steps: Vec<String> = dropped.iter().map(|state| state.step.clone()).collect();
+        let lost = |state: DroppedState| LostState { name: state.step, keys: state.keys };
+        let dropped_states = dropped.into_iter().map(lost).collect();
         let report = SwapReport { plugins: changes.collect(), dropped_states, restarted_windows };
         let states = base.states.without(&new, &steps);
         let number = self.base.next_number();

@@ -1,8 +1,8 @@
 //! Driver: the versions of a job's plugins: which one a batch begins with, which one waits, and
 //! which one the job goes back to.
 //!
-//! Takes prepared versions, and how batches went. Gives each batch its version when it begins. Never
-//! changes the version of a batch that runs: one that is to have another is run again.
+//! Takes prepared versions, and how batches went. Gives each batch its version when it begins.
+//! Never changes the version of a batch that runs: one that is to have another is run again.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,9 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::Sender;
 
-use super::job_version::{Counted, SharedVersion};
+use super::error::DriverError;
+use super::job_version::{Binder, Counted, SharedVersion};
+use super::plugins::JobPlugins;
 use super::running_batch::RunningBatch;
+use super::states::JobStates;
 use super::status_board::StatusBoard;
+use crate::model::stage::JobPlan;
 use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;
 use crate::model::version::{CodeStatus, PluginVersion, Quarantined, SwapRules, VersionEvent};
@@ -40,6 +44,21 @@ impl VersionBase {
     /// What batches that begin now run with.
     pub fn current(&self) -> SharedVersion {
         Arc::clone(&self.lock())
+    }
+
+    /// Binds the version that the job begins with.
+    ///
+    /// # Errors
+    /// When a plugin lacks an operator that planning found: a bug of the host.
+    pub fn first(
+        binder: &Binder,
+        plan: &Arc<JobPlan>,
+        plugins: JobPlugins,
+        states: JobStates,
+    ) -> Result<Arc<Self>, DriverError> {
+        let codes = vec![0; plan.stages.len()];
+        let first = binder.bind((0, codes), Arc::clone(plan), plugins, states)?;
+        Ok(Arc::new(Self::new(first)))
     }
 
     /// A number that no version of the job has.
@@ -205,8 +224,8 @@ impl Versions {
         }
     }
 
-    /// Judges a batch whose tasks have ended, and goes back if need be. Gives why the batch is to be
-    /// run again on the version that is current then.
+    /// Judges a batch whose tasks have ended, and goes back if need be. Gives why the batch is to
+    /// be run again on the version that is current then.
     pub fn judge(&mut self, batch: &RunningBatch, board: &StatusBoard) -> Option<String> {
         let is_current = batch.version.number == self.current.number;
         let failure = batch.failure.as_deref().map(|reason| (reason, batch.blame));
@@ -294,7 +313,7 @@ impl Versions {
             waiting: self.waiting.as_ref().map(|waiting| told(waiting.version())),
             watched_batches: self.watch.as_ref().map(|watch| watch.batches_left),
             quarantined: self.quarantine.all(),
-            held: self.counted.others(),
+            held: self.counted.count(),
         }
     }
 }

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::status::StateInfo;
 use super::time::BatchTime;
 use crate::limits::SWAP_WATCHED_BATCHES;
 
@@ -87,13 +86,22 @@ pub struct PluginChange {
     pub differences: Vec<String>,
 }
 
+/// What a step keeps and would not find again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostState {
+    /// The step's name.
+    pub name: String,
+    /// Keys that it has, as of the last batch but one.
+    pub keys: usize,
+}
+
 /// What an accepted swap will do, as of the next batch that begins to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SwapReport {
     /// The plugins.
     pub plugins: Vec<PluginChange>,
     /// Steps that begin anew, and what they kept.
-    pub dropped_states: Vec<StateInfo>,
+    pub dropped_states: Vec<LostState>,
     /// Streams whose datasets of earlier batches windows read no more: the old version made them.
     pub restarted_windows: Vec<String>,
 }

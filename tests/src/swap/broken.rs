@@ -1,5 +1,5 @@
-//! Versions that are broken, each in its own way: the job goes back, the batch is run again, and the
-//! version is not let in once more.
+//! Versions that are broken, each in its own way: the job goes back, the batch is run again, and
+//! the version is not let in once more.
 
 use tidemill::model::status::{BatchInfo, BatchOutcome};
 use tidemill::model::version::SwapRules;

@@ -25,8 +25,8 @@ impl StreamingContext {
         Ok(self.swaps()?.swap(&new, rules)?)
     }
 
-    /// Has the running job run the versions that its last swap replaced, from the next batch on that
-    /// begins to run.
+    /// Has the running job run the versions that its last swap replaced, from the next batch on
+    /// that begins to run.
     ///
     /// # Errors
     /// When it was not started, there was no swap since it went back, or the job ends.

@@ -11,9 +11,12 @@ impl EventLoop {
     pub(super) fn swap_asked(&mut self, asked: SwapAsked) {
         let is_ending = self.is_ending();
         let answer = self.parts.versions.ask(&asked, is_ending);
+        let told = asked.answer.clone();
+        // A version that is refused is gone before anybody hears of it.
+        drop(asked);
         self.note_status();
         // Who does not wait for the answer may read it off the status.
-        let _sent = asked.answer.send(answer);
+        let _sent = told.send(answer);
     }
 
     pub(super) fn back_asked(&mut self, asked: &BackAsked) {
