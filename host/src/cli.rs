@@ -59,6 +59,8 @@ pub fn main() -> ExitCode {
         Command::Pause(job) => ask::command(job, "pause"),
         Command::Resume(job) => ask::command(job, "resume"),
         Command::Stop(stop) => ask::stop(stop),
+        Command::Swap(swap) => ask::swap(swap),
+        Command::Rollback(job) => ask::command(job, "rollback"),
         Command::Logs(job) => ask::logs(job),
         Command::Batches(asked) => batches::batches(asked),
         Command::Schema => {

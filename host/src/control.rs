@@ -11,9 +11,11 @@ mod openapi;
 pub mod request;
 mod routes;
 pub mod server;
+mod swaps;
 pub mod views;
 
 use crate::driver::error::DriverError;
+use crate::driver::swap::SwapError;
 use crate::error::{Classify, Domain, Retry};
 use crate::limits::{CONTROL_BODY_BYTES_MAX, HOSTED_JOBS_MAX};
 use crate::store::StoreError;
@@ -97,6 +99,9 @@ pub enum ControlError {
         /// What is wrong.
         message: String,
     },
+    /// Plugins are not swapped.
+    #[error(transparent)]
+    Swap(SwapError),
     /// The data folder cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -133,6 +138,9 @@ impl ControlError {
             Self::BodyTooLarge => ("body_too_large", 413),
             Self::BodyType => ("body_type", 415),
             Self::BadRequest { .. } => ("bad_request", 400),
+            Self::Swap(SwapError::Refused(_)) => ("swap_refused", 409),
+            Self::Swap(SwapError::Unfit(_)) => ("plugin_unfit", 422),
+            Self::Swap(SwapError::Ended) => ("job_ended", 409),
             Self::Store(_) => ("store", 500),
             Self::Driver(_) => ("job_failed_to_start", 500),
             Self::System { .. } => ("system", 500),
@@ -143,6 +151,7 @@ impl ControlError {
 impl Classify for ControlError {
     fn domain(&self) -> Domain {
         match self {
+            Self::Swap(error) => error.domain(),
             Self::Store(error) => error.domain(),
             Self::Driver(error) => error.domain(),
             Self::System { .. } => Domain::External,

@@ -10,3 +10,4 @@ mod limits;
 mod pausing;
 mod rig;
 mod strangers;
+mod swapping;

@@ -51,6 +51,10 @@ pub enum Command {
     Resume(OneJobArgs),
     /// Have a job take no more input, work off what it received, and end.
     Stop(StopArgs),
+    /// Have a job run other versions of its plugins, from the next batch on.
+    Swap(SwapArgs),
+    /// Have a job go back to the plugins that its last swap replaced, from the next batch on.
+    Rollback(OneJobArgs),
     /// Show the last lines that a job has said.
     Logs(OneJobArgs),
     /// Show the last batches of a job: inputs, outputs, delays, and the code they ran with.
@@ -180,6 +184,37 @@ pub struct StopArgs {
     /// End at once: what was received and not published is dropped.
     #[arg(long)]
     pub now: bool,
+}
+
+/// Arguments of `swap`.
+#[derive(Debug, Args)]
+pub struct SwapArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: OneJobArgs,
+    /// Which plugin of the job is to run which component. Several switch together.
+    #[arg(value_name = "PLUGIN=FILE", required = true, value_parser = plugin_file)]
+    pub plugins: Vec<(String, PathBuf)>,
+    /// Steps whose state the new version cannot read begin anew.
+    #[arg(long)]
+    pub drop_state: bool,
+    /// Windows over what the old version has made begin anew.
+    #[arg(long)]
+    pub restart_windows: bool,
+    /// Also a version that the job has gone back from.
+    #[arg(long)]
+    pub force: bool,
+    /// So many times the CPU time a row that the old version took has the job go back.
+    #[arg(long, value_name = "FACTOR")]
+    pub slower_max: Option<f64>,
+}
+
+fn plugin_file(text: &str) -> Result<(String, PathBuf), String> {
+    let (plugin, file) =
+        text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or_else(|| {
+            "expected the plugin's name in the job and a file, as in `words=words.wasm`".to_owned()
+        })?;
+    Ok((plugin.to_owned(), PathBuf::from(file)))
 }
 
 /// A job that runs or has run, and where to ask for it.

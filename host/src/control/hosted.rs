@@ -11,7 +11,9 @@ use super::views::{JobView, LastBatchView, PluginView};
 use crate::driver::handle::{JobControl, JobHandle};
 use crate::driver::plugins::JobPlugins;
 use crate::driver::status_board::StatusBoard;
+use crate::driver::swap::SwapControl;
 use crate::model::status::{BatchOutcome, JobState};
+use crate::model::version::PluginVersion;
 
 /// What is known of a job beside its board.
 #[derive(Debug, Clone)]
@@ -44,6 +46,7 @@ impl JobFacts {
 pub struct Hosted {
     facts: JobFacts,
     control: JobControl,
+    swaps: SwapControl,
     board: Arc<StatusBoard>,
     lines: Arc<RecentLines>,
 }
@@ -51,7 +54,8 @@ pub struct Hosted {
 impl Hosted {
     /// A launched job.
     pub fn new(facts: JobFacts, job: &JobHandle, lines: Arc<RecentLines>) -> Self {
-        Self { facts, control: job.control(), board: Arc::clone(job.board()), lines }
+        let (control, swaps) = (job.control(), job.swaps().clone());
+        Self { facts, control, swaps, board: Arc::clone(job.board()), lines }
     }
 
     /// Its name.
@@ -59,9 +63,24 @@ impl Hosted {
         &self.facts.name
     }
 
-    /// Its plugins, as its batches run with them.
-    pub fn plugins(&self) -> &[PluginView] {
-        &self.facts.plugins
+    /// Its plugins, as batches that begin now run with them.
+    pub fn plugins(&self) -> Vec<PluginView> {
+        let current = self.board.snapshot().code.plugins;
+        let plugin = |plugin: &PluginView| match current.get(&plugin.name) {
+            Some(PluginVersion { digest, version }) => PluginView {
+                name: plugin.name.clone(),
+                digest: digest.clone(),
+                version: version.clone(),
+            },
+            // No step calls it.
+            None => plugin.clone(),
+        };
+        self.facts.plugins.iter().map(plugin).collect()
+    }
+
+    /// What swaps them.
+    pub(super) fn swaps(&self) -> &SwapControl {
+        &self.swaps
     }
 
     /// Its last lines.
@@ -100,7 +119,7 @@ impl Hosted {
             backlog_rows: status.backlog_rows,
             held_bytes: status.held_bytes.0,
             counters: status.counters.iter().map(|(name, sum)| (name.to_owned(), sum)).collect(),
-            plugins: self.facts.plugins.clone(),
+            plugins: self.plugins(),
             last_batch: last,
         }
     }
@@ -128,7 +147,7 @@ impl Hosted {
     }
 }
 
-/// What a job may be asked for. A swap and a rollback of plugins would stand beside these.
+/// What a job may be asked for in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     /// Begin no more batches.

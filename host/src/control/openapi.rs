@@ -42,6 +42,10 @@ pub(super) fn description() -> Value {
         let operation = given(words, "202", "Job", &[JOB]);
         path(&format!("/v1/jobs/{{job}}/{word}"), json!({ "post": operation }));
     }
+    path("/v1/jobs/{job}/swap", json!({ "post": swapped() }));
+    let words = "Goes back to the plugins that the last swap replaced, from the next batch on";
+    let operation = given(words, "202", "Job", &[JOB]);
+    path("/v1/jobs/{job}/rollback", json!({ "post": operation }));
     json!({
         "openapi": "3.1.0",
         "info": { "title": "Tidemill", "version": env!("CARGO_PKG_VERSION") },
@@ -90,6 +94,13 @@ fn submitted() -> Value {
     operation
 }
 
+fn swapped() -> Value {
+    let words = "Runs other versions of plugins, from the next batch on that begins";
+    let mut operation = given(words, "202", "SwapReport", &[JOB]);
+    operation["requestBody"] = json!({ "required": true, "content": content("Swap") });
+    operation
+}
+
 fn content(schema: &str) -> Value {
     let path = format!("#/components/schemas/{schema}");
     json!({ "application/json": { "schema": { "$ref": path } } })
@@ -126,6 +137,27 @@ fn schemas() -> Value {
             "required": ["text", "folder"],
             "additionalProperties": false,
             "properties": { "text": text, "folder": text, "file_name": text },
+        },
+        "Swap": {
+            "type": "object",
+            "required": ["plugins"],
+            "additionalProperties": false,
+            "properties": {
+                "plugins": { "type": "object", "additionalProperties": text },
+                "drop_state": { "type": "boolean" },
+                "restart_windows": { "type": "boolean" },
+                "force": { "type": "boolean" },
+                "watched_batches": { "type": "integer" },
+                "slower_max": { "type": ["number", "null"] },
+            },
+        },
+        "SwapReport": {
+            "type": "object",
+            "properties": {
+                "plugins": { "type": "array", "items": object },
+                "dropped_states": { "type": "array", "items": object },
+                "restarted_windows": { "type": "array", "items": text },
+            },
         },
         "Error": {
             "type": "object",

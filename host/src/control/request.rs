@@ -6,9 +6,9 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
 
 use super::ControlError;
-use super::views::Submission;
 use crate::limits::CONTROL_BODY_BYTES_MAX;
 
 /// The numbers of a query, each of which must be among those that are known.
@@ -32,11 +32,11 @@ pub(super) fn numbers<const N: usize>(
     Ok(found)
 }
 
-/// A job that is submitted, as JSON of a bounded length.
-pub(super) async fn submission(
+/// What is asked for, as JSON of a bounded length.
+pub(super) async fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Body,
-) -> Result<Submission, ControlError> {
+) -> Result<T, ControlError> {
     let media = headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
     if media.split(';').next().map(str::trim) != Some("application/json") {
         return Err(ControlError::BodyType);

@@ -25,7 +25,7 @@ use super::hosted::{Asked, Hosted};
 use super::jobs::Jobs;
 use super::lines::Line;
 use super::views::{ErrorView, LineView};
-use super::{metrics, openapi, request};
+use super::{metrics, openapi, request, swaps};
 use crate::limits::BATCHES_ASKED_DEFAULT;
 use crate::store::batch_log::BatchQuery;
 use crate::store::data_folder::Token;
@@ -47,6 +47,8 @@ pub(super) fn router(jobs: Arc<Jobs>, token: Token, local: bool) -> Router {
         .route("/v1/jobs/{job}/batches", get(batches))
         .route("/v1/jobs/{job}/plugins", get(plugins))
         .route("/v1/jobs/{job}/logs", get(logs))
+        .route("/v1/jobs/{job}/swap", post(swap))
+        .route("/v1/jobs/{job}/rollback", post(roll_back))
         .route("/v1/jobs/{job}/{command}", post(command))
         .with_state(jobs)
         .route_layer(from_fn_with_state(Arc::new(token), with_token));
@@ -116,7 +118,7 @@ async fn list(State(jobs): State<Arc<Jobs>>) -> Response {
 }
 
 async fn submit(State(jobs): State<Arc<Jobs>>, headers: HeaderMap, body: Body) -> Answer {
-    let submission = request::submission(&headers, body).await?;
+    let submission = request::json(&headers, body).await?;
     let hosted = aside(move || jobs.submit(&submission)).await?;
     Ok(json(StatusCode::CREATED, &hosted.view()))
 }
@@ -162,6 +164,27 @@ async fn command(
     let asked = asked.ok_or(ControlError::UnknownPath { path })?;
     let hosted = aside(move || jobs.command(&name, asked)).await?;
     Ok(json(StatusCode::ACCEPTED, &hosted.view()))
+}
+
+async fn swap(
+    State(jobs): State<Arc<Jobs>>,
+    job: JobPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let hosted = named(&jobs, job)?;
+    let asked = request::json(&headers, body).await?;
+    let report = aside(move || swaps::swap(hosted.swaps(), asked)).await?;
+    Ok(json(StatusCode::ACCEPTED, &report))
+}
+
+async fn roll_back(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
+    let hosted = named(&jobs, job)?;
+    let view = aside(move || {
+        hosted.swaps().roll_back().map_err(ControlError::Swap)?;
+        Ok(hosted.view())
+    });
+    Ok(json(StatusCode::ACCEPTED, &view.await?))
 }
 
 fn named(jobs: &Jobs, job: JobPath) -> Result<Arc<Hosted>, ControlError> {

@@ -5,6 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -164,13 +165,7 @@ pub fn launch_telling(
         storage: Arc::clone(&engine.config.storage),
         clock,
     });
-    let thread = std::thread::Builder::new()
-        .name(format!("job-{}", pipeline.name))
-        .spawn({
-            let board = Arc::clone(&board);
-            move || run_to_its_end(event_loop, &events, &board)
-        })
-        .map_err(system("the job's loop"))?;
+    let thread = spawn(&pipeline.name, event_loop, events, &board)?;
     let swaps = SwapControl::new(Staging {
         engine: Arc::clone(engine),
         pipeline,
@@ -181,6 +176,19 @@ pub fn launch_telling(
         one: Mutex::default(),
     });
     Ok(JobHandle::new(Arc::clone(engine), sender, board, (remembered, swaps), thread))
+}
+
+fn spawn(
+    job: &str,
+    event_loop: EventLoop,
+    events: Receiver<Event>,
+    board: &Arc<StatusBoard>,
+) -> Result<JoinHandle<()>, DriverError> {
+    let board = Arc::clone(board);
+    std::thread::Builder::new()
+        .name(format!("job-{job}"))
+        .spawn(move || run_to_its_end(event_loop, &events, &board))
+        .map_err(system("the job's loop"))
 }
 
 fn binder(settings: &JobSettings, seed: u64, board: &Arc<StatusBoard>) -> Binder {

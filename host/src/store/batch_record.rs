@@ -73,7 +73,7 @@ pub struct RangeRecord {
 /// The code that a batch ran with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanRecord {
-    /// Its place: 0 is what the batch began with.
+    /// Its place: 1 is what the batch began with.
     pub revision: u32,
     /// Why the batch was run again with other code; none at the first.
     pub reason: Option<String>,

@@ -60,7 +60,7 @@ fn a_record_says_what_a_batch_was_made_of_and_what_became_of_it() {
     assert!(file["path"].as_str().is_some_and(|path| path.ends_with("in/a")), "{file}");
     assert_eq!((&file["start"], &file["end"]), (&0.into(), &19.into()));
     let plan = &first["plans"][0];
-    assert_eq!((&plan["revision"], &plan["reason"]), (&0.into(), &Value::Null));
+    assert_eq!((&plan["revision"], &plan["reason"]), (&1.into(), &Value::Null));
     let plugin = &plan["plugins"][0];
     assert_eq!(
         (&plugin["name"], &plugin["calls"][0]["operator"]),

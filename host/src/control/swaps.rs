@@ -1,0 +1,90 @@
+//! Control: a swap of a job's plugins, as it is asked for over HTTP and answered.
+//!
+//! Takes a body. Gives files and rules, and of the driver's report an answer. Never loads a
+//! component itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::ControlError;
+use crate::driver::swap::{NewCode, SwapControl};
+use crate::limits::SWAP_WATCHED_BATCHES;
+use crate::model::version::{LostState, PluginChange, PluginVersion, SwapReport, SwapRules};
+
+/// What a swap is asked with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwapBody {
+    /// The component files on the server's machine, by the plugins' names in the job.
+    pub plugins: BTreeMap<String, PathBuf>,
+    /// As [`SwapRules::drop_state`].
+    #[serde(default)]
+    pub drop_state: bool,
+    /// As [`SwapRules::restart_windows`].
+    #[serde(default)]
+    pub restart_windows: bool,
+    /// As [`SwapRules::force`].
+    #[serde(default)]
+    pub force: bool,
+    /// As [`SwapRules::watched_batches`].
+    #[serde(default = "watched")]
+    pub watched_batches: u32,
+    /// As [`SwapRules::slower_max`].
+    pub slower_max: Option<f64>,
+}
+
+fn watched() -> u32 {
+    SWAP_WATCHED_BATCHES
+}
+
+/// Has a job swap plugins; takes as long as loading them does.
+///
+/// # Errors
+/// Says what is in the way. The job is as it was then.
+pub(super) fn swap(swaps: &SwapControl, body: SwapBody) -> Result<Value, ControlError> {
+    let SwapBody { plugins, drop_state, restart_windows, force, watched_batches, slower_max } =
+        body;
+    if let Some(relative) = plugins.values().find(|path| !path.is_absolute()) {
+        let message = format!("`{}` is no absolute path", relative.display());
+        return Err(ControlError::BadRequest { message });
+    }
+    if let Some(factor) = slower_max.filter(|factor| !(factor.is_finite() && *factor >= 1.0)) {
+        let message = format!("`slower_max` is {factor}, expected a number from 1");
+        return Err(ControlError::BadRequest { message });
+    }
+    let rules = SwapRules { drop_state, restart_windows, force, watched_batches, slower_max };
+    let code = |path: &Path| NewCode::Component(path.to_owned());
+    let plugins: Vec<_> = plugins.iter().map(|(name, path)| (name.clone(), code(path))).collect();
+    let report = swaps.swap(&plugins, rules).map_err(ControlError::Swap)?;
+    Ok(answer(&report))
+}
+
+fn answer(report: &SwapReport) -> Value {
+    let plugins: Vec<Value> = report.plugins.iter().map(change).collect();
+    let dropped = report.dropped_states.iter();
+    let dropped: Vec<Value> =
+        dropped.map(|LostState { name, keys }| json!({ "step": name, "keys": keys })).collect();
+    json!({
+        "plugins": plugins,
+        "dropped_states": dropped,
+        "restarted_windows": report.restarted_windows,
+    })
+}
+
+fn change(change: &PluginChange) -> Value {
+    let PluginChange { plugin, from, to, bytes, differences } = change;
+    json!({
+        "plugin": plugin,
+        "from": version(from),
+        "to": version(to),
+        "bytes": { "from": bytes.0, "to": bytes.1 },
+        "differences": differences,
+    })
+}
+
+fn version(PluginVersion { digest, version }: &PluginVersion) -> Value {
+    json!({ "digest": digest, "version": version })
+}

@@ -1,0 +1,150 @@
+//! Swaps of plugins as a stranger asks for them, over HTTP and by the program's commands.
+//!
+//! Takes the plugin `word_count` and the same component with a section more, which is another digest
+//! that behaves alike. Gives each to a job that counts made-up words.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::rig::Rig;
+use crate::job_rig::plugin_component;
+use crate::set_up::job_folder::JobFolder;
+use crate::set_up::program::tidemill;
+use crate::set_up::watched::watch;
+
+fn job(component: &Path) -> String {
+    format!(
+        "name = \"made\"\nbatch_interval = \"20ms\"\n\
+         [plugins.words]\ncomponent = \"{}\"\n\
+         [sources.made]\ntype = \"generate\"\nlines_per_second = 2000\n\
+         [streams.counts]\nfrom = \"made\"\nsteps = [\n\
+         {{ flat_map = \"words.split\" }},\n{{ map = \"words.pair\" }},\n\
+         {{ reduce_by_key = \"words.add\" }},\n]\n\
+         [sinks.out]\ntype = \"print\"\nfrom = \"counts\"\n",
+        component.display()
+    )
+}
+
+/// The two versions, in that folder.
+fn versions(folder: &Path) -> (PathBuf, PathBuf) {
+    let (one, two) = (folder.join("one.wasm"), folder.join("two.wasm"));
+    let mut bytes = std::fs::read(plugin_component("word_count")).expect("it is built");
+    std::fs::write(&one, &bytes).expect("there is room");
+    // A custom section of five bytes: the length of its name, and the name.
+    bytes.extend([0, 5, 4, b'n', b'o', b't', b'e']);
+    std::fs::write(&two, &bytes).expect("there is room");
+    (one, two)
+}
+
+fn digests(batches: &[Value]) -> Vec<String> {
+    let digest = |batch: &Value| {
+        let plans = batch["plans"].as_array().expect("a list").clone();
+        let plugin = &plans.last().expect("a plan")["plugins"][0];
+        plugin["digest"].as_str().expect("a digest").to_owned()
+    };
+    batches.iter().map(digest).collect()
+}
+
+#[test]
+fn each_batch_of_the_log_has_one_version_before_and_after_a_swap() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = versions(folder.path());
+    let rig = Rig::over(&folder);
+    let submitted = rig.submit(&job(&one), folder.path());
+    assert_eq!(submitted.status, 201, "{submitted:?}");
+    let first = submitted.json()["plugins"][0]["digest"].clone();
+    rig.batches_until("made", |batches| !batches.is_empty());
+
+    let body = json!({ "plugins": { "words": two.to_str() } });
+    let swapped = rig.ask("POST", "/v1/jobs/made/swap", Some(&body));
+    assert_eq!(swapped.status, 202, "{swapped:?}");
+    let change = swapped.json()["plugins"][0].clone();
+    assert_eq!((&change["plugin"], &change["from"]["digest"]), (&json!("words"), &first));
+    assert_eq!(change["differences"], json!([]));
+    let second = change["to"]["digest"].as_str().expect("a digest").to_owned();
+    let after = |batches: &[Value]| digests(batches).contains(&second);
+    rig.batches_until("made", after);
+    assert_eq!(rig.get("/v1/jobs/made/plugins").json()["plugins"][0]["digest"], second.as_str());
+
+    let back = rig.post("/v1/jobs/made/rollback");
+    assert_eq!(back.status, 202, "{back:?}");
+    let batches = rig.batches_until("made", |batches| {
+        let digests = digests(batches);
+        let swapped = digests.iter().position(|digest| *digest == second);
+        swapped.is_some_and(|at| digests[at..].iter().any(|digest| *digest == first))
+    });
+    let mut changes = digests(&batches);
+    changes.dedup();
+    assert_eq!(changes, [first.as_str().expect("a digest"), &second, first.as_str().expect("one")]);
+    let failed = batches.iter().filter(|batch| batch["end"]["outcome"] == "failed").count();
+    assert_eq!(failed, 0);
+    rig.end();
+}
+
+#[test]
+fn what_is_no_swap_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, _) = versions(folder.path());
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&job(&one), folder.path()).status, 201);
+    let plugins = || rig.get("/v1/jobs/made/plugins").json();
+    let before = plugins();
+    let missing = folder.path().join("missing.wasm");
+    let cases = [
+        (json!({ "plugins": { "word": one.to_str() } }), 409, "swap_refused"),
+        (json!({ "plugins": {} }), 409, "swap_refused"),
+        (json!({ "plugins": { "words": missing.to_str() } }), 422, "plugin_unfit"),
+        (json!({ "plugins": { "words": "one.wasm" } }), 400, "bad_request"),
+        (json!({ "plugin": {} }), 400, "bad_request"),
+        (json!({ "plugins": { "words": one.to_str() }, "slower_max": 0.5 }), 400, "bad_request"),
+    ];
+    for (body, status, code) in cases {
+        let refused = rig.ask("POST", "/v1/jobs/made/swap", Some(&body));
+        assert_eq!((refused.status, refused.code().as_str()), (status, code), "{body}");
+    }
+    let back = rig.post("/v1/jobs/made/rollback");
+    assert_eq!((back.status, back.code().as_str()), (409, "swap_refused"));
+    assert_eq!(plugins(), before);
+    rig.end();
+}
+
+#[test]
+fn swaps_of_many_clients_at_once_are_done_one_by_one_or_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = versions(folder.path());
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&job(&one), folder.path()).status, 201);
+    let body = json!({ "plugins": { "words": two.to_str() } });
+    let codes: BTreeSet<u16> = std::thread::scope(|scope| {
+        let ask = |_| scope.spawn(|| rig.ask("POST", "/v1/jobs/made/swap", Some(&body)).status);
+        let asked: Vec<_> = (0..8).map(ask).collect();
+        asked.into_iter().map(|asked| asked.join().expect("no panic")).collect()
+    });
+    assert!(codes.contains(&202), "one of them is done: {codes:?}");
+    assert!(codes.is_subset(&[202, 409].into()), "{codes:?}");
+    rig.end();
+}
+
+#[test]
+fn a_person_swaps_and_goes_back_by_commands() {
+    let folder = JobFolder::new("");
+    let (one, _two) = versions(folder.path());
+    std::fs::write(folder.path().join("job.toml"), job(&one)).expect("there is room");
+    let mut running = watch(folder.path(), &["run", "job.toml", "--plain"]);
+    running.printed("Time: ");
+    let ask = |arguments: &[&str]| tidemill(folder.path(), arguments, "");
+    let swapped = ask(&["swap", "job.toml", "words=two.wasm"]);
+    assert_eq!(swapped.code, Some(0), "{}", swapped.err);
+    assert!(swapped.out.starts_with("words: 0.1.0 ("), "{}", swapped.out);
+    assert!(swapped.out.ends_with(" bytes, from the next batch on\n"), "{}", swapped.out);
+    running.told("swapped: from batch");
+    let back = ask(&["rollback", "job.toml"]);
+    assert_eq!(back.code, Some(0), "{}", back.err);
+    let wrong = ask(&["swap", "job.toml", "words"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.err.contains("as in `words=words.wasm`"), "{}", wrong.err);
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
+}
