@@ -3,42 +3,14 @@
 //! Takes a body. Gives files and rules, and of the driver's report an answer. Never loads a
 //! component itself.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ControlError;
+use super::views::SwapBody;
 use crate::driver::swap::{NewCode, SwapControl};
-use crate::limits::SWAP_WATCHED_BATCHES;
 use crate::model::version::{LostState, PluginChange, PluginVersion, SwapReport, SwapRules};
-
-/// What a swap is asked with.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SwapBody {
-    /// The component files on the server's machine, by the plugins' names in the job.
-    pub plugins: BTreeMap<String, PathBuf>,
-    /// As [`SwapRules::drop_state`].
-    #[serde(default)]
-    pub drop_state: bool,
-    /// As [`SwapRules::restart_windows`].
-    #[serde(default)]
-    pub restart_windows: bool,
-    /// As [`SwapRules::force`].
-    #[serde(default)]
-    pub force: bool,
-    /// As [`SwapRules::watched_batches`].
-    #[serde(default = "watched")]
-    pub watched_batches: u32,
-    /// As [`SwapRules::slower_max`].
-    pub slower_max: Option<f64>,
-}
-
-fn watched() -> u32 {
-    SWAP_WATCHED_BATCHES
-}
 
 /// Has a job swap plugins; takes as long as loading them does.
 ///

@@ -3,8 +3,11 @@
 //! Takes values of the driver, copied. Gives JSON. Never holds anything that lives.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::limits::SWAP_WATCHED_BATCHES;
 
 /// A job at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -124,4 +127,30 @@ pub struct ErrorView {
     /// Mistakes of a job file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<FindingView>,
+}
+
+/// What a swap is asked with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwapBody {
+    /// The component files on the server's machine, by the plugins' names in the job.
+    pub plugins: BTreeMap<String, PathBuf>,
+    /// As [`crate::model::version::SwapRules::drop_state`].
+    #[serde(default)]
+    pub drop_state: bool,
+    /// As [`crate::model::version::SwapRules::restart_windows`].
+    #[serde(default)]
+    pub restart_windows: bool,
+    /// As [`crate::model::version::SwapRules::force`].
+    #[serde(default)]
+    pub force: bool,
+    /// As [`crate::model::version::SwapRules::watched_batches`].
+    #[serde(default = "watched")]
+    pub watched_batches: u32,
+    /// As [`crate::model::version::SwapRules::slower_max`].
+    pub slower_max: Option<f64>,
+}
+
+fn watched() -> u32 {
+    SWAP_WATCHED_BATCHES
 }

@@ -1,7 +1,7 @@
 //! Swaps of plugins as a stranger asks for them, over HTTP and by the program's commands.
 //!
-//! Takes the plugin `word_count` and the same component with a section more, which is another digest
-//! that behaves alike. Gives each to a job that counts made-up words.
+//! Takes the plugin `word_count` and the same component with a section more, which is another
+//! digest that behaves alike. Gives each to a job that counts made-up words.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
