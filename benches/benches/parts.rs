@@ -15,10 +15,12 @@ mod parts {
     pub mod task;
     pub mod timings;
     pub mod wide;
+    pub mod wide_job;
+    pub mod windows;
 }
 
 use criterion::Criterion;
-use parts::{border, grouping, instance, line_column, shuffle, state, task, wide};
+use parts::{border, grouping, instance, line_column, shuffle, state, task, wide, windows};
 
 /// The program's allocator, as the program `tidemill` has it.
 #[global_allocator]
@@ -33,6 +35,7 @@ fn main() {
     shuffle::measure(&mut criterion);
     task::measure(&mut criterion);
     wide::measure(&mut criterion);
+    windows::measure(&mut criterion);
     state::measure(&mut criterion);
     criterion.final_summary();
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use criterion::{Criterion, Throughput};
 use tidemill::exec::attempt::attempt;
-use tidemill::exec::stage::{BoundFold, BoundGather, BoundOutput, BoundStage};
+use tidemill::exec::stage::{BadRows, BoundFold, BoundGather, BoundOutput, BoundStage};
 use tidemill::model::operator::SharedOperator;
 use tidemill::model::stage::{Attach, Partitioner};
 use tidemill::operator::step::BoundStep;
@@ -95,7 +95,7 @@ fn attempts(
         steps: vec![step],
         output: BoundOutput::Shuffle { by, partitions: PARTITIONS, combine },
         hash_seed: 1,
-        keep_refused: false,
+        bad_rows: BadRows::default(),
     };
     let lines = Arc::clone(lines);
     move || {

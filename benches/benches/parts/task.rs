@@ -15,7 +15,7 @@ use tidemill::api::context::StreamingContext;
 use tidemill::api::dstream::BoxError;
 use tidemill::driver::engine::Engine;
 use tidemill::exec::executor::{Executors, Task, TaskKey, TaskResult};
-use tidemill::exec::stage::{BoundGather, BoundOutput, BoundStage, SharedStage};
+use tidemill::exec::stage::{BadRows, BoundGather, BoundOutput, BoundStage, SharedStage};
 use tidemill::model::broadcast::Broadcasts;
 use tidemill::model::id::{SourceId, StageId};
 use tidemill::model::stage::{JobPlan, Stage, StageInput, StageOutput, WithoutParent};
@@ -131,7 +131,7 @@ fn empty_stage() -> SharedStage {
         steps: Vec::new(),
         output: BoundOutput::Dataset,
         hash_seed: 0,
-        keep_refused: false,
+        bad_rows: BadRows::default(),
     })
 }
 
