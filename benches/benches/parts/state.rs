@@ -68,7 +68,7 @@ fn batches(
     let operator: OperatorRef = if native {
         NativePlugin::new(spark_cases::operators())?.operator(operator)?.into()
     } else {
-        test.engine.load_plugin(plugin::test_guest("spark_cases")?)?.operator(operator)?.into()
+        test.engine.load_plugin(plugin::test_guest("spark_cases")?)?.operator(operator)?
     };
     let queue = DatasetQueue::default();
     let words = test.context.queue_stream(rig::count_schema(), &queue, true, Vec::new());

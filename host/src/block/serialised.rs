@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     fn rows() -> RecordBatch {
-        let words = StringArray::from_iter((0..1_000).map(|n| (n % 7 > 0).then(|| "word")));
+        let words = StringArray::from_iter((0..1_000).map(|n| (n % 7 > 0).then_some("word")));
         let numbers = Int64Array::from_iter_values(0..1_000);
         let columns: [(&str, ArrayRef); 2] = [("word", Arc::new(words)), ("n", Arc::new(numbers))];
         RecordBatch::try_from_iter(columns).expect("columns of equal length")

@@ -59,7 +59,7 @@ pub(super) fn plugins_of(plan: &JobPlan, plugins: &JobPlugins) -> Vec<PluginReco
         name: name.to_owned(),
         digest: digest.to_owned(),
         version: version.to_owned(),
-        calls: calls.get(name).into_iter().flatten().map(|call| called(call)).collect(),
+        calls: calls.get(name).into_iter().flatten().map(called).collect(),
     };
     plugins.loaded().map(record).collect()
 }

@@ -33,7 +33,7 @@ fn paid(times: usize) -> (Vec<serde_json::Value>, u64) {
     let mut paid = stream;
     for at in 0..times {
         let operator = plugin.operator("pay").expect("it is there");
-        let mut step = StepDeclaration::new(Operation::Apply(OperatorKind::Map, operator.into()));
+        let mut step = StepDeclaration::new(Operation::Apply(OperatorKind::Map, operator));
         (step.append, step.rename) = (true, Some(vec![format!("to_pay_{at}")]));
         paid = paid.step(step);
     }

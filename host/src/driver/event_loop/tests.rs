@@ -191,7 +191,7 @@ fn a_block_that_is_lost_fails_its_batch_and_is_named() {
     let event_loop = watching(&storage);
     let lost = BlockId { source: SourceId(0), sequence: 7 };
     let read = event_loop.parts.sources.reader(&PartitionInput::Block(lost));
-    let error = read().err().expect("there is no such block").to_string();
+    let error = read().expect_err("there is no such block").to_string();
     assert_eq!(error, "failed to read `b-0-7`: the block was released before its batch");
 }
 
