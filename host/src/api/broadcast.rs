@@ -76,9 +76,7 @@ impl StreamingContext {
         schema: StreamSchema,
         rows: &[RecordBatch],
     ) -> Result<Broadcast, BroadcastError> {
-        let broadcast = Broadcast::new(name, schema, rows)?;
-        self.lock().add_broadcast(broadcast.declaration())?;
-        Ok(broadcast)
+        self.lock().broadcast(name, schema, rows)
     }
 
     /// The same of a file, which is read when the context starts and when it says.
@@ -106,10 +104,8 @@ impl DatasetContext {
         schema: StreamSchema,
         rows: &[RecordBatch],
     ) -> Result<Broadcast, BroadcastError> {
-        let broadcast = Broadcast::new(name, schema, rows)?;
         let mut graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
-        graph.add_broadcast(broadcast.declaration())?;
-        Ok(broadcast)
+        graph.broadcast(name, schema, rows)
     }
 }
 
@@ -131,6 +127,17 @@ impl<Of: Clone> Lineage<Of> {
 }
 
 impl Graph {
+    fn broadcast(
+        &mut self,
+        name: &str,
+        schema: StreamSchema,
+        rows: &[RecordBatch],
+    ) -> Result<Broadcast, BroadcastError> {
+        let broadcast = Broadcast::new(name, schema, rows)?;
+        self.add_broadcast(broadcast.declaration())?;
+        Ok(broadcast)
+    }
+
     fn add_broadcast(&mut self, declared: BroadcastDeclaration) -> Result<(), BroadcastError> {
         let name = || declared.name.clone();
         if self.is_closed() {

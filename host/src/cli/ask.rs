@@ -110,20 +110,24 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
             size("from"),
             size("to")
         ))?;
-        lines(&change["differences"], |line| format!("  {line}\n"))?;
+        lines(change["differences"].as_array(), |line| (line, "  ", ""))?;
     }
-    lines(&report["dropped_states"], |state| format!("step {state} begins anew\n"))?;
-    lines(&report["restarted_windows"], |stream| format!("windows of {stream} begin anew\n"))?;
+    let dropped = report["dropped_states"].as_array();
+    lines(dropped, |state| (&state["step"], "step ", " begins anew"))?;
+    let restarted = report["restarted_windows"].as_array();
+    lines(restarted, |stream| (stream, "windows of ", " begin anew"))?;
     Ok(ENDED)
 }
 
-fn lines(values: &Value, line: impl Fn(&str) -> String) -> anyhow::Result<()> {
-    for value in values.as_array().into_iter().flatten() {
-        let words = match (value.as_str(), value["step"].as_str()) {
-            (Some(words), _) | (None, Some(words)) => words,
-            (None, None) => "",
-        };
-        exit::print(&line(&escape(words, JOB_LINE_BYTES_MAX)))?;
+/// A line for each value: its text, between words before and after.
+fn lines(
+    values: Option<&Vec<Value>>,
+    line: impl Fn(&Value) -> (&Value, &'static str, &'static str),
+) -> anyhow::Result<()> {
+    for value in values.into_iter().flatten() {
+        let (text, before, after) = line(value);
+        let text = escape(text.as_str().unwrap_or_default(), JOB_LINE_BYTES_MAX);
+        exit::print(&format!("{before}{text}{after}\n"))?;
     }
     Ok(())
 }

@@ -3,8 +3,6 @@
 //! Takes a body. Gives files and rules, and of the driver's report an answer. Never loads a
 //! component itself.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::ControlError;
@@ -28,8 +26,8 @@ pub(super) fn swap(swaps: &SwapControl, body: SwapBody) -> Result<Value, Control
         return Err(ControlError::BadRequest { message });
     }
     let rules = SwapRules { drop_state, restart_windows, force, watched_batches, slower_max };
-    let code = |path: &Path| NewCode::Component(path.to_owned());
-    let plugins: Vec<_> = plugins.iter().map(|(name, path)| (name.clone(), code(path))).collect();
+    let code = |(name, path)| (name, NewCode::Component(path));
+    let plugins: Vec<_> = plugins.into_iter().map(code).collect();
     let report = swaps.swap(&plugins, rules).map_err(ControlError::Swap)?;
     Ok(answer(&report))
 }

@@ -8,33 +8,13 @@ use serde_json::{Map, Value};
 
 use super::plugins::JobPlugins;
 use super::running_batch::RunningBatch;
-use crate::model::stage::{
-    FileRange, Gather, JobPlan, OperatorCall, PartitionInput, Stage, StageInput, StageOutput,
-};
+use crate::model::stage::{FileRange, JobPlan, OperatorCall, PartitionInput, Stage};
 use crate::store::batch_record::{BlockRecord, CallRecord, InputRecord, PluginRecord, RangeRecord};
-
-/// Every call of a stage, in the order in which rows meet them.
-fn calls_of(stage: &Stage) -> Vec<&OperatorCall> {
-    let mut calls = Vec::new();
-    if let StageInput::Keyed(keyed) = &stage.input {
-        match &keyed.gather {
-            Gather::Fold(fold) => calls.push(&fold.call),
-            Gather::Slide(slide) => calls.extend([&slide.fold.call, &slide.inverse]),
-            Gather::State(state) => calls.push(&state.call),
-            Gather::Append | Gather::Group { .. } | Gather::Join(_) => {}
-        }
-    }
-    calls.extend(stage.steps.iter().filter_map(|step| Some(&step.call.as_ref()?.0)));
-    if let StageOutput::Shuffle { combine: Some(fold), .. } = &stage.output {
-        calls.push(&fold.call);
-    }
-    calls
-}
 
 /// The operators of plugins that a stage calls, as `plugin.operator`.
 pub(super) fn operators_of(stage: &Stage) -> Vec<String> {
     let mut names = Vec::new();
-    for call in calls_of(stage) {
+    for call in stage.calls() {
         if let OperatorCall::Guest { plugin, chain } = call {
             names.extend(chain.iter().map(|step| format!("{plugin}.{}", step.operator)));
         }
@@ -45,7 +25,7 @@ pub(super) fn operators_of(stage: &Stage) -> Vec<String> {
 /// The plugins of a job with what it calls of each.
 pub(super) fn plugins_of(plan: &JobPlan, plugins: &JobPlugins) -> Vec<PluginRecord> {
     let mut calls: BTreeMap<&str, Vec<(&str, &Map<String, Value>)>> = BTreeMap::new();
-    for call in plan.stages.iter().flat_map(calls_of) {
+    for call in plan.stages.iter().flat_map(Stage::calls) {
         let OperatorCall::Guest { plugin, chain } = call else { continue };
         let known = calls.entry(plugin).or_default();
         for step in chain {

@@ -15,7 +15,7 @@ use arrow_select::take::take;
 use super::stage::BoundFold;
 use super::task_error::TaskError;
 use crate::model::operator::{Phase, TaskScope};
-use crate::operator::group::{Groups, group_rows};
+use crate::operator::group::{self, Groups, group_rows};
 
 impl BoundFold {
     /// Folds one slice by its key columns.
@@ -102,7 +102,7 @@ pub fn group_values(
     Ok(batch(schema, columns, groups.first_rows.len())?)
 }
 
-/// Row numbers sorted by group, stable, and where each group begins: a counting sort.
+/// As [`group::rows_by_group`], as columns of lists have it.
 ///
 /// # Errors
 /// When there are more rows than offsets can count.
@@ -110,21 +110,13 @@ pub fn rows_by_group(
     group_of_row: &[u32],
     groups: usize,
 ) -> Result<(UInt32Array, OffsetBuffer<i32>), TaskError> {
-    let mut starts = vec![0_i32; groups + 1];
     if i32::try_from(group_of_row.len()).is_err() {
         return Err(TaskError::TooManyValues { found: group_of_row.len() });
     }
-    group_of_row.iter().for_each(|&group| starts[group as usize + 1] += 1);
-    for group in 1..starts.len() {
-        starts[group] += starts[group - 1];
-    }
-    let mut next = starts.clone();
-    let mut order = vec![0_u32; group_of_row.len()];
-    for (row, &group) in group_of_row.iter().enumerate() {
-        order[next[group as usize] as usize] = row as u32;
-        next[group as usize] += 1;
-    }
-    Ok((UInt32Array::from(order), OffsetBuffer::new(ScalarBuffer::from(starts))))
+    let (order, starts) = group::rows_by_group(group_of_row, groups);
+    // None is past the number of rows.
+    let starts: ScalarBuffer<i32> = starts.into_iter().map(|start| start as i32).collect();
+    Ok((UInt32Array::from(order), OffsetBuffer::new(starts)))
 }
 
 fn take_keys(

@@ -63,6 +63,24 @@ impl Stage {
     pub fn whole_partitions(&self) -> bool {
         self.steps.iter().any(|step| step.whole_partition)
     }
+
+    /// Every call of an operator, in the order in which rows meet them.
+    pub fn calls(&self) -> Vec<&OperatorCall> {
+        let mut calls = Vec::new();
+        if let StageInput::Keyed(keyed) = &self.input {
+            match &keyed.gather {
+                Gather::Fold(fold) => calls.push(&fold.call),
+                Gather::Slide(slide) => calls.extend([&slide.fold.call, &slide.inverse]),
+                Gather::State(state) => calls.push(&state.call),
+                Gather::Append | Gather::Group { .. } | Gather::Join(_) => {}
+            }
+        }
+        calls.extend(self.steps.iter().filter_map(|step| Some(&step.call.as_ref()?.0)));
+        if let StageOutput::Shuffle { combine: Some(fold), .. } = &self.output {
+            calls.push(&fold.call);
+        }
+        calls
+    }
 }
 
 /// What a stage does in a batch in which a parent has no dataset, which is not the same as an

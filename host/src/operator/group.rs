@@ -54,6 +54,22 @@ pub fn group_rows(keys: &[ArrayRef], rows: usize) -> Result<Groups, ArrowError> 
     Ok(group_by(rows, |row| Key::of_bytes(encoded.row(row).data())))
 }
 
+/// Row numbers sorted by group, stable, and where each group begins and the last one ends: a
+/// counting sort.
+pub fn rows_by_group(group_of_row: &[u32], groups: usize) -> (Vec<u32>, Vec<u32>) {
+    let mut starts = vec![0_u32; groups + 1];
+    group_of_row.iter().for_each(|&group| starts[group as usize + 1] += 1);
+    for group in 1..starts.len() {
+        starts[group] += starts[group - 1];
+    }
+    let (mut next, mut order) = (starts.clone(), vec![0_u32; group_of_row.len()]);
+    for (row, &group) in (0..).zip(group_of_row) {
+        order[next[group as usize] as usize] = row;
+        next[group as usize] += 1;
+    }
+    (order, starts)
+}
+
 /// The common cases without encoding: one column without nulls, of text, bytes or whole numbers.
 fn group_column(keys: &ArrayRef) -> Option<Groups> {
     macro_rules! numbers {

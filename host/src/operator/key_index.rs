@@ -11,7 +11,7 @@ use arrow_select::take::take;
 use hashbrown::HashTable;
 
 use super::canonical::canonical_keys;
-use super::group::group_rows;
+use super::group::{group_rows, rows_by_group};
 
 /// The rows of a table by key.
 #[derive(Debug)]
@@ -34,16 +34,8 @@ impl KeyIndex {
     /// When a key column is of a type that cannot be compared, which planning refuses.
     pub fn new(keys: &[ArrayRef], rows: usize) -> Result<Self, ArrowError> {
         let grouped = group_rows(keys, rows)?;
-        let mut starts = vec![0_u32; grouped.first_rows.len() + 1];
-        grouped.group_of_row.iter().for_each(|&group| starts[group as usize + 1] += 1);
-        for group in 1..starts.len() {
-            starts[group] += starts[group - 1];
-        }
-        let (mut next, mut order) = (starts.clone(), vec![0_u32; rows]);
-        for (row, &group) in (0..).zip(&grouped.group_of_row) {
-            order[next[group as usize] as usize] = row;
-            next[group as usize] += 1;
-        }
+        let groups = grouped.first_rows.len();
+        let (order, starts) = rows_by_group(&grouped.group_of_row, groups);
         let first_rows = UInt32Array::from(grouped.first_rows);
         let firsts = keys.iter().map(|key| take(key, &first_rows, None));
         let firsts = firsts.collect::<Result<Vec<_>, _>>()?;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::stage::{Gather, JobPlan, OperatorCall, Span, Stage, StageInput, StageOutput};
+use crate::model::stage::{JobPlan, OperatorCall, Span, Stage, StageInput};
 
 /// The plugins that a plan calls.
 pub fn called(plan: &JobPlan) -> BTreeSet<&str> {
@@ -49,21 +49,7 @@ fn read_across(stage: &Stage) -> Vec<usize> {
 }
 
 fn called_by(stage: &Stage) -> BTreeSet<&str> {
-    let gathered = match &stage.input {
-        StageInput::Keyed(keyed) => match &keyed.gather {
-            Gather::Fold(fold) => vec![&fold.call],
-            Gather::Slide(slide) => vec![&slide.fold.call, &slide.inverse],
-            Gather::State(state) => vec![&state.call],
-            Gather::Append | Gather::Group { .. } | Gather::Join(_) => Vec::new(),
-        },
-        _ => Vec::new(),
-    };
-    let steps = stage.steps.iter().filter_map(|step| step.call.as_ref().map(|(call, _)| call));
-    let combined = match &stage.output {
-        StageOutput::Shuffle { combine: Some(fold), .. } => Some(&fold.call),
-        _ => None,
-    };
-    gathered.into_iter().chain(steps).chain(combined).filter_map(plugin_of).collect()
+    stage.calls().into_iter().filter_map(plugin_of).collect()
 }
 
 fn plugin_of(call: &OperatorCall) -> Option<&str> {
@@ -80,7 +66,7 @@ mod tests {
     use super::*;
     use crate::model::id::{SourceId, StageId};
     use crate::model::schema::StreamSchema;
-    use crate::model::stage::{Attach, PlannedStep, WithoutParent};
+    use crate::model::stage::{Attach, PlannedStep, StageOutput, WithoutParent};
 
     fn stage(id: usize, input: StageInput, plugin: Option<&str>) -> Stage {
         let step = |plugin: &str| PlannedStep {

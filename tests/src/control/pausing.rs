@@ -19,17 +19,21 @@ fn until(rig: &Rig, enough: impl Fn(&Value) -> bool) -> Value {
     }
 }
 
-#[test]
-fn what_comes_during_a_pause_is_in_the_first_batch_after_it() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (rig, feeder) = (Rig::over(&folder), Feeder::new());
-    let job = format!(
+/// A job that prints the lines that the feeder sends.
+fn printing(feeder: &Feeder) -> String {
+    format!(
         "name = \"one\"\nbatch_interval = \"20ms\"\n\
          [sources.lines]\ntype = \"socket\"\naddress = \"{}\"\n\
          [sinks.out]\ntype = \"print\"\nfrom = \"lines\"\n",
         feeder.address()
-    );
-    assert_eq!(rig.submit(&job, folder.path()).status, 201);
+    )
+}
+
+#[test]
+fn what_comes_during_a_pause_is_in_the_first_batch_after_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (rig, feeder) = (Rig::over(&folder), Feeder::new());
+    assert_eq!(rig.submit(&printing(&feeder), folder.path()).status, 201);
     let mut stream = feeder.accept();
     until(&rig, |job| job["batches"].as_u64() > Some(0));
     assert_eq!(rig.post("/v1/jobs/one/pause").status, 202);
@@ -53,13 +57,7 @@ fn what_comes_during_a_pause_is_in_the_first_batch_after_it() {
 fn a_paused_job_that_is_to_end_works_off_what_it_received() {
     let folder = tempfile::tempdir().expect("a folder");
     let (rig, feeder) = (Rig::over(&folder), Feeder::new());
-    let job = format!(
-        "name = \"one\"\nbatch_interval = \"20ms\"\n\
-         [sources.lines]\ntype = \"socket\"\naddress = \"{}\"\n\
-         [sinks.out]\ntype = \"print\"\nfrom = \"lines\"\n",
-        feeder.address()
-    );
-    assert_eq!(rig.submit(&job, folder.path()).status, 201);
+    assert_eq!(rig.submit(&printing(&feeder), folder.path()).status, 201);
     assert_eq!(rig.post("/v1/jobs/one/pause").status, 202);
     feeder.accept().write_all(b"a\nb\n").expect("it is received");
     until(&rig, |job| job["backlog_rows"] == 2);

@@ -10,9 +10,9 @@ use tidemill::driver::swap::NewCode;
 use tidemill::model::status::{BatchInfo, JobEvent};
 use tidemill::model::version::{SwapRules, VersionEvent};
 
-use super::rig::{PLUGIN, Stamping, digest, ids, is_completed, load, version};
+use super::rig::{Gated, PLUGIN, Stamping, digest, ids, is_completed, load, version};
 use crate::job_rig::{PATIENCE, component};
-use crate::lifecycle::rig::{Bench, SECOND, ears, gate, queued, schema, test_context, wait_for};
+use crate::lifecycle::rig::{Bench, SECOND, ears, queued, schema, test_context, wait_for};
 
 fn ended(event: &JobEvent) -> bool {
     matches!(event, JobEvent::BatchEnded(_))
@@ -22,15 +22,7 @@ fn ended(event: &JobEvent) -> bool {
 /// those that wait has the new one.
 #[test]
 fn swap_is_not_postponed_by_a_backlog() {
-    let bench = Bench::new();
-    let mut context = bench.context();
-    let plugin = bench.engine.load_plugin(version(1, "honestly")).expect("it loads");
-    let (open, opened) = bounded(0);
-    let input = context.constant(schema(), ids(0, 4));
-    let stamped = input.map(gate(opened)).flat_map(plugin.operator("stamp").expect("it has it"));
-    stamped.for_each_batch(|_, _| Ok(()));
-    let (listener, events) = ears();
-    context.start_with(vec![listener]).expect("it starts");
+    let Gated { bench, context, open, events } = Gated::start(1);
     for _ in 0..4 {
         bench.clock.advance(SECOND);
         wait_for(&events, |event| matches!(event, JobEvent::BatchSubmitted(_)));
@@ -111,16 +103,7 @@ fn plugins_of_one_swap_switch_together_or_not_at_all() {
 /// Two batches run at once on a version that fails the older one: both are run again.
 #[test]
 fn younger_batches_of_a_bad_version_are_run_again_too() {
-    let bench = Bench::new();
-    let mut context = bench.context();
-    context.settings().concurrent_jobs = 2;
-    let plugin = bench.engine.load_plugin(version(1, "honestly")).expect("it loads");
-    let (open, opened) = bounded(0);
-    let input = context.constant(schema(), ids(0, 4));
-    let stamped = input.map(gate(opened)).flat_map(plugin.operator("stamp").expect("it has it"));
-    stamped.for_each_batch(|_, _| Ok(()));
-    let (listener, events) = ears();
-    context.start_with(vec![listener]).expect("it starts");
+    let Gated { bench, context, open, events } = Gated::start(2);
     context.swap(PLUGIN, version(2, "trapping"), SwapRules::default()).expect("it fits");
     for _ in 0..2 {
         bench.clock.advance(SECOND);
@@ -189,15 +172,7 @@ fn batch_keeps_its_version_when_a_younger_one_has_another() {
 /// gone, so it goes too.
 #[test]
 fn swap_that_waits_behind_a_failing_version_is_given_up() {
-    let bench = Bench::new();
-    let mut context = bench.context();
-    let plugin = bench.engine.load_plugin(version(1, "honestly")).expect("it loads");
-    let (open, opened) = bounded(0);
-    let input = context.constant(schema(), ids(0, 4));
-    let stamped = input.map(gate(opened)).flat_map(plugin.operator("stamp").expect("it has it"));
-    stamped.for_each_batch(|_, _| Ok(()));
-    let (listener, events) = ears();
-    context.start_with(vec![listener]).expect("it starts");
+    let Gated { bench, context, open, events } = Gated::start(1);
     context.swap(PLUGIN, version(2, "trapping"), SwapRules::default()).expect("it fits");
     bench.clock.advance(SECOND);
     wait_for(&events, |event| matches!(event, JobEvent::BatchStarted { .. }));

@@ -1,13 +1,12 @@
 //! Swaps that are not let in, and leave nothing behind.
 
-use crossbeam_channel::bounded;
 use tidemill::driver::swap::{NewCode, SwapError};
 use tidemill::model::status::JobEvent;
 use tidemill::model::version::SwapRules;
 use tidemill::version::admission::Refusal;
 
-use super::rig::{PLUGIN, Stamping, digest, ids, load, version};
-use crate::lifecycle::rig::{Bench, SECOND, ears, gate, schema, wait_for};
+use super::rig::{Gated, PLUGIN, Stamping, digest, load, version};
+use crate::lifecycle::rig::{SECOND, wait_for};
 
 /// Swaps of many threads at one moment: one is let in, all others are told why not.
 #[test]
@@ -64,15 +63,7 @@ fn what_is_no_swap_is_refused_by_name() {
 
 #[test]
 fn job_that_drains_or_has_ended_keeps_its_versions() {
-    let bench = Bench::new();
-    let mut context = bench.context();
-    let plugin = bench.engine.load_plugin(version(1, "honestly")).expect("it loads");
-    let (open, opened) = bounded(0);
-    let input = context.constant(schema(), ids(0, 4));
-    let stamped = input.map(gate(opened)).flat_map(plugin.operator("stamp").expect("it has it"));
-    stamped.for_each_batch(|_, _| Ok(()));
-    let (listener, events) = ears();
-    context.start_with(vec![listener]).expect("it starts");
+    let Gated { bench, context, open, events } = Gated::start(1);
     let swaps = context.swaps().expect("it runs");
     bench.clock.advance(SECOND);
     wait_for(&events, |event| matches!(event, JobEvent::BatchStarted { .. }));

@@ -9,18 +9,20 @@ use std::sync::OnceLock;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::{Value, json};
+use tidemill::api::context::StreamingContext;
 use tidemill::api::dstream::DStream;
 use tidemill::api::given::Partitions;
 use tidemill::api::plugin::LoadedPlugin;
 use tidemill::api::test_context::{Collected, TestContext};
 use tidemill::model::operation::OperatorRef;
-use tidemill::model::status::{BatchInfo, BatchOutcome, JobStatus};
+use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent, JobStatus};
 use tidemill::model::version::{SwapReport, SwapRules};
 
 use crate::conformance::rig::{config, partitions};
 use crate::job_rig::{component, scratch};
-use crate::lifecycle::rig::{SECOND, schema};
+use crate::lifecycle::rig::{Bench, SECOND, ears, gate, schema};
 
 /// The name of the guest in jobs.
 pub const PLUGIN: &str = "stamped";
@@ -50,6 +52,35 @@ pub fn ids(batch: usize, rows: usize) -> Partitions {
     let first = batch * rows;
     let ids: Vec<Value> = (first..first + rows).map(|id| json!(id)).collect();
     partitions(&schema(), &ids, 2)
+}
+
+/// A job that stamps rows with version 1, whose tasks wait until somebody lets go of `open`.
+pub struct Gated {
+    /// Its engine and clock.
+    pub bench: Bench,
+    /// Its context, which was started.
+    pub context: StreamingContext,
+    /// What holds its tasks back.
+    pub open: Sender<()>,
+    /// What it tells.
+    pub events: Receiver<JobEvent>,
+}
+
+impl Gated {
+    /// Starts it with so many batches at once.
+    pub fn start(concurrent_jobs: usize) -> Self {
+        let bench = Bench::new();
+        let mut context = bench.context();
+        context.settings().concurrent_jobs = concurrent_jobs;
+        let plugin = bench.engine.load_plugin(version(1, "honestly")).expect("it loads");
+        let (open, opened) = bounded(0);
+        let input = context.constant(schema(), ids(0, 4));
+        let stamp = plugin.operator("stamp").expect("it has it");
+        input.map(gate(opened)).flat_map(stamp).for_each_batch(|_, _| Ok(()));
+        let (listener, events) = ears();
+        context.start_with(vec![listener]).expect("it starts");
+        Self { bench, context, open, events }
+    }
 }
 
 /// A job that stamps rows with version 1.
