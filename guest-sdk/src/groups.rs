@@ -8,31 +8,43 @@ use crate::batch::Failure;
 /// The groups of a fold.
 #[derive(Debug)]
 pub(crate) struct Groups {
-    count: usize,
     /// By the host's number, the place in order of occurrence; empty where both are the same.
     places: Vec<u32>,
 }
 
 impl Groups {
-    /// Numbers the groups; costs one look at each row, and a second one only where the host's
-    /// numbers are not in order of occurrence already.
-    pub(crate) fn check(group_of_row: &[u32], rows: u32, groups: u32) -> Result<Self, Failure> {
+    /// Calls with each row and its group, numbered in order of occurrence: a group that is new has
+    /// the next number. Looks twice at rows only where the host's numbers are not in that order.
+    #[inline]
+    pub(crate) fn each_row(
+        group_of_row: &[u32],
+        rows: u32,
+        groups: u32,
+        mut take: impl FnMut(usize, usize),
+    ) -> Result<Self, Failure> {
         if group_of_row.len() != rows as usize {
             let found = group_of_row.len();
             return Err(Failure::new(format!("{found} group numbers for {rows} rows")));
         }
-        let count = groups as usize;
-        let mut next = 0;
-        let in_order = group_of_row.iter().all(|group| {
-            next += u32::from(*group == next);
-            *group < next
-        });
-        let places = if in_order && next == groups {
-            Vec::new()
-        } else {
-            Self::places(group_of_row, groups)?
-        };
-        Ok(Self { count, places })
+        let (mut taken, mut next) = (0, 0);
+        for (row, &group) in group_of_row.iter().enumerate() {
+            if group >= next {
+                if group > next || next >= groups {
+                    break;
+                }
+                next += 1;
+            }
+            take(row, group as usize);
+            taken = row + 1;
+        }
+        if taken == group_of_row.len() && next == groups {
+            return Ok(Self { places: Vec::new() });
+        }
+        let places = Self::places(group_of_row, groups)?;
+        for (row, &group) in group_of_row.iter().enumerate().skip(taken) {
+            take(row, places[group as usize] as usize);
+        }
+        Ok(Self { places })
     }
 
     fn places(group_of_row: &[u32], groups: u32) -> Result<Vec<u32>, Failure> {
@@ -54,23 +66,46 @@ impl Groups {
         }
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.count
-    }
-
     /// The place of a group, numbered by the host, in order of occurrence.
     #[inline]
     pub(crate) fn place(&self, group: usize) -> usize {
         self.places.get(group).map_or(group, |place| *place as usize)
     }
+}
 
-    /// The group of each row, numbered in order of occurrence.
-    #[inline]
-    pub(crate) fn in_order_of_occurrence<'g>(
-        &'g self,
-        group_of_row: &'g [u32],
-    ) -> impl Iterator<Item = usize> + 'g {
-        group_of_row.iter().map(|group| self.place(*group as usize))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(group_of_row: &[u32], groups: u32) -> Result<Vec<usize>, Failure> {
+        let mut taken = Vec::new();
+        let rows = group_of_row.len() as u32;
+        let numbered = Groups::each_row(group_of_row, rows, groups, |row, place| {
+            assert_eq!(row, taken.len());
+            taken.push(place);
+        })?;
+        let placed = group_of_row.iter().map(|group| numbered.place(*group as usize));
+        assert!(placed.eq(taken.iter().copied()));
+        Ok(taken)
+    }
+
+    #[test]
+    fn numbers_follow_the_order_of_occurrence() {
+        assert_eq!(taken(&[], 0).unwrap(), Vec::<usize>::new());
+        assert_eq!(taken(&[0, 1, 0, 2, 1], 3).unwrap(), [0, 1, 0, 2, 1]);
+        assert_eq!(taken(&[0, 2, 0, 1, 2], 3).unwrap(), [0, 1, 0, 2, 1]);
+        assert_eq!(taken(&[1, 0], 2).unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn numbers_out_of_range_and_groups_without_rows_are_told() {
+        let message = |group_of_row: &[u32], groups| match taken(group_of_row, groups) {
+            Ok(taken) => panic!("{taken:?}"),
+            Err(failure) => failure.message,
+        };
+        assert!(message(&[0, 1, 2], 2).contains("group 2 of 2"));
+        assert!(message(&[0, 7], 2).contains("group 7 of 2"));
+        assert!(message(&[0, 0], 2).contains("group 1 of 2 has no row"));
+        assert!(message(&[], 1).contains("group 0 of 1 has no row"));
     }
 }

@@ -41,6 +41,11 @@ impl<'a> Iterator for Words<'a> {
     fn next(&mut self) -> Option<&'a str> {
         self.0.next().map(word_of_text)
     }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, &'a str) -> B>(self, first: B, mut with: F) -> B {
+        self.0.fold(first, |so_far, word| with(so_far, word_of_text(word)))
+    }
 }
 
 /// See [`byte_words`].
@@ -81,6 +86,37 @@ impl<'a> Iterator for ByteWords<'a> {
             self.begun = edge;
         }
     }
+
+    /// What `for_each` and a flat map come down to: one word at each turn.
+    #[inline]
+    fn fold<B, F: FnMut(B, &'a [u8]) -> B>(mut self, first: B, mut with: F) -> B {
+        let mut so_far = first;
+        loop {
+            let mut edges = self.edges;
+            if self.begun == NOWHERE && edges != 0 {
+                self.begun = self.block + edges.trailing_zeros() as usize;
+                edges &= edges - 1;
+            }
+            while edges != 0 {
+                let end = self.block + edges.trailing_zeros() as usize;
+                edges &= edges - 1;
+                so_far = with(so_far, self.bytes.get(self.begun..end).unwrap_or_default());
+                if edges == 0 {
+                    self.begun = NOWHERE;
+                    break;
+                }
+                self.begun = self.block + edges.trailing_zeros() as usize;
+                edges &= edges - 1;
+            }
+            if self.looked >= self.bytes.len() {
+                return match self.bytes.get(self.begun..) {
+                    Some(last) => with(so_far, last),
+                    None => so_far,
+                };
+            }
+            self.look();
+        }
+    }
 }
 
 impl ByteWords<'_> {
@@ -97,9 +133,15 @@ impl ByteWords<'_> {
             seen += LANES;
         }
         if seen < BLOCK && !tail.is_empty() {
-            let mut last = [0; LANES];
-            tail.iter().zip(&mut last).for_each(|(byte, place)| *place = *byte);
-            spaces |= u64::from(spaces_in(&last)) << seen;
+            let spaces_of_tail = match self.bytes.last_chunk() {
+                Some(last) => u64::from(spaces_in(last)) >> (LANES - tail.len()),
+                None => {
+                    let mut last = [0; LANES];
+                    tail.iter().zip(&mut last).for_each(|(byte, place)| *place = *byte);
+                    u64::from(spaces_in(&last))
+                }
+            };
+            spaces |= spaces_of_tail << seen;
             seen += tail.len();
         }
         self.block = self.looked;
@@ -143,6 +185,14 @@ mod tests {
         let found: Vec<&str> = words(text).collect();
         let expected: Vec<&str> = text.split_ascii_whitespace().collect();
         assert_eq!(found, expected, "of {text:?}");
+        let mut folded = Vec::new();
+        words(text).for_each(|word| folded.push(word));
+        assert_eq!(folded, expected, "of {text:?}, folded");
+        let mut rest = words(text);
+        let first = rest.next();
+        let mut both = Vec::new();
+        first.into_iter().chain(rest).for_each(|word| both.push(word));
+        assert_eq!(both, expected, "of {text:?}, folded from the second on");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use super::{Scalar, reserve};
 use crate::batch::{Batch, Cursor, Failure};
+use crate::erased::{SHORT_VALUE, append_value};
 
 /// Bytes of values one after the other, and where each ends.
 #[derive(Debug)]
@@ -20,9 +21,10 @@ impl Default for TextBuilder {
 
 impl TextBuilder {
     #[inline]
-    fn append<'a>(&mut self, values: impl Iterator<Item = &'a [u8]>) {
+    fn append<'a>(&mut self, values: impl Iterator<Item = &'a [u8]> + Clone) {
+        self.bytes.reserve(values.clone().map(<[u8]>::len).sum::<usize>() + SHORT_VALUE);
         self.offsets.extend(values.map(|value| {
-            extend_bytes(&mut self.bytes, value);
+            append_value(&mut self.bytes, value);
             // Too many bytes are noticed in `finish`, before anyone reads a wrapped offset.
             (self.bytes.len() as u32).to_ne_bytes()
         }));
@@ -43,30 +45,6 @@ impl TextBuilder {
         }
         batch.buffers.extend([self.offsets.into_flattened(), self.bytes]);
         Ok(())
-    }
-}
-
-/// Appends a value. Short ones in pieces of constant size, the second laid over the end of the
-/// first: a copy of unknown size leaves the sandbox, which costs more than most words are long.
-#[inline]
-fn extend_bytes(bytes: &mut Vec<u8>, value: &[u8]) {
-    let end = bytes.len() + value.len();
-    match value.len() {
-        0 => {}
-        1..4 => value.iter().for_each(|&byte| bytes.push(byte)),
-        4..=8 => extend_overlapping::<4>(bytes, value, end),
-        9..=16 => extend_overlapping::<8>(bytes, value, end),
-        _ => bytes.extend_from_slice(value),
-    }
-}
-
-/// For values of `N` to twice as many bytes.
-#[inline]
-fn extend_overlapping<const N: usize>(bytes: &mut Vec<u8>, value: &[u8], end: usize) {
-    if let (Some(first), Some(last)) = (value.first_chunk::<N>(), value.last_chunk::<N>()) {
-        bytes.extend_from_slice(first);
-        bytes.truncate(end - N);
-        bytes.extend_from_slice(last);
     }
 }
 
@@ -175,7 +153,7 @@ mod tests {
         let mut bytes = Vec::new();
         for length in 0..=40 {
             let before = bytes.len();
-            extend_bytes(&mut bytes, &text[..length]);
+            append_value(&mut bytes, &text[..length]);
             assert_eq!(&bytes[before..], &text[..length]);
         }
     }

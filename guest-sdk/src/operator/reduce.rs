@@ -54,11 +54,10 @@ where
         groups: u32,
     ) -> Result<Batch, Failure> {
         let parameters = (self.load)(parameters)?;
-        let groups = Groups::check(group_of_row, values.rows, groups)?;
         let reader = In::open(&mut Cursor::new(values), values.rows as usize)?;
-        let mut folded: Vec<In::Of<'_>> = Vec::with_capacity(groups.count());
+        let mut folded: Vec<In::Of<'_>> = Vec::with_capacity(groups.min(values.rows) as usize);
         position::enter_step(0);
-        for (row, group) in groups.in_order_of_occurrence(group_of_row).enumerate() {
+        let groups = Groups::each_row(group_of_row, values.rows, groups, |row, group| {
             let value = In::get(reader, row);
             match folded.get_mut(group) {
                 Some(so_far) => {
@@ -73,7 +72,7 @@ where
                 }
                 None => folded.push(value),
             }
-        }
+        })?;
         gather::<In>(folded.len(), |group| In::again(&folded[groups.place(group)]))
     }
 

@@ -67,26 +67,26 @@ where
         groups: u32,
     ) -> Result<Batch, Failure> {
         let parameters = (self.load)(parameters)?;
-        let groups = Groups::check(group_of_row, values.rows, groups)?;
-        let mut folded: Vec<SoFar<Out>> = Vec::with_capacity(groups.count());
+        let mut folded: Vec<SoFar<Out>> = Vec::with_capacity(groups.min(values.rows) as usize);
         let reader = <Out::View as Value>::open(&mut Cursor::new(values), values.rows as usize)?;
         let value_of = |row| <Out::View as Value>::get(reader, row);
         position::enter_step(0);
-        for (row, group) in groups.in_order_of_occurrence(group_of_row).enumerate() {
-            match folded.get_mut(group) {
-                Some(so_far) => {
-                    position::at_row(row as u32);
-                    let made = (self.run)(
-                        &parameters,
-                        &call.context,
-                        so_far.lend(|row| Out::View::shorten(value_of(row))),
-                        Out::View::shorten(value_of(row)),
-                    );
-                    *so_far = SoFar::Made(made);
+        let groups =
+            Groups::each_row(group_of_row, values.rows, groups, |row, group| {
+                match folded.get_mut(group) {
+                    Some(so_far) => {
+                        position::at_row(row as u32);
+                        let made = (self.run)(
+                            &parameters,
+                            &call.context,
+                            so_far.lend(|row| Out::View::shorten(value_of(row))),
+                            Out::View::shorten(value_of(row)),
+                        );
+                        *so_far = SoFar::Made(made);
+                    }
+                    None => folded.push(SoFar::Row(row)),
                 }
-                None => folded.push(SoFar::Row(row)),
-            }
-        }
+            })?;
         gather::<Out::View>(folded.len(), |group| {
             folded[groups.place(group)].lend(|row| Out::View::shorten(value_of(row)))
         })

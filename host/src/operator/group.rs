@@ -135,13 +135,28 @@ impl<'a> Key<'a> {
 /// equality reaches the output.
 struct Table {
     hasher: RandomState,
-    short: HashTable<(u128, u32)>,
+    short: HashTable<ShortEntry>,
     long: HashTable<(u64, u32)>,
 }
 
+/// A short key, in halves so that it takes 24 bytes and not 32, and its group.
+type ShortEntry = ([u64; 2], u32);
+
+fn halves(key: u128) -> [u64; 2] {
+    [key as u64, (key >> 64) as u64]
+}
+
+fn whole(halves: [u64; 2]) -> u128 {
+    u128::from(halves[1]) << 64 | u128::from(halves[0])
+}
+
 impl Table {
+    /// Keys that there is room for from the start: all slots of a table that stays in a core's
+    /// cache, of which a seventh part more would double.
+    const FIRST_KEYS: usize = 7 << 10;
+
     fn for_rows(rows: usize) -> Self {
-        let short = HashTable::with_capacity(rows.min(8192));
+        let short = HashTable::with_capacity(rows.min(Self::FIRST_KEYS));
         Self { hasher: RandomState::new(), short, long: HashTable::new() }
     }
 
@@ -151,13 +166,18 @@ impl Table {
         let Self { hasher, short, long } = self;
         match key {
             Key::Short(key) => {
-                let hash_of = |key: u128| hasher.hash_one(key);
-                let same = |other: &(u128, u32)| other.0 == key;
-                short
-                    .entry(hash_of(key), same, |&(key, _)| hash_of(key))
-                    .or_insert((key, new))
-                    .get()
-                    .1
+                let hash_of = |key: [u64; 2]| hasher.hash_one(whole(key));
+                let key = halves(key);
+                let hash = hash_of(key);
+                let same = |other: &ShortEntry| other.0 == key;
+                // Most keys are known, and looking up costs less than `entry`, which makes room.
+                match short.find(hash, same) {
+                    Some(&(_, group)) => group,
+                    None => {
+                        short.insert_unique(hash, (key, new), |&(key, _)| hash_of(key));
+                        new
+                    }
+                }
             }
             Key::Long(key) => {
                 let hash = hasher.hash_one(key);

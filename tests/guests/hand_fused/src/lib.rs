@@ -33,11 +33,11 @@ fn split_and_pair(input: &Batch) -> Option<Batch> {
     for line in offsets.windows(2) {
         let (start, end) = (u32::from_ne_bytes(line[0]), u32::from_ne_bytes(line[1]));
         let line = text.get(start as usize..end as usize)?;
-        for word in byte_words(line) {
+        byte_words(line).for_each(|word| {
             bytes.extend_from_slice(word);
             ends.extend_from_slice(&(bytes.len() as u32).to_ne_bytes());
             ones.extend_from_slice(&1_i64.to_ne_bytes());
-        }
+        });
     }
     let node = Node { length: (ones.len() / 8) as u32, nulls: 0 };
     Some(Batch {
