@@ -143,6 +143,11 @@ impl Hosted {
             Asked::Drain => self.control.drain(),
             Asked::Stop => self.control.stop(),
         }
+        // So that the answer shows what was asked for, not how the job stood before. An end at
+        // once may take a while: nobody waits for that here.
+        if asked != Asked::Stop {
+            self.control.heard();
+        }
         Ok(())
     }
 }

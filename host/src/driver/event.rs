@@ -2,6 +2,8 @@
 //!
 //! Takes nothing. Gives the events of the job's loop. Never carries anything shared.
 
+use crossbeam_channel::Sender;
+
 use super::slice::SliceAsked;
 use super::versions::{BackAsked, SwapAsked};
 use crate::exec::executor::TaskResult;
@@ -30,6 +32,8 @@ pub enum Event {
     },
     /// Somebody asks for something.
     Command(Command),
+    /// Somebody wants to know when all that was asked before has been heard.
+    Heard(Sender<()>),
     /// The receivers have stopped; everything they had is stored and told. `next` is the time of
     /// the batch that takes what is left.
     Drained {

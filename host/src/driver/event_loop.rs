@@ -110,6 +110,7 @@ impl EventLoop {
             Event::Command(Command::Drain | Command::Stop) => self.stop_gracefully(),
             Event::Command(Command::Pause) => self.pause(),
             Event::Command(Command::Resume) => self.resume(),
+            Event::Heard(asker) => drop(asker),
             Event::Drained { next } => self.make_last_batches(next),
             Event::Deadline => self.give_up_the_rest(),
             Event::Slice(asked) => asked.answer(&self.parts.plan, &self.history),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded};
 
 use super::engine::Engine;
 use super::error::DriverError;
@@ -56,6 +56,16 @@ impl JobControl {
     /// Ends at once; what was received and not published is dropped.
     pub fn stop(&self) {
         let _sent = self.events.send(Event::Command(Command::Stop));
+    }
+
+    /// Waits until the job has heard all that this one asked for before, so that its state shows
+    /// it. A job that has ended is not waited for.
+    pub fn heard(&self) {
+        let (asker, answer) = bounded(0);
+        if self.events.send(Event::Heard(asker)).is_ok() {
+            // The loop lets go of the asker, as its end does.
+            let _let_go = answer.recv();
+        }
     }
 }
 

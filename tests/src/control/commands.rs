@@ -41,8 +41,8 @@ fn a_server_is_given_jobs_and_asked_about_them() {
     let again = ask(&folder, &["submit", "job.toml"]);
     assert_eq!(again.code, Some(2));
     assert!(again.err.contains("error: job `made` runs already: stop it first"), "{}", again.err);
-    assert!(said(&ask(&folder, &["pause", "made"])).starts_with("made: "));
-    assert!(said(&ask(&folder, &["resume", "made"])).starts_with("made: "));
+    assert!(said(&ask(&folder, &["pause", "made"])).starts_with("made: paused, "));
+    assert!(said(&ask(&folder, &["resume", "made"])).starts_with("made: running, "));
     let lines = ask(&folder, &["logs", "made"]);
     assert!(said(&lines).contains("Z [info] paused\n"), "{}", lines.out);
     assert!(said(&ask(&folder, &["batches", "made"])).contains(" completed "));
