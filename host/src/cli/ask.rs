@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::Context;
 use serde_json::{Value, json};
 use tidemill::limits::JOB_LINE_BYTES_MAX;
-use tidemill::model::text::escape;
+use tidemill::model::text::{escape, grouped};
 use tidemill::store::data_folder::DataFolder;
 
 use super::args::{JobsArgs, OneJobArgs, StopArgs, SubmitArgs, SwapArgs};
@@ -16,7 +16,7 @@ use super::client::Client;
 use super::data;
 use super::exit::{self, ENDED};
 use super::run::read_job;
-use super::status_line::{grouped, millis};
+use super::status_line::millis;
 
 /// Has a server start a job.
 ///
