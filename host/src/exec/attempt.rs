@@ -208,7 +208,8 @@ impl<'a> Writer<'a> {
         self.rows += slice.num_rows() as u64;
         self.slices.push(match self.combine() {
             Some(fold) => {
-                refused.call(fold.operator.digest(), scope, &slice, &mut |scope, slice| {
+                let (digest, keys) = (fold.operator.digest(), fold.keys);
+                refused.call_fold(digest, scope, (&slice, keys), &mut |scope, slice| {
                     Ok((fold.combine(scope, slice)?, Vec::new()))
                 })?
             }

@@ -7,7 +7,7 @@
 use arrow_array::RecordBatch;
 use serde_json::json;
 
-use super::poison::{PoisonAllowance, WithoutPoison};
+use super::poison::{Blame, PoisonAllowance, WithoutPoison};
 use super::task_error::TaskError;
 use crate::limits::{BAD_ROW_TEXT_BYTES_MAX, REJECTED_LINES_BYTES_MAX};
 use crate::model::operator::TaskScope;
@@ -55,7 +55,38 @@ impl Refused {
             &RecordBatch,
         ) -> Result<(T, Vec<Rejection>), TaskError>,
     ) -> Result<T, TaskError> {
-        let WithoutPoison { made, rows, poison } = self.allowance.call(scope, slice, call)?;
+        self.without_poison(digest, scope, (slice, Blame::Alone), call)
+    }
+
+    /// The same of a fold by so many keys, with which a row may fail only beside others.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub fn call_fold<T>(
+        &mut self,
+        digest: Option<&str>,
+        scope: &mut TaskScope,
+        (slice, keys): (&RecordBatch, usize),
+        call: &mut dyn FnMut(
+            &mut TaskScope,
+            &RecordBatch,
+        ) -> Result<(T, Vec<Rejection>), TaskError>,
+    ) -> Result<T, TaskError> {
+        self.without_poison(digest, scope, (slice, Blame::Twice { keys }), call)
+    }
+
+    fn without_poison<T>(
+        &mut self,
+        digest: Option<&str>,
+        scope: &mut TaskScope,
+        (slice, blame): (&RecordBatch, Blame),
+        call: &mut dyn FnMut(
+            &mut TaskScope,
+            &RecordBatch,
+        ) -> Result<(T, Vec<Rejection>), TaskError>,
+    ) -> Result<T, TaskError> {
+        let called = self.allowance.call(scope, (slice, blame), call)?;
+        let WithoutPoison { made, rows, poison } = called;
         let (made, rejections) = made;
         self.poison += poison.len() as u64;
         self.add(digest, slice, poison);
