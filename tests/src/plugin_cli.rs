@@ -96,7 +96,7 @@ fn plugin_goes_from_nothing_to_rows() {
     // The story: once `split` was replaced, every hint named an operator that was gone, and none
     // said how to find those that are there.
     assert!(made.out.contains("tidemill plugin check greeter"), "{}", made.out);
-    let readme = fs::read_to_string(place.folder.path().join("greeter/README.md"));
+    let readme = fs::read_to_string(place.folder.path().join("greeter").join("README.md"));
     let readme = readme.expect("it is there");
     assert!(readme.contains("the name of your own operator stands in its place"), "{readme}");
 
