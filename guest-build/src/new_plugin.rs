@@ -173,8 +173,14 @@ A plugin for Tidemill.
 ```sh
 cargo test                                    # operators are plain functions: test them as such
 tidemill plugin build .                       # makes the component and says where it is
-tidemill plugin check FILE.wasm               # its operators, columns and parameters
-echo '{{"line": "one two"}}' | tidemill plugin run FILE.wasm split
+tidemill plugin check .                       # its operators, columns and parameters
+```
+
+Rows go through an operator as JSON lines, with the columns that `check` names. This plugin begins
+with `split`; the name of your own operator stands in its place, here and in a job file:
+
+```sh
+echo '{{"line": "one two"}}' | tidemill plugin run . split
 ```
 
 In a job file:

@@ -21,6 +21,7 @@ pub mod served;
 pub mod signals;
 pub mod status_line;
 pub mod test;
+pub mod whole_file;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -239,6 +239,11 @@ pub const PRIVATE_FILE_BYTES_MAX: u64 = 4 * KIB as u64;
 
 /// Bytes of a job file; a longer one is refused unread. People write a few kilobytes.
 pub const JOB_FILE_BYTES_MAX: usize = MIB;
+/// How long rows that operators refuse are added up until they are told again: a job whose every
+/// batch has some says nothing else otherwise.
+pub const REJECTED_TOLD_EVERY: Duration = Duration::from_secs(60);
+/// Bytes of a file of cases, which is read whole: a longer one is refused. A case is a line.
+pub const CASES_BYTES_MAX: usize = 4 * LINE_BYTES_MAX;
 /// Plugins, sources, streams or sinks of a job, each: all are held and checked at once.
 pub const DECLARATIONS_MAX: usize = 1024;
 /// Steps of a job, all streams together: planning keeps the schema after each.

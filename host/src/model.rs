@@ -32,6 +32,7 @@ pub mod stateful;
 pub mod status;
 pub mod step_rules;
 pub mod storage_level;
+pub mod telling;
 pub mod text;
 pub mod time;
 pub mod transform;

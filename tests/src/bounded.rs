@@ -243,8 +243,9 @@ fn a_source_without_an_end_is_refused_with_its_place() {
         "a socket is connected to again and again, so a bounded run of it would not end",
         "lines are generated without end, so a bounded run of them would not end",
         "say how many with `lines`",
-        "job.toml:3",
-        "job.toml:6",
+        // The keys that say so, not the tables in which they stand.
+        "job.toml:4:8",
+        "job.toml:7:8",
     ] {
         assert!(ran.err.contains(words), "`{words}` is not in:\n{}", ran.err);
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::set_up::program::tidemill;
 
-/// The plugins they use, built from source by the program: `orders`, `sessions`, `tags`,
+/// The plugins they use, built from source by the program: `orders`, `sensors`, `sessions`, `tags`,
 /// `word_count`.
 fn holds(example: &str, cases: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(example);
@@ -27,6 +27,11 @@ fn words_are_counted_from_the_beginning() {
 #[test]
 fn sessions_end_when_nothing_comes() {
     holds("sessions", 2);
+}
+
+#[test]
+fn sensors_are_known_until_they_are_silent() {
+    holds("sensors", 2);
 }
 
 #[test]

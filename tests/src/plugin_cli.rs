@@ -93,6 +93,12 @@ fn plugin_goes_from_nothing_to_rows() {
     let made = place.run(&["plugin", "new", "greeter"], "");
     assert_eq!(made.code, Some(0), "{}", made.err);
     assert!(made.out.contains("tidemill plugin build greeter"), "{}", made.out);
+    // The story: once `split` was replaced, every hint named an operator that was gone, and none
+    // said how to find those that are there.
+    assert!(made.out.contains("tidemill plugin check greeter"), "{}", made.out);
+    let readme = fs::read_to_string(place.folder.path().join("greeter").join("README.md"));
+    let readme = readme.expect("it is there");
+    assert!(readme.contains("the name of your own operator stands in its place"), "{readme}");
 
     let (component, digest) = place.build("greeter");
     let checked = place.run(&["plugin", "check", &component], "");

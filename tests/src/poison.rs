@@ -1,5 +1,6 @@
 //! Tests: rows with which a call fails as a whole are left out, written down, and cost nobody else.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +70,17 @@ fn lines_of(collected: &Collected) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
+/// The last number of each key.
+fn pairs_of(collected: &Collected) -> BTreeMap<String, i64> {
+    let slices = collected.by_time().into_values().flatten().flatten();
+    let pairs = slices.flat_map(|slice| {
+        let counts = slice.column(1).as_primitive::<Int64Type>().values().to_vec();
+        let keys = slice.column(0).as_string::<i32>();
+        keys.iter().flatten().map(str::to_owned).zip(counts).collect::<Vec<_>>()
+    });
+    pairs.collect()
+}
+
 /// Before there was anything but stop and skip, one line that broke a plugin cost its whole batch,
 /// and every batch in which it was sent again.
 #[test]
@@ -120,7 +132,9 @@ fn more_such_rows_than_are_allowed_fail_the_batch_and_no_other() {
     let collected = job.test.collect(&job.lines.filter(job.operator("dive")));
     let batches = job.batches(2);
     let BatchOutcome::Failed { message } = &batches[0].outcome else { panic!("{batches:?}") };
-    assert!(message.contains("careless.dive"), "{message}");
+    let limit = "at most 4 may be left out of a batch, which `poison_rows_max` sets: operator \
+                 `careless.dive` failed";
+    assert!(message.contains(limit), "{message}");
     assert_eq!(batches[1].outcome, BatchOutcome::Completed);
     assert_eq!(lines_of(&collected), ["a"]);
 }
@@ -150,15 +164,42 @@ fn a_value_that_breaks_a_fold_is_left_out_before_the_shuffle() {
     assert_eq!(job.letters()[0]["row"]["_1"], json!("of 13 letters"));
 }
 
-/// Each of the two values is folded without harm where it is alone: neither is to blame.
+/// The story: a value alone is folded with nothing, so in a `#[reduce]` no row ever failed by
+/// itself, and one that looped, trapped or hoarded memory there cost its whole batch.
+#[test]
+fn values_that_break_a_reduce_are_left_out_before_the_shuffle() {
+    for (operator, code) in [
+        ("add_but_13", "trap"),
+        ("add_or_spin_at_13", "cpu-time"),
+        ("add_or_hoard_at_13", "memory"),
+    ] {
+        // The first of its group, or the last.
+        for (lines, at) in
+            [(["a of 13 chars", "a", "ab", "b"], 0), (["a", "b", "ab", "a of 13 chars"], 3)]
+        {
+            let mut job = Job::over(&format!("poison-reduce-{code}"), &[&lines]);
+            let pairs = job.lines.map(job.operator("by_initial"));
+            let collected = job.test.collect(&pairs.reduce_by_key(job.operator(operator)));
+            let batches = job.batches(1);
+            assert_eq!(batches[0].outcome, BatchOutcome::Completed, "{operator}");
+            assert_eq!(pairs_of(&collected), [("a".to_owned(), 3), ("b".to_owned(), 1)].into());
+            let letters = job.letters();
+            let [letter] = letters.as_slice() else { panic!("one letter: {letters:?}") };
+            assert_eq!((&letter["code"], &letter["row_of_slice"]), (&json!(code), &json!(at)));
+            assert_eq!(letter["row"], json!({ "_1": "a", "_2": 13 }));
+        }
+    }
+}
+
+/// Each of the two values is folded without harm with all others: neither is to blame.
 #[test]
 fn values_that_break_a_fold_only_together_fail_the_batch() {
-    let mut job = Job::over("poison-pair", &[&["of 13 letters", "of 13 letters", "b"]]);
-    let pairs = job.lines.map(job.operator("with_length"));
-    let collected = job.test.collect(&pairs.reduce_by_key(job.operator("add_but_13")));
+    let mut job = Job::over("poison-pair", &[&["a seven", "a of 13 chars", "b"]]);
+    let pairs = job.lines.map(job.operator("by_initial"));
+    let collected = job.test.collect(&pairs.reduce_by_key(job.operator("add_but_to_20")));
     let batches = job.batches(1);
     let BatchOutcome::Failed { message } = &batches[0].outcome else { panic!("{batches:?}") };
-    assert!(message.contains("careless.add_but_13"), "{message}");
+    assert!(message.contains("careless.add_but_to_20"), "{message}");
     assert_eq!(lines_of(&collected), Vec::<String>::new());
 }
 
@@ -170,12 +211,5 @@ fn a_row_that_breaks_a_stateful_step_leaves_all_other_states_right() {
     let collected = job.test.collect(&times);
     let batches = job.batches(2);
     assert!(batches.iter().all(|batch| batch.outcome == BatchOutcome::Completed), "{batches:?}");
-    let slices = collected.by_time().into_values().flatten().flatten();
-    let most = slices.flat_map(|slice| {
-        let counts = slice.column(1).as_primitive::<Int64Type>().values().to_vec();
-        let keys = slice.column(0).as_string::<i32>();
-        keys.iter().flatten().map(str::to_owned).zip(counts).collect::<Vec<_>>()
-    });
-    let most: std::collections::BTreeMap<String, i64> = most.collect();
-    assert_eq!(most, [("a".to_owned(), 3), ("b".to_owned(), 2)].into());
+    assert_eq!(pairs_of(&collected), [("a".to_owned(), 3), ("b".to_owned(), 2)].into());
 }

@@ -13,6 +13,8 @@ use tidemill::driver::plugins::JobPlugins;
 use tidemill_guest_build::{Options, build, new_plugin};
 
 use crate::job_rig::{Feeder, PATIENCE, engine};
+use crate::set_up::job_folder::JobFolder;
+use crate::set_up::program::tidemill;
 
 const README: &str = include_str!("../../README.md");
 
@@ -86,6 +88,18 @@ fn plugin_and_job_of_the_readme_count_status_codes() {
     }
     assert!(!seen.contains("nothing"), "{seen}");
     handle.drain().expect("it ends");
+}
+
+#[test]
+fn the_window_of_the_readme_gives_what_it_says() {
+    let title = "name = \"busy-pages\"";
+    let job = blocks("toml").into_iter().find(|block| block.starts_with(title));
+    let job = JobFolder::new(job.expect("README has the job"));
+    let case = blocks("json").into_iter().find(|block| block.contains("busy pages"));
+    job.put("cases.jsonl", case.expect("README has a case of it").as_bytes());
+    let cases = ["--cases", "cases.jsonl"];
+    let ran = tidemill(job.path(), &[&job.arguments("test")[..], &cases].concat(), "");
+    assert_eq!(ran.out, "busy pages ... ok\n1 passed, 0 failed\n", "{}", ran.err);
 }
 
 #[test]

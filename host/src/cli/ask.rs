@@ -7,8 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use tidemill::limits::JOB_LINE_BYTES_MAX;
-use tidemill::model::text::escape;
+use tidemill::limits::{JOB_FILE_BYTES_MAX, JOB_LINE_BYTES_MAX};
+use tidemill::model::text::{escape, grouped};
 use tidemill::store::data_folder::DataFolder;
 
 use super::args::{JobsArgs, OneJobArgs, StopArgs, SubmitArgs, SwapArgs};
@@ -16,7 +16,8 @@ use super::client::Client;
 use super::data;
 use super::exit::{self, ENDED};
 use super::run::read_job;
-use super::status_line::{grouped, millis};
+use super::status_line::millis;
+use super::whole_file;
 
 /// Has a server start a job.
 ///
@@ -26,8 +27,8 @@ pub fn submit(args: &SubmitArgs) -> anyhow::Result<u8> {
     // Mistakes are shown in the file, which the server has no terminal for.
     read_job(&args.job)?;
     let file = args.job.display();
-    let text =
-        std::fs::read_to_string(&args.job).with_context(|| format!("failed to read `{file}`"))?;
+    let text = whole_file::read(&args.job, "a job file", JOB_FILE_BYTES_MAX)?;
+    let text = String::from_utf8(text).with_context(|| format!("`{file}` is no text"))?;
     let folder = args.job.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = std::path::absolute(folder.unwrap_or(Path::new(".")))
         .with_context(|| format!("failed to find the folder of `{file}`"))?;

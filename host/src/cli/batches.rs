@@ -4,6 +4,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use tidemill::model::text::grouped;
 use tidemill::store::batch_log::BatchQuery;
 use tidemill::store::batch_record::BatchRecord;
 use tidemill::store::data_folder::DataFolder;
@@ -12,7 +13,7 @@ use super::args::BatchesArgs;
 use super::client::Client;
 use super::data;
 use super::exit::{self, ENDED};
-use super::status_line::{grouped, millis};
+use super::status_line::millis;
 
 /// Shows the last batches of a job.
 ///

@@ -14,6 +14,7 @@ use tidemill::config::job_file::JobFile;
 use tidemill::driver::pace::Pace;
 use tidemill::driver::status_board::StatusBoard;
 use tidemill::model::status::{JobState, JobStatus};
+use tidemill::model::text::grouped;
 use tidemill_guest_build::{cache_folder, new_plugin, sdk_folder};
 
 use super::args::DemoArgs;
@@ -22,7 +23,7 @@ use super::exit::ENDED;
 use super::host;
 use super::run::{Beside, start};
 use super::signals::Signals;
-use super::status_line::{Machine, grouped};
+use super::status_line::Machine;
 
 const TEXT: &str = include_str!("../../../LICENSE");
 const PLUGIN: &str = include_str!("../../../plugins/word_count/src/lib.rs");

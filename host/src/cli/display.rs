@@ -11,10 +11,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tidemill::driver::error::{DriverError, JobFailure};
 use tidemill::driver::status_board::{Listener, StatusBoard};
 use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent};
+use tidemill::model::telling::{Telling, failed};
 use tidemill::model::time::BatchTime;
 
 use super::exit;
-use super::status_line::{Machine, grouped, status_parts};
+use super::status_line::{Machine, status_parts};
 
 /// How often a log line tells how a job stands, where there is no live line.
 const LOG_EVERY_MS: i64 = 10_000;
@@ -27,6 +28,7 @@ pub struct Display {
     board: OnceLock<Weak<StatusBoard>>,
     last_logged_ms: Mutex<Option<i64>>,
     failed: Mutex<Option<(BatchTime, String)>>,
+    telling: Mutex<Telling>,
     quiet: bool,
 }
 
@@ -50,8 +52,8 @@ impl Display {
             bar
         });
         let (last_logged_ms, failed) = (Mutex::new(None), Mutex::new(None));
-        let board = OnceLock::new();
-        Arc::new(Self { live, machine, board, last_logged_ms, failed, quiet })
+        let (board, telling) = (OnceLock::new(), Mutex::default());
+        Arc::new(Self { live, machine, board, last_logged_ms, failed, telling, quiet })
     }
 
     /// What the job is to tell.
@@ -108,7 +110,7 @@ impl Display {
     }
 
     fn tell_failed(&self, time: BatchTime, message: &str) {
-        self.warn(&format!("batch {} failed: {message}", time.of_day()));
+        self.warn(&failed(time, message));
     }
 
     fn lock_failed(&self) -> MutexGuard<'_, Option<(BatchTime, String)>> {
@@ -117,51 +119,33 @@ impl Display {
 
     fn hear(&self, event: &JobEvent) {
         match event {
-            JobEvent::Started { .. }
-            | JobEvent::BatchSubmitted(_)
-            | JobEvent::BatchStarted { .. }
-            | JobEvent::OutputStarted { .. }
-            | JobEvent::OutputEnded(_)
-            | JobEvent::ReceiverStarted(_)
-            | JobEvent::ReceiverError(_)
-            | JobEvent::ReceiverStopped(_)
-            // The line of each batch says what still waits.
-            | JobEvent::DrainProgress { .. }
-            | JobEvent::Stopped => {}
-            JobEvent::Draining => self.say("draining: what was received is worked off"),
-            JobEvent::Paused => self.say("paused: no batch begins until the job is resumed"),
-            JobEvent::Resumed => self.say("resumed"),
+            JobEvent::Started { .. } => {}
             JobEvent::BatchEnded(batch) => self.batch(batch),
-            JobEvent::Versions(event) => self.tell(event.is_a_failure(), &event.to_string()),
-            JobEvent::SinkFailed { time, message, .. } => {
-                let time = time.of_day();
-                self.warn(&format!("batch {time} is not published everywhere: {message}"));
-            }
-            JobEvent::OutOfWindows { stream, rows, next } => {
-                let rows = match rows {
-                    1 => "1 row".to_owned(),
-                    rows => format!("{} rows", grouped(*rows)),
-                };
-                self.say(&format!(
-                    "warning: {rows} of stream `{stream}` fell in no window: its next slide would \
-                     have been at {}",
-                    next.of_day()
-                ));
-            }
-            JobEvent::Source { source, message, warning } => {
-                self.tell(*warning, &format!("source `{source}`: {message}"));
-            }
-            JobEvent::Broadcast { name, message, warning } => {
-                self.tell(*warning, &format!("broadcast `{name}`: {message}"));
-            }
             JobEvent::GuestLog { plugin, level, message } => {
+                // Elsewhere the level stands beside the line.
                 self.tell(*level == "error", &format!("{plugin} [{level}] {message}"));
+            }
+            JobEvent::Stopped => {
+                let rest = self.lock_telling().rest();
+                rest.iter().for_each(|told| self.tell(told.urgent, &told.text));
+            }
+            JobEvent::OutOfWindows { .. } => {
+                let told = self.lock_telling().hear(event);
+                told.iter().for_each(|told| self.say(&format!("warning: {}", told.text)));
+            }
+            other => {
+                let told = self.lock_telling().hear(other);
+                told.iter().for_each(|told| self.tell(told.urgent, &told.text));
             }
         }
     }
 
-    fn tell(&self, warning: bool, line: &str) {
-        if warning { self.warn(line) } else { self.say(line) }
+    fn lock_telling(&self) -> MutexGuard<'_, Telling> {
+        self.telling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, urgent: bool, line: &str) {
+        if urgent { self.warn(line) } else { self.say(line) }
     }
 
     fn batch(&self, batch: &BatchInfo) {
@@ -172,9 +156,9 @@ impl Display {
         }
         if let BatchOutcome::Failed { message } = &batch.outcome {
             *self.lock_failed() = Some((batch.time, message.clone()));
-        } else if batch.rejected.rows() > 0 {
-            self.say(&format!("batch {}: {}", batch.time.of_day(), batch.rejected));
         }
+        let rejected = self.lock_telling().batch(batch);
+        rejected.iter().for_each(|told| self.tell(told.urgent, &told.text));
         let Some(board) = self.board.get().and_then(Weak::upgrade) else { return };
         let parts = || status_parts(batch, &board.snapshot(), self.machine);
         match &self.live {

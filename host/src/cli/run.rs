@@ -35,6 +35,7 @@ use super::run_folder;
 use super::served::{FREE_PORT, Served};
 use super::signals::Signals;
 use super::status_line::{Machine, counters, totals};
+use super::whole_file;
 
 /// What every run says: what a restart may count on, today.
 const DURABILITY: &str = "durability: none, a restart begins empty";
@@ -127,12 +128,7 @@ fn serve_one(
 /// When it cannot be read, is too large, or is no job.
 pub fn read_job(path: &Path) -> anyhow::Result<JobFile> {
     let name = path.display().to_string();
-    let length = std::fs::metadata(path).with_context(|| format!("failed to read `{name}`"))?.len();
-    anyhow::ensure!(
-        length <= JOB_FILE_BYTES_MAX as u64,
-        "`{name}` is {length} bytes, a job file is at most {JOB_FILE_BYTES_MAX}"
-    );
-    let text = std::fs::read(path).with_context(|| format!("failed to read `{name}`"))?;
+    let text = whole_file::read(path, "a job file", JOB_FILE_BYTES_MAX)?;
     let text = String::from_utf8(text).with_context(|| format!("`{name}` is no text"))?;
     let folder = path.parent().unwrap_or(Path::new("."));
     JobFile::parse(&name, &text, folder).map_err(|errors| {

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use tidemill::model::status::{BatchInfo, BatchOutcome, JobStatus};
+use tidemill::model::text::grouped;
 
 /// What the hints depend on beside the batch.
 #[derive(Debug, Clone, Copy)]
@@ -87,19 +88,6 @@ pub fn millis(time: Duration) -> String {
         ..10_000.0 => format!("{ms:.0} ms"),
         _ => format!("{:.1} s", ms / 1e3),
     }
-}
-
-/// Digits in groups of three.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 
 mod case;
 mod diff;
-mod once;
+mod rows;
+mod written;
 
 use std::path::Path;
 
@@ -14,7 +15,7 @@ use tidemill::api::test_job::{TestInput, TestJob};
 use tidemill::config::job_file::JobFile;
 use tidemill::driver::error::DriverError;
 use tidemill::driver::plugins::JobPlugins;
-use tidemill::limits::LINE_BYTES_MAX;
+use tidemill::limits::{CASES_BYTES_MAX, LINE_BYTES_MAX};
 use tidemill::model::status::{BatchInfo, BatchOutcome};
 use tidemill::plan::{PlanDefaults, plan};
 
@@ -22,6 +23,7 @@ use super::args::TestArgs;
 use super::exit::{ENDED, FAILED, REFUSED, Shown, print, tell};
 use super::host;
 use super::run::{load_plugins, located, read_job};
+use super::whole_file;
 use case::{Case, Expected};
 
 /// What editors of some systems write at the beginning of a file.
@@ -46,22 +48,22 @@ pub fn test(args: &TestArgs) -> anyhow::Result<u8> {
             Ok(case) => case,
             Err(error) => {
                 wrong += 1;
-                // With its causes, from what it is to why.
-                tell(&format!("error: `{}`, line {number}: {error:#}", args.cases.display()));
+                // In its place among the others, and with its causes, from what it is to why.
+                print(&format!("line {number} ... NO CASE\n  {error:#}\n"))?;
                 continue;
             }
         };
-        if args.only.as_ref().is_some_and(|only| !case.name.contains(only.as_str())) {
+        if args.only.as_ref().is_some_and(|only| !case.title().contains(only.as_str())) {
             continue;
         }
         match run(&case, &job, &config, &plugins)? {
             None => {
                 held += 1;
-                print(&format!("{} ... ok\n", case.name))?;
+                print(&format!("{} ... ok\n", case.title()))?;
             }
             Some(difference) => {
                 failed += 1;
-                print(&format!("{} ... FAILED\n{difference}", case.name))?;
+                print(&format!("{} ... FAILED{}\n{difference}", case.title(), case.place()))?;
             }
         }
     }
@@ -82,8 +84,7 @@ pub fn test(args: &TestArgs) -> anyhow::Result<u8> {
 
 /// The lines that are to hold cases, with their numbers.
 fn lines(path: &Path) -> anyhow::Result<Vec<(usize, anyhow::Result<String>)>> {
-    let name = path.display();
-    let text = std::fs::read(path).with_context(|| format!("failed to read `{name}`"))?;
+    let text = whole_file::read(path, "a file of cases", CASES_BYTES_MAX)?;
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
     let mut cases = Vec::new();
     for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
@@ -124,8 +125,8 @@ fn run(
         for (stream, expected) in &case.expected {
             let Some(expected) = expected.get(batch) else { continue };
             let found = running.dataset(stream);
-            let columns = case.columns.get(stream).map_or(&[][..], Vec::as_slice);
-            let rows = diff::Shape { columns, in_order: case.in_order };
+            let schema = case.schemas.get(stream);
+            let rows = diff::Shape { schema, in_order: case.in_order };
             if let Some(difference) = diff::compare(&info.outcome, found, expected, rows) {
                 let number = batch + 1;
                 differences.push_str(&format!("  batch {number}, `{stream}`:\n{difference}"));

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::driver::status_board::Listener;
 use crate::limits::{JOB_LINE_BYTES_MAX, JOB_LINES_MAX};
-use crate::model::status::{BatchOutcome, JobEvent};
+use crate::model::status::JobEvent;
+use crate::model::telling::Telling;
 use crate::model::text::escape;
 use crate::sys::clock::Clock;
 
@@ -29,6 +30,7 @@ pub struct Line {
 pub struct RecentLines {
     clock: Arc<dyn Clock>,
     kept: Mutex<Kept>,
+    telling: Mutex<Telling>,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +42,7 @@ struct Kept {
 impl RecentLines {
     /// Nothing has been said.
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { clock, kept: Mutex::default() })
+        Arc::new(Self { clock, kept: Mutex::default(), telling: Mutex::default() })
     }
 
     /// Hears the job.
@@ -71,55 +73,8 @@ impl RecentLines {
     }
 
     fn hear(&self, event: &JobEvent) {
-        match event {
-            JobEvent::Started { .. } => self.say("info", "started"),
-            JobEvent::Draining => self.say("info", "draining: what was received is worked off"),
-            JobEvent::Paused => self.say("info", "paused"),
-            JobEvent::Resumed => self.say("info", "resumed"),
-            JobEvent::Stopped => self.say("info", "ended"),
-            JobEvent::BatchEnded(batch) => {
-                let time = batch.time.of_day();
-                if let BatchOutcome::Failed { message } = &batch.outcome {
-                    self.say("error", &format!("batch {time} failed: {message}"));
-                } else if batch.rejected.rows() > 0 {
-                    self.say("warn", &format!("batch {time}: {}", batch.rejected));
-                }
-            }
-            JobEvent::SinkFailed { time, message, .. } => {
-                let time = time.of_day();
-                self.say("error", &format!("batch {time} is not published everywhere: {message}"));
-            }
-            JobEvent::Source { source, message, warning } => {
-                let level = if *warning { "warn" } else { "info" };
-                self.say(level, &format!("source `{source}`: {message}"));
-            }
-            JobEvent::Versions(event) => {
-                let level = if event.is_a_failure() { "warn" } else { "info" };
-                self.say(level, &event.to_string());
-            }
-            JobEvent::Broadcast { name, message, warning } => {
-                let level = if *warning { "warn" } else { "info" };
-                self.say(level, &format!("broadcast `{name}`: {message}"));
-            }
-            JobEvent::OutOfWindows { stream, rows, next } => {
-                let next = next.of_day();
-                self.say(
-                    "warn",
-                    &format!("{rows} rows of stream `{stream}` fell in no window: {next} was next"),
-                );
-            }
-            JobEvent::GuestLog { plugin, level, message } => {
-                self.say(level, &format!("{plugin}: {message}"));
-            }
-            JobEvent::BatchSubmitted(_)
-            | JobEvent::BatchStarted { .. }
-            | JobEvent::OutputStarted { .. }
-            | JobEvent::OutputEnded(_)
-            | JobEvent::ReceiverStarted(_)
-            | JobEvent::ReceiverError(_)
-            | JobEvent::ReceiverStopped(_)
-            | JobEvent::DrainProgress { .. } => {}
-        }
+        let told = self.telling.lock().unwrap_or_else(PoisonError::into_inner).hear(event);
+        told.iter().for_each(|told| self.say(told.level, &told.text));
     }
 }
 

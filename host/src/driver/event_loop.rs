@@ -234,8 +234,8 @@ impl EventLoop {
         let (found, allowed) = (batch.refused.poison, self.parts.settings.poison_rows_max);
         if let Some(first) = batch.refused.first.clone().filter(|_| found > allowed) {
             let message = format!(
-                "calls failed with {found} rows, at most {allowed} may be left out of a batch; {}, \
-                 the first: {first}",
+                "calls failed with {found} rows, at most {allowed} may be left out of a batch, \
+                 which `poison_rows_max` sets; {}, the first: {first}",
                 batch.refused.counts
             );
             batch.fail(message, Domain::Plugin);

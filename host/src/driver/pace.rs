@@ -99,7 +99,7 @@ pub fn bounded(mut pipeline: Pipeline) -> Result<Pipeline, Vec<Finding>> {
 }
 
 fn endless(source: &str, message: &str, help: &str) -> Finding {
-    let place = Place { item: Item::Source(source.to_owned()), part: Part::Whole };
+    let place = Place { item: Item::Source(source.to_owned()), part: Part::Type };
     Finding::new(place, message.to_owned()).with_help(help)
 }
 

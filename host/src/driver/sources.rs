@@ -291,7 +291,7 @@ impl JobSources {
                         }
                         Err(_) => None,
                     };
-                    if let Some((count, first)) = bad {
+                    if let Some((count, first)) = bad.filter(|_| reader.tells(&range)) {
                         let event = ReceiverEvent::BadRows { count, first };
                         // A job that has ended hears nothing, and need not.
                         let _sent = events.send(Event::Receiver(range.source, event));

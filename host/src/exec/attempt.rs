@@ -14,7 +14,7 @@ use super::stage::{BoundFold, BoundGather, BoundOutput, BoundStage};
 use super::task_error::TaskError;
 use crate::limits::{SLICE_BYTES_MAX, SLICE_ROWS_MAX};
 use crate::model::counted::Counted;
-use crate::model::operator::{Phase, TaskScope};
+use crate::model::operator::TaskScope;
 use crate::model::stage::Partitioner;
 use crate::operator::partition::{partition_in_turn, partition_of_rows, scatter};
 use crate::operator::step::{BoundStep, run_step};
@@ -208,8 +208,9 @@ impl<'a> Writer<'a> {
         self.rows += slice.num_rows() as u64;
         self.slices.push(match self.combine() {
             Some(fold) => {
-                refused.call(fold.operator.digest(), scope, &slice, &mut |scope, slice| {
-                    Ok((fold.run(scope, Phase::Values, slice)?, Vec::new()))
+                let (digest, keys) = (fold.operator.digest(), fold.keys);
+                refused.call_fold(digest, scope, (&slice, keys), &mut |scope, slice| {
+                    Ok((fold.combine(scope, slice)?, Vec::new()))
                 })?
             }
             None => slice,
@@ -229,7 +230,7 @@ impl<'a> Writer<'a> {
             return Ok((TaskOutput::Dataset(self.slices), self.rows));
         };
         if let (Some(fold), true) = (self.combine(), self.slices.len() > 1) {
-            self.slices = fold.merge_slices(scope, &self.slices)?.into_iter().collect();
+            self.slices = fold.combine_slices(scope, self.slices)?;
         }
         let mut written: MapOutput = vec![Vec::new(); *partitions];
         let mut turn = scope.facts.seed;

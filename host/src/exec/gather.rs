@@ -15,6 +15,7 @@ use arrow_select::take::take;
 use super::stage::BoundFold;
 use super::task_error::TaskError;
 use crate::model::operator::{Phase, TaskScope};
+use crate::operator::fold_failure::OVERFLOW;
 use crate::operator::group::{self, Groups, group_rows};
 
 impl BoundFold {
@@ -40,6 +41,49 @@ impl BoundFold {
         let mut columns = take_keys(slice, self.keys, &groups)?;
         columns.extend(folded.columns().iter().cloned());
         Ok(batch(&self.schema, columns, groups.first_rows.len())?)
+    }
+
+    /// Folds one slice before a shuffle. Where a sum does not fit, what comes from elsewhere may
+    /// still make it fit: then every row is a partial result by itself.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn combine(
+        &self,
+        scope: &mut TaskScope,
+        slice: &RecordBatch,
+    ) -> Result<RecordBatch, TaskError> {
+        match self.run(scope, Phase::Values, slice) {
+            Err(TaskError::Operator(error)) if error.code == OVERFLOW => self.apart(scope, slice),
+            folded => folded,
+        }
+    }
+
+    /// Each row as a partial result.
+    fn apart(&self, scope: &mut TaskScope, slice: &RecordBatch) -> Result<RecordBatch, TaskError> {
+        let rows = slice.num_rows();
+        let each: Vec<u32> = (0..rows as u32).collect();
+        let values = slice.project(&(self.keys..slice.num_columns()).collect::<Vec<_>>())?;
+        let folded = self.operator.fold(scope, Phase::Values, &values, &each, rows as u32)?;
+        let mut columns = slice.columns()[..self.keys].to_vec();
+        columns.extend(folded.columns().iter().cloned());
+        Ok(batch(&self.schema, columns, rows)?)
+    }
+
+    /// Folds partial results before a shuffle, or leaves them as they are where a sum does not fit
+    /// yet.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn combine_slices(
+        &self,
+        scope: &mut TaskScope,
+        slices: Vec<RecordBatch>,
+    ) -> Result<Vec<RecordBatch>, TaskError> {
+        match self.merge_slices(scope, &slices) {
+            Err(TaskError::Operator(error)) if error.code == OVERFLOW => Ok(slices),
+            folded => Ok(folded?.into_iter().collect()),
+        }
     }
 
     /// Folds partial results of several slices to one slice.

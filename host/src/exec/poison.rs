@@ -5,17 +5,33 @@
 //! rows than it may.
 
 use arrow_array::{RecordBatch, UInt32Array};
+use arrow_schema::ArrowError;
 use arrow_select::take::take_record_batch;
 
 use super::task_error::TaskError;
 use crate::error::Domain;
 use crate::model::operator::{OperatorError, TaskScope};
 use crate::model::rejected::Rejection;
+use crate::operator::group::group_rows;
 
 /// How many more rows one attempt may leave out; none at all where the job does not ask for it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PoisonAllowance {
+    allowed: u64,
     left: u64,
+}
+
+/// By what a row is known with which a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The call fails with that row alone.
+    Alone,
+    /// The call fails with that row twice: a fold calls nothing for a group of one row. The rows
+    /// are grouped by their first columns, so many.
+    Twice {
+        /// Key columns, from the first.
+        keys: usize,
+    },
 }
 
 /// What a call made in the end.
@@ -31,22 +47,22 @@ pub struct WithoutPoison<T> {
 
 impl PoisonAllowance {
     /// So many rows.
-    pub fn of_rows(left: u64) -> Self {
-        Self { left }
+    pub fn of_rows(allowed: u64) -> Self {
+        Self { allowed, left: allowed }
     }
 
     /// Calls with the rows; where the plugin fails, without those it fails with. A row that the
-    /// failure names is believed. Else the rows are halved, each part being tried in a scope of its
+    /// failure names is believed. Else rows are halved, each part being tried in a scope of its
     /// own, and so on a fresh instance, until one row is left: at most log2(n) + 3 calls a row.
     ///
     /// # Errors
-    /// The first failure, if it is not the plugin's, if no single row fails by itself, or if more
+    /// The first failure, if it is not the plugin's, or if no single row is to blame; and that more
     /// rows fail than may be left out.
     pub fn call<T>(
         &mut self,
         scope: &mut TaskScope,
-        rows: &RecordBatch,
-        call: &mut dyn FnMut(&mut TaskScope, &RecordBatch) -> Result<T, TaskError>,
+        (rows, blame): (&RecordBatch, Blame),
+        call: Call<'_, T>,
     ) -> Result<WithoutPoison<T>, TaskError> {
         let (mut given, mut poison) = (rows.clone(), Vec::new());
         let mut numbers: Vec<u32> = Vec::new();
@@ -59,7 +75,11 @@ impl PoisonAllowance {
                 numbers = (0..rows.num_rows() as u32).collect();
             }
             let search = Search { scope, rows: &given, is_first: poison.is_empty() };
-            let (at, OperatorError { operator, code, message, .. }) = search.run(failed, call)?;
+            let found = match blame {
+                Blame::Alone => search.alone(failed, call),
+                Blame::Twice { keys } => search.twice(keys, failed, call),
+            };
+            let (at, OperatorError { operator, code, message, .. }) = found?;
             let (row, code) = (numbers.remove(at), code.to_owned());
             poison.push(Rejection { row, operator, code, message });
             self.left -= 1;
@@ -70,13 +90,18 @@ impl PoisonAllowance {
     /// A failure for which a row may be left out.
     fn plugins_own(&self, failed: TaskError) -> Result<OperatorError, TaskError> {
         match failed {
-            TaskError::Operator(error) if self.left > 0 && error.domain == Domain::Plugin => {
-                Ok(error)
+            TaskError::Operator(error) if error.domain != Domain::Plugin => Err(error.into()),
+            TaskError::Operator(error) if self.left > 0 => Ok(error),
+            TaskError::Operator(source) if self.allowed > 0 => {
+                Err(TaskError::TooManyLeftOut { allowed: self.allowed, source })
             }
             other => Err(other),
         }
     }
 }
+
+/// A call of a plugin with rows.
+type Call<'c, T> = &'c mut dyn FnMut(&mut TaskScope, &RecordBatch) -> Result<T, TaskError>;
 
 /// The search for one row.
 struct Search<'a> {
@@ -88,39 +113,25 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// The number of the first row found that fails by itself, and how it does.
-    fn run<T>(
+    fn alone<T>(
         &self,
         failed: OperatorError,
-        call: &mut dyn FnMut(&mut TaskScope, &RecordBatch) -> Result<T, TaskError>,
+        call: Call<'_, T>,
     ) -> Result<(usize, OperatorError), TaskError> {
         let rows = self.rows.num_rows();
-        if let Some(row) = failed.row.map(|row| row as usize).filter(|row| *row < rows) {
+        if let Some(row) = named(&failed, rows) {
             return Ok((row, failed));
         }
-        let mut fails = |from: usize, to: usize| -> Result<Option<OperatorError>, TaskError> {
-            // What a call of the search counts or keeps is gone with its scope.
-            let (facts, broadcasts) = (self.scope.facts, self.scope.broadcasts.clone());
-            let mut scope = TaskScope::new(facts).with_broadcasts(broadcasts);
-            match call(&mut scope, &self.rows.slice(from, to - from)) {
-                Ok(_) => Ok(None),
-                Err(TaskError::Operator(error)) if error.domain == Domain::Plugin => {
-                    Ok(Some(error))
-                }
-                Err(other) => Err(other),
-            }
-        };
-        if rows == 0 || (self.is_first && fails(0, 0)?.is_some()) {
+        if rows == 0 || (self.is_first && self.fails(&self.rows.slice(0, 0), call)?.is_some()) {
             return Err(failed.into());
         }
         let (mut from, mut to, mut alone) = (0, rows, (rows == 1).then(|| failed.clone()));
         while to - from > 1 {
             let middle = from + (to - from) / 2;
-            match fails(from, middle)? {
+            match self.fails(&self.rows.slice(from, middle - from), call)? {
                 Some(error) => {
-                    if let Some(row) = error.row.map(|row| from + row as usize)
-                        && row < middle
-                    {
-                        return Ok((row, error));
+                    if let Some(row) = named(&error, middle - from) {
+                        return Ok((from + row, error));
                     }
                     to = middle;
                     alone = (to - from == 1).then_some(error);
@@ -128,132 +139,78 @@ impl Search<'_> {
                 None => (from, alone) = (middle, None),
             }
         }
+        let one = self.rows.slice(from, to - from);
         match alone {
             Some(error) => Ok((from, error)),
             // Both halves went well: rows that fail only together are nobody's fault alone.
-            None => fails(from, to)?.map(|error| (from, error)).ok_or_else(|| failed.into()),
+            None => self.fails(&one, call)?.map(|error| (from, error)).ok_or_else(|| failed.into()),
         }
     }
+
+    /// The number of the row with which a fold fails first, or of the first one of its group, if
+    /// the fold fails with it and itself, and how it does.
+    fn twice<T>(
+        &self,
+        keys: usize,
+        failed: OperatorError,
+        call: Call<'_, T>,
+    ) -> Result<(usize, OperatorError), TaskError> {
+        let rows = self.rows.num_rows();
+        let (mut well, mut fails) = (0, rows);
+        let mut name = named(&failed, rows);
+        while name.is_none() && fails - well > 1 {
+            let middle = well + (fails - well) / 2;
+            match self.fails(&self.rows.slice(0, middle), call)? {
+                Some(error) => (fails, name) = (middle, named(&error, middle)),
+                None => well = middle,
+            }
+        }
+        // Where some rows went well, this need not be asked.
+        let asks = self.is_first && well == 0 && name.is_none();
+        if rows == 0 || (asks && self.fails(&self.rows.slice(0, 0), call)?.is_some()) {
+            return Err(failed.into());
+        }
+        let last = name.unwrap_or(fails - 1);
+        for suspect in [Some(last), self.only_one_before(last, keys)?].into_iter().flatten() {
+            let twice = UInt32Array::from(vec![suspect as u32; 2]);
+            if let Some(error) = self.fails(&take_record_batch(self.rows, &twice)?, call)? {
+                return Ok((suspect, error));
+            }
+        }
+        // A row that a failure names is believed.
+        name.map(|row| (row, failed.clone())).ok_or_else(|| failed.into())
+    }
+
+    /// The row before that one in its group, if there is but one: if there are more, the fold has
+    /// been called with each of them, and went well.
+    fn only_one_before(&self, row: usize, keys: usize) -> Result<Option<usize>, ArrowError> {
+        let of = group_rows(&self.rows.columns()[..keys], self.rows.num_rows())?.group_of_row;
+        let mut before = (0..row).filter(|other| of[*other] == of[row]);
+        let first = before.next();
+        Ok(first.filter(|_| before.next().is_none()))
+    }
+
+    /// How the plugin fails with those rows, if it does.
+    fn fails<T>(
+        &self,
+        rows: &RecordBatch,
+        call: Call<'_, T>,
+    ) -> Result<Option<OperatorError>, TaskError> {
+        // What a call of the search counts or keeps is gone with its scope.
+        let (facts, broadcasts) = (self.scope.facts, self.scope.broadcasts.clone());
+        let mut scope = TaskScope::new(facts).with_broadcasts(broadcasts);
+        match call(&mut scope, rows) {
+            Ok(_) => Ok(None),
+            Err(TaskError::Operator(error)) if error.domain == Domain::Plugin => Ok(Some(error)),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+/// The row that a failure names, if it is one of so many.
+fn named(failed: &OperatorError, rows: usize) -> Option<usize> {
+    failed.row.map(|row| row as usize).filter(|row| *row < rows)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-    use std::sync::Arc;
-
-    use arrow_array::cast::AsArray;
-    use arrow_array::types::Int64Type;
-    use arrow_array::{ArrayRef, Int64Array};
-
-    use super::*;
-    use crate::model::operator::TaskFacts;
-    use crate::model::time::BatchTime;
-
-    const FACTS: TaskFacts = TaskFacts {
-        batch_time: BatchTime(0),
-        partition: 0,
-        seed: 0,
-        input_rows: 0,
-        input_bytes: 0,
-    };
-
-    fn numbers(count: i64) -> RecordBatch {
-        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count));
-        RecordBatch::try_from_iter([("n", column)]).expect("one column")
-    }
-
-    fn values(rows: &RecordBatch) -> Vec<i64> {
-        rows.column(0).as_primitive::<Int64Type>().values().to_vec()
-    }
-
-    fn trap(domain: Domain, row: Option<u32>) -> TaskError {
-        let (operator, message) = ("p.op".to_owned(), "it trapped".to_owned());
-        TaskError::Operator(OperatorError { operator, code: "trap", message, row, domain })
-    }
-
-    /// Calls with that many numbers, of which those fail; gives what the call made, the rows left
-    /// out, and the number of calls.
-    fn run(
-        count: i64,
-        allowed: u64,
-        fails: &dyn Fn(&[i64]) -> Option<TaskError>,
-    ) -> (Result<(Vec<i64>, Vec<u32>), TaskError>, u32) {
-        let calls = Cell::new(0);
-        let called = PoisonAllowance::of_rows(allowed).call(
-            &mut TaskScope::new(FACTS),
-            &numbers(count),
-            &mut |_, rows| {
-                calls.set(calls.get() + 1);
-                let values = values(rows);
-                fails(&values).map_or(Ok(values), Err)
-            },
-        );
-        let without = called.map(|called| {
-            assert_eq!(values(&called.rows), called.made);
-            (called.made, called.poison.iter().map(|rejection| rejection.row).collect())
-        });
-        (without, calls.get())
-    }
-
-    fn traps_on(poison: &'static [i64]) -> impl Fn(&[i64]) -> Option<TaskError> {
-        move |values| {
-            let any = values.iter().any(|value| poison.contains(value));
-            any.then(|| trap(Domain::Plugin, None))
-        }
-    }
-
-    #[test]
-    fn one_row_is_found_in_few_calls_wherever_it_stands() {
-        for poison in 0..1000 {
-            let fails =
-                |values: &[i64]| values.contains(&poison).then(|| trap(Domain::Plugin, None));
-            let (without, calls) = run(1000, 1, &fails);
-            let (made, left_out) = without.expect("all others go through");
-            assert_eq!((made.len(), left_out), (999, vec![poison as u32]));
-            // log2(1000) is 10; the last call is the one that goes well.
-            assert!(calls <= 10 + 3 + 1, "{calls} calls for row {poison}");
-        }
-    }
-
-    #[test]
-    fn many_rows_are_left_out_up_to_the_allowance() {
-        let (without, _) = run(100, 3, &traps_on(&[0, 50, 99]));
-        let (made, mut left_out) = without.expect("three are allowed");
-        left_out.sort_unstable();
-        assert_eq!((made.len(), left_out), (97, vec![0, 50, 99]));
-        let (without, _) = run(100, 2, &traps_on(&[0, 50, 99]));
-        without.expect_err("the third is one too many");
-    }
-
-    #[test]
-    fn a_row_that_the_failure_names_is_left_out_at_once() {
-        let names = |values: &[i64]| {
-            let at = values.iter().position(|value| *value == 7)?;
-            Some(trap(Domain::Plugin, Some(at as u32)))
-        };
-        let (without, calls) = run(100, 1, &names);
-        assert_eq!((without.expect("found").1, calls), (vec![7], 2));
-    }
-
-    #[test]
-    fn failures_of_no_single_row_are_left_as_they_are() {
-        let together = |values: &[i64]| {
-            (values.contains(&3) && values.contains(&80)).then(|| trap(Domain::Plugin, None))
-        };
-        run(100, 9, &together).0.expect_err("two rows fail together only");
-        let (without, calls) = run(100, 9, &|_| Some(trap(Domain::Plugin, None)));
-        without.expect_err("it fails without rows too");
-        assert_eq!(calls, 2);
-        let (without, calls) = run(100, 9, &|_| Some(trap(Domain::Internal, None)));
-        without.expect_err("a bug of the host is not a row's fault");
-        assert_eq!(calls, 1);
-        run(0, 9, &|_| Some(trap(Domain::Plugin, Some(0)))).0.expect_err("there is no row");
-    }
-
-    #[test]
-    fn nothing_is_looked_for_unless_it_is_asked_for() {
-        let (without, calls) = run(100, 0, &traps_on(&[5]));
-        without.expect_err("no row may be left out");
-        assert_eq!(calls, 1);
-    }
-}
+mod tests;

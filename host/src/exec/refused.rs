@@ -5,9 +5,9 @@
 //! ones would be gigabytes.
 
 use arrow_array::RecordBatch;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::poison::{PoisonAllowance, WithoutPoison};
+use super::poison::{Blame, PoisonAllowance, WithoutPoison};
 use super::task_error::TaskError;
 use crate::limits::{BAD_ROW_TEXT_BYTES_MAX, REJECTED_LINES_BYTES_MAX};
 use crate::model::operator::TaskScope;
@@ -55,7 +55,38 @@ impl Refused {
             &RecordBatch,
         ) -> Result<(T, Vec<Rejection>), TaskError>,
     ) -> Result<T, TaskError> {
-        let WithoutPoison { made, rows, poison } = self.allowance.call(scope, slice, call)?;
+        self.without_poison(digest, scope, (slice, Blame::Alone), call)
+    }
+
+    /// The same of a fold by so many keys, with which a row may fail only beside others.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub fn call_fold<T>(
+        &mut self,
+        digest: Option<&str>,
+        scope: &mut TaskScope,
+        (slice, keys): (&RecordBatch, usize),
+        call: &mut dyn FnMut(
+            &mut TaskScope,
+            &RecordBatch,
+        ) -> Result<(T, Vec<Rejection>), TaskError>,
+    ) -> Result<T, TaskError> {
+        self.without_poison(digest, scope, (slice, Blame::Twice { keys }), call)
+    }
+
+    fn without_poison<T>(
+        &mut self,
+        digest: Option<&str>,
+        scope: &mut TaskScope,
+        (slice, blame): (&RecordBatch, Blame),
+        call: &mut dyn FnMut(
+            &mut TaskScope,
+            &RecordBatch,
+        ) -> Result<(T, Vec<Rejection>), TaskError>,
+    ) -> Result<T, TaskError> {
+        let called = self.allowance.call(scope, (slice, blame), call)?;
+        let WithoutPoison { made, rows, poison } = called;
         let (made, rejections) = made;
         self.poison += poison.len() as u64;
         self.add(digest, slice, poison);
@@ -109,7 +140,9 @@ fn line(
         line["text"] = String::from_utf8_lossy(&text[..BAD_ROW_TEXT_BYTES_MAX]).into();
         line["cut"] = true.into();
     } else {
-        line["row"] = serde_json::from_slice(&text).unwrap_or(Value::Null);
+        // As it was written: a double would bend decimals and large integers.
+        let (line, row) = (line.to_string(), String::from_utf8_lossy(&text));
+        return format!("{},\"row\":{}}}\n", &line[..line.len() - 1], row.trim_end());
     }
     format!("{line}\n")
 }
@@ -118,7 +151,8 @@ fn line(
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{ArrayRef, StringArray};
+    use arrow_array::{ArrayRef, Decimal128Array, StringArray};
+    use serde_json::Value;
 
     use super::*;
 
@@ -145,6 +179,19 @@ mod tests {
         let place = (&kept["partition"], &kept["row_of_slice"], &kept["plugin_digest"]);
         assert_eq!(place, (&json!(3), &json!(1), &json!("d1")));
         assert_eq!((refused.counts.rows(), refused.first.as_deref()), (2, Some("row 0 is odd")));
+    }
+
+    /// What was lost: the last digits of a decimal, in the only copy of its row.
+    #[test]
+    fn a_kept_row_has_all_its_digits() {
+        let decimals = Decimal128Array::from(vec![123_456_789_012_345_678]);
+        let decimals = decimals.with_precision_and_scale(38, 2).expect("it fits");
+        let slice = RecordBatch::try_from_iter([("amt", Arc::new(decimals) as ArrayRef)]);
+        let mut keeping = Refused::of_task(Some((BatchTime(7), 3)), 0);
+        keeping.add(None, &slice.expect("one column"), vec![rejection(0)]);
+        let line = String::from_utf8(keeping.lines).expect("text");
+        assert!(line.ends_with(",\"row\":{\"amt\":1234567890123456.78}}\n"), "{line}");
+        serde_json::from_str::<Value>(&line).expect("a line of JSON");
     }
 
     #[test]

@@ -15,6 +15,17 @@ pub enum TaskError {
     /// A call of an operator failed.
     #[error(transparent)]
     Operator(#[from] OperatorError),
+    /// Calls failed with more rows than a batch may leave out.
+    #[error(
+        "calls failed with {allowed} rows, which were left out, and failed again; at most \
+         {allowed} may be left out of a batch, which `poison_rows_max` sets: {source}"
+    )]
+    TooManyLeftOut {
+        /// What `poison_rows_max` allows.
+        allowed: u64,
+        /// The failure after those.
+        source: OperatorError,
+    },
     /// A block or file could not be read.
     #[error("failed to read `{input}`: {message}")]
     Input {
@@ -81,7 +92,7 @@ pub enum TaskError {
 impl Classify for TaskError {
     fn domain(&self) -> Domain {
         match self {
-            Self::Operator(error) => error.domain(),
+            Self::Operator(error) | Self::TooManyLeftOut { source: error, .. } => error.domain(),
             Self::Input { domain, .. } => *domain,
             Self::BadRows(_)
             | Self::TooManyValues { .. }

@@ -14,6 +14,9 @@ use super::json_written::written;
 /// What a refusal begins with, before the value; Arrow puts the column before it.
 const FOUND: &str = "found ";
 
+/// What JSON has no number for, as the sink writes it.
+const NO_NUMBERS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
 /// The value that was refused, if it was one of that column.
 pub fn refused_value<'r>(refusal: &'r str, column: &str) -> Option<&'r str> {
     refusal.strip_prefix(&format!("Json error: whilst decoding field '{column}': {FOUND}"))
@@ -89,6 +92,9 @@ fn may_hold(data_type: &DataType, tape: &Tape<'_>, place: u32) -> bool {
         ) => is_int64(tape.get_string(text)),
         (DataType::UInt64, TapeElement::Number(text)) => is_integer(tape.get_string(text)),
         (DataType::Float64, TapeElement::Number(text)) => is_finite(tape.get_string(text)),
+        (DataType::Float64, TapeElement::String(text)) => {
+            NO_NUMBERS.contains(&tape.get_string(text))
+        }
         (DataType::Date32, TapeElement::String(text)) => is_day(tape.get_string(text)),
         (DataType::Timestamp(..), TapeElement::String(text)) => is_time(tape.get_string(text)),
         (DataType::Decimal128(_, scale), TapeElement::Number(text) | TapeElement::String(text)) => {

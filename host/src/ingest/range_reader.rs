@@ -4,7 +4,7 @@
 //! line once, wherever they are cut. Never holds more of the file than the rows it gives, a bounded
 //! piece, and bad rows up to a bound: those that are kept are written down as they come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -48,6 +48,8 @@ pub struct RangeReader {
     /// By file and start of a range: up to which byte the dead-letter file has its bad rows. One
     /// that is read again adds none of them.
     kept_to: Mutex<BTreeMap<(u64, u64), u64>>,
+    /// Ranges whose bad rows have been told, by the same.
+    told: Mutex<BTreeSet<(u64, u64)>>,
 }
 
 impl RangeReader {
@@ -60,8 +62,8 @@ impl RangeReader {
         storage: Arc<dyn Storage>,
     ) -> Result<Self, IngestError> {
         let dead_letter = DeadLetter::of_source(source, &storage)?;
-        let kept_to = Mutex::default();
-        Ok(Self { source: source.clone(), storage, dead_letter, kept_to })
+        let (kept_to, told) = (Mutex::default(), Mutex::default());
+        Ok(Self { source: source.clone(), storage, dead_letter, kept_to, told })
     }
 
     /// Reads the rows that begin in the range.
@@ -76,6 +78,16 @@ impl RangeReader {
             Format::Lines | Format::Json | Format::Csv(_) => self.lines(of, bytes)?,
         };
         self.finish(decoded, of)
+    }
+
+    /// Whether bad rows of the range are to be told: once, however often its batch is run.
+    pub fn tells(&self, of: &FileRange) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = told.insert((of.file, of.start));
+        if told.len() > FILE_RANGES_PER_BATCH_MAX {
+            told.pop_first();
+        }
+        is_new
     }
 
     /// Reads the lines that begin in the range.

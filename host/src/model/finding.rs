@@ -53,6 +53,8 @@ pub enum Part {
     Whole,
     /// The stream it starts from.
     From,
+    /// The kind of a source.
+    Type,
     /// The folder of a source or sink.
     Path,
     /// A step's operation.

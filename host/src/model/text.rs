@@ -1,4 +1,4 @@
-//! Model: words of a guest, made fit for a terminal.
+//! Model: words of a guest and numbers, made fit for a terminal.
 //!
 //! Takes text that a stranger wrote. Gives it cut, and with everything that could move a cursor,
 //! forge a line or turn the reading direction spelled out. Never gives a control character.
@@ -14,6 +14,19 @@ pub fn escape(text: &str, bytes_max: usize) -> String {
 /// As [`escape`], but line ends stay: for what is shown as a paragraph.
 pub fn escape_paragraph(text: &str, bytes_max: usize) -> String {
     escape_where(text, bytes_max, |c| c == '\n' || is_plain(c))
+}
+
+/// Digits in groups of three.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Whether the character can neither act on a terminal nor hide.

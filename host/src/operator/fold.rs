@@ -11,7 +11,7 @@ use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 
 use super::fold_extreme::{Extreme, extreme_by_group};
-use super::fold_failure::FoldFailure;
+use super::fold_failure::{FoldFailure, OVERFLOW};
 use super::fold_sum::sum_by_group;
 use crate::error::Domain;
 use crate::model::operation::BuiltInFold;
@@ -136,7 +136,7 @@ pub(super) fn fold_error(
     let data_type = column.data_type();
     let (code, domain, message) = match why {
         FoldFailure::Overflow => (
-            "overflow",
+            OVERFLOW,
             Domain::User,
             format!("the {word} of column `{name}` does not fit {data_type}"),
         ),

@@ -2,6 +2,9 @@
 //!
 //! Takes nothing. Gives the reasons that folds of all kinds share.
 
+/// The code of [`FoldFailure::Overflow`]; no failure of a plugin has it.
+pub const OVERFLOW: &str = "overflow";
+
 /// Why a built-in fold could not be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FoldFailure {

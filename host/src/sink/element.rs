@@ -80,7 +80,7 @@ pub(super) fn write_value(to: &mut String, column: &dyn Array, row: usize) {
 }
 
 /// As Scala prints doubles, as far as that differs from Rust's way.
-fn write_float(to: &mut String, value: f64) -> std::fmt::Result {
+pub(super) fn write_float(to: &mut String, value: f64) -> std::fmt::Result {
     if value.is_infinite() {
         return write!(to, "{}Infinity", if value < 0.0 { "-" } else { "" });
     }

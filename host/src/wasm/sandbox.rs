@@ -3,6 +3,8 @@
 //! Takes components. Gives plugins: inspected, compiled aside, sealed, described. Never runs a
 //! guest's code before all of that but the last.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -112,5 +114,13 @@ fn read(path: &Path) -> Result<Vec<u8>, WasmError> {
     if found > allowed as u64 {
         return Err(unreadable(format!("it is {found} bytes, limit is {allowed}"))());
     }
-    std::fs::read(path).map_err(|error| unreadable(error.to_string())())
+    let mut bytes = Vec::new();
+    // It may grow while it is read.
+    let read = File::open(path)
+        .and_then(|file| file.take(allowed as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| unreadable(error.to_string())())?;
+    if read > allowed {
+        return Err(unreadable(format!("it is more than {allowed} bytes, which is the limit"))());
+    }
+    Ok(bytes)
 }

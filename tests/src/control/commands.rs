@@ -44,7 +44,7 @@ fn a_server_is_given_jobs_and_asked_about_them() {
     assert!(said(&ask(&folder, &["pause", "made"])).starts_with("made: paused, "));
     assert!(said(&ask(&folder, &["resume", "made"])).starts_with("made: running, "));
     let lines = ask(&folder, &["logs", "made"]);
-    assert!(said(&lines).contains("Z [info] paused\n"), "{}", lines.out);
+    assert!(said(&lines).contains("Z [info] paused: no batch begins"), "{}", lines.out);
     assert!(said(&ask(&folder, &["batches", "made"])).contains(" completed "));
     assert!(said(&ask(&folder, &["stop", "made"])).starts_with("made: "));
     server.told("job `made` ended");

@@ -31,18 +31,93 @@ fn lines_that_are_no_cases_keep_no_others_from_being_run() {
     cases.extend_from_slice(b"\n\xff\n");
     let ran = test(&cases);
     assert_eq!(ran.code, Some(1), "{}", ran.err);
-    assert_eq!(ran.out, "holds ... ok\nholds ... ok\n2 passed, 0 failed, 7 lines are no cases\n");
+    // One after the other, where whoever looks for what failed finds them all.
+    let mut told = ran.out.lines();
     for words in [
-        "line 1: it is no JSON object: EOF while parsing",
-        "line 3: unknown key `inn`, allowed are `name`, `in`",
-        "line 4: it is no JSON object",
-        "line 5: `in` stands twice, allowed is once, at column 32",
-        "line 6: it is longer than 16777216 bytes",
-        "line 7: it is no JSON object",
-        "line 9: it is not valid UTF-8",
+        "line 1 ... NO CASE",
+        "  it is no JSON object: EOF while parsing",
+        "holds ... ok",
+        "line 3 ... NO CASE",
+        "  unknown key `inn`, allowed are `name`, `in`",
+        "line 4 ... NO CASE",
+        "  it is no JSON object",
+        "line 5 ... NO CASE",
+        "  `in` stands twice, allowed is once, at column 32",
+        "line 6 ... NO CASE",
+        "  it is longer than 16777216 bytes",
+        "line 7 ... NO CASE",
+        "  it is no JSON object",
+        "holds ... ok",
+        "line 9 ... NO CASE",
+        "  it is not valid UTF-8",
+        "2 passed, 0 failed, 7 lines are no cases",
     ] {
-        assert!(ran.err.contains(words), "`{words}` is not in:\n{}", ran.err);
+        let line = told.next().unwrap_or_default();
+        assert!(line.starts_with(words), "`{words}` is not in `{line}`:\n{}", ran.out);
     }
+    assert_eq!(told.next(), None);
+}
+
+/// The story: a device without an end was read until memory was, and so was a job file.
+#[test]
+#[cfg(unix)]
+fn a_file_without_an_end_is_refused() {
+    let job = JobFolder::new(JOB);
+    let endless = ["--cases", "/dev/zero"];
+    let ran = tidemill(job.path(), &[&job.arguments("test")[..], &endless].concat(), "");
+    assert_eq!(ran.code, Some(2), "{}", ran.out);
+    let words = "`/dev/zero` is longer than 67108864 bytes, which a file of cases is at most";
+    assert!(ran.err.contains(words), "{}", ran.err);
+    let ran = tidemill(job.path(), &["explain", "/dev/zero"], "");
+    assert_eq!(ran.code, Some(2), "{}", ran.out);
+    let words = "`/dev/zero` is longer than 1048576 bytes, which a job file is at most";
+    assert!(ran.err.contains(words), "{}", ran.err);
+}
+
+/// The story: numbers of a case went through doubles, so a sum that was off by a cent held, and
+/// `9999999999999999.99` was no value.
+#[test]
+fn decimals_and_large_integers_are_compared_to_the_last_digit() {
+    let job = JobFolder::new(
+        &JOB.replace("n = \"int64\"", "n = \"decimal128(20,2)\", m = \"uint64\"")
+            .replace("{ reduce_by_key = \"sum\" }", "{ select = [\"n\", \"m\"] }"),
+    );
+    let case = |found: &str, expected: &str| {
+        format!("{{\"in\": [[[\"a\", {found}]]], \"out\": {{\"sums\": [[[{expected}]]]}}}}\n")
+    };
+    let cases = [
+        case(
+            "9999999999999999.99, 18446744073709551615",
+            "9999999999999999.99, 18446744073709551615",
+        ),
+        case("1234567890123456.78, 9007199254740993", "1234567890123456.79, 9007199254740993"),
+        case("1234567890123456.78, 9007199254740993", "1234567890123456.78, 9007199254740992"),
+    ];
+    job.put("cases.jsonl", cases.concat().as_bytes());
+    let cases = ["--cases", "cases.jsonl"];
+    let ran = tidemill(job.path(), &[&job.arguments("test")[..], &cases].concat(), "");
+    let expected = "line 1 ... ok\n\
+                    line 2 ... FAILED\n  batch 1, `sums`:\n    columns n, m\n\
+                    \x20   - [1234567890123456.79,9007199254740993]\n\
+                    \x20   + [1234567890123456.78,9007199254740993]\n\
+                    line 3 ... FAILED\n  batch 1, `sums`:\n    columns n, m\n\
+                    \x20   - [1234567890123456.78,9007199254740992]\n\
+                    \x20   + [1234567890123456.78,9007199254740993]\n\
+                    1 passed, 2 failed\n";
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), expected), "{}", ran.err);
+}
+
+/// The story: nobody was told where in the file a case stands that fails, nor that a text cannot
+/// be a number, and a row by name came back as a list.
+#[test]
+fn a_case_that_fails_says_where_it_stands_and_what_no_row_can_be_like() {
+    let wrong = GOOD.replace("[\"a\", 3]", "{\"k\": \"a\", \"n\": \"3\"}");
+    let ran = test(format!("// a note\n\n{wrong}").as_bytes());
+    let expected = "holds ... FAILED (line 3)\n  batch 1, `sums`:\n    columns k, n\n\
+                    \x20   - {\"k\":\"a\",\"n\":\"3\"}\n\
+                    \x20     column `n` is `\"3\"`, expected int64\n\
+                    \x20   + {\"k\":\"a\",\"n\":3}\n0 passed, 1 failed\n";
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), expected), "{}", ran.err);
 }
 
 #[test]

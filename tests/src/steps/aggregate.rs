@@ -52,6 +52,18 @@ fn a_sum_that_overflows_names_its_column() {
     }
 }
 
+/// What was lost: where doubles add up to more than one can hold, JSON had a null, and nobody could
+/// tell it from the average of nothing. Spark says Infinity.
+#[test]
+fn sums_and_averages_of_floats_beyond_their_range_are_infinite() {
+    let job = Job::over("x = \"float64\"", &["{\"x\":1e308}\n{\"x\":1e308}\n"]);
+    let folds = "sum = { fold = \"sum\", of = \"x\" }, x = \"avg\"";
+    let steps = format!("{{ aggregate = {{ {folds} }} }}");
+    job.gives(&steps, &["(Infinity,Infinity)"]);
+    let json = Job::over("x = \"float64\"", &["{\"x\":\"Infinity\"}\n{\"x\":\"-Infinity\"}\n"]);
+    json.gives(&steps, &["(NaN,NaN)"]);
+}
+
 #[test]
 fn one_of_each_different_row_is_kept() {
     let job = Job::over(

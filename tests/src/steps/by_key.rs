@@ -55,6 +55,19 @@ fn an_overflow_of_a_built_in_sum_fails_the_batch() {
     job.fails("{ reduce = \"sum\" }", &["the sum of column `n` does not fit"]);
 }
 
+/// What was lost: a batch whose sum fits, because that of one partition does not.
+#[test]
+fn a_sum_fits_when_all_partitions_are_added_up() {
+    let most = i64::MAX.to_string();
+    let job = Job::numbers(&[&[i64::MAX, 5], &[-5]]);
+    job.gives("{ reduce = \"sum\" }", &[&most]);
+    let expected = format!("({most},3,{:?})", i64::MAX as f64 / 3.0);
+    let folds = "n = \"sum\", rows = \"count\", mean = { fold = \"avg\", of = \"n\" }";
+    job.gives(&format!("{{ aggregate = {{ {folds} }} }}"), &[&expected]);
+    // The one after the other, too.
+    Job::numbers(&[&[i64::MAX, 5, -5]]).gives("{ reduce = \"sum\" }", &[&most]);
+}
+
 /// Floats add up differently in another order, and groups come in the order they were seen in: two
 /// runs that print the same have done everything in the same order. (A `repartition` would start
 /// elsewhere: its chance is that of the batch time.)

@@ -68,11 +68,9 @@ const DOORS: &[Door] = &[
         within: HOST,
         rooms: &["host/src/sys/storage"],
         exceptions: &[
-            ("host/src/cli/ask.rs", "reads the job file that it submits"),
             ("host/src/cli/demo.rs", "writes the plugin that the program carries"),
             ("host/src/cli/plugin/build.rs", "says what a built component weighs"),
-            ("host/src/cli/run.rs", "reads the job file"),
-            ("host/src/cli/test.rs", "reads the file of cases"),
+            ("host/src/cli/whole_file.rs", "reads job files and files of cases"),
             ("host/src/store/batch_log/tests.rs", "cuts files off and alters them"),
             ("host/src/store/database.rs", "opens the file that the embedded store keeps"),
             ("host/src/store/private_file.rs", "the token is checked by the mode of its file"),

@@ -12,7 +12,7 @@ use tidemill_guest_build::{BuildError, Built, Options};
 
 use super::BuildArgs;
 use crate::cli::exit::{self, ENDED};
-use crate::cli::status_line::grouped;
+use tidemill::model::text::grouped;
 
 /// Builds a plugin and prints where its component is.
 ///

@@ -11,7 +11,7 @@ use tidemill::wasm::plugin::Plugin;
 
 use super::component::load;
 use crate::cli::exit::ENDED;
-use crate::cli::status_line::grouped;
+use tidemill::model::text::grouped;
 
 /// Shows what a plugin holds.
 ///

@@ -14,9 +14,11 @@ use crate::cli::exit::ENDED;
 pub fn new(folder: &Path, out: &mut dyn Write) -> anyhow::Result<u8> {
     let made = tidemill_guest_build::new_plugin(folder)?;
     writeln!(out, "made plugin `{}` in `{}`", name_of(&made), made.display())?;
-    writeln!(out, "  its operators    {}", folder.join("src/lib.rs").display())?;
+    writeln!(out, "  its source       {}", folder.join("src/lib.rs").display())?;
     writeln!(out, "  its own tests    cd {} && cargo test", folder.display())?;
     writeln!(out, "  its component    tidemill plugin build {}", folder.display())?;
+    // What is to be done holds, too, when the operator it begins with has gone.
+    writeln!(out, "  its operators    tidemill plugin check {}", folder.display())?;
     writeln!(
         out,
         "  a first row      echo '{{\"line\": \"one two\"}}' | tidemill plugin run {} split",

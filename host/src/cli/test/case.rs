@@ -7,19 +7,15 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use arrow_array::RecordBatch;
-use serde_json::{Map, Value};
 use tidemill::api::given::Partitions;
-use tidemill::ingest::decoder::{Decoded, Decoder};
-use tidemill::ingest::json_columns::JsonColumns;
-use tidemill::limits::LINE_BYTES_MAX;
 use tidemill::model::finding::list_words;
 use tidemill::model::pipeline::Pipeline;
-use tidemill::model::policy::OnBadRow;
 use tidemill::model::schema::StreamSchema;
 use tidemill::model::stage::{Gather, StageInput};
 use tidemill::plan::PlannedJob;
 
-use super::once;
+use super::rows::slices;
+use super::written::{Fields, Written, object};
 
 /// Batches of a case at most.
 const BATCHES_MAX: usize = 10_000;
@@ -29,8 +25,10 @@ const KEYS: [&str; 10] =
 
 /// A case.
 pub(super) struct Case {
-    /// Its name, or the number of its line.
-    pub(super) name: String,
+    /// Its name, if it has one.
+    pub(super) name: Option<String>,
+    /// The number of its line.
+    pub(super) line: usize,
     /// The datasets of each source.
     pub(super) datasets: BTreeMap<String, Vec<Option<Partitions>>>,
     /// What stateful steps begin with.
@@ -40,7 +38,7 @@ pub(super) struct Case {
     /// What streams are to have, batch by batch.
     pub(super) expected: BTreeMap<String, Vec<Expected>>,
     /// The columns of each of these, as far as planning knows them.
-    pub(super) columns: BTreeMap<String, Vec<String>>,
+    pub(super) schemas: BTreeMap<String, StreamSchema>,
     /// Whether the order of rows counts.
     pub(super) in_order: bool,
     /// Batches to run.
@@ -50,7 +48,7 @@ pub(super) struct Case {
 /// What a stream is to have in a batch.
 pub(super) enum Expected {
     /// These rows.
-    Rows(Vec<Value>),
+    Rows(Vec<Written>),
     /// No dataset.
     Missing,
     /// Anything.
@@ -67,8 +65,8 @@ impl Case {
         job: &Pipeline,
         planned: &PlannedJob,
     ) -> anyhow::Result<Self> {
-        let case = once::object(text)?;
-        if let Some(unknown) = case.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        let case = object(text)?;
+        if let Some(unknown) = case.names().find(|key| !KEYS.contains(key)) {
             bail!("unknown key `{unknown}`, allowed are {}", list_words(KEYS));
         }
         let cut = whole(&case, "partitions", 1)?;
@@ -77,8 +75,8 @@ impl Case {
         let mut datasets = BTreeMap::new();
         for (name, batches) in by_name(&case, "in", sources.keys().copied())? {
             let schema = sources[name.as_str()];
-            let dataset = |(batch, rows): (usize, &Value)| match rows {
-                Value::Null => Ok(None),
+            let dataset = |(batch, rows): (usize, &Written)| match rows {
+                Written::Null => Ok(None),
                 rows => partitions(rows, schema, cut)
                     .map(Some)
                     .with_context(|| format!("`in` of `{name}`, batch {}", batch + 1)),
@@ -100,55 +98,64 @@ impl Case {
         let least = datasets.values().map(Vec::len).chain(expected.values().map(Vec::len)).max();
         Ok(Self {
             name: match case.get("name") {
-                None => format!("line {number}"),
-                Some(name) => name.as_str().context("`name` is no text")?.to_owned(),
+                None => None,
+                Some(name) => Some(name.as_text().context("`name` is no text")?.to_owned()),
             },
+            line: number,
             batches: whole(&case, "batches", least.unwrap_or(0))?,
-            in_order: match case.get("cmp").map(|cmp| cmp.as_str()) {
+            in_order: match case.get("cmp").map(Written::as_text) {
                 None | Some(Some("set")) => false,
                 Some(Some("list")) => true,
                 _ => bail!("`cmp` is neither \"set\" nor \"list\""),
             },
             datasets,
             states,
-            columns: expected
+            schemas: expected
                 .keys()
-                .filter_map(|name| Some((name.clone(), columns(job, planned, name)?)))
+                .filter_map(|name| Some((name.clone(), schema(job, planned, name)?)))
                 .collect(),
             broadcasts: broadcasts(&case, job)?,
             expected,
         })
     }
+
+    /// How messages call it.
+    pub(super) fn title(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("line {}", self.line))
+    }
+
+    /// Where it stands, behind its title; nothing where that is its title.
+    pub(super) fn place(&self) -> String {
+        self.name.as_ref().map_or_else(String::new, |_| format!(" (line {})", self.line))
+    }
 }
 
 /// The columns of a source or stream.
-fn columns(job: &Pipeline, planned: &PlannedJob, name: &str) -> Option<Vec<String>> {
+fn schema(job: &Pipeline, planned: &PlannedJob, name: &str) -> Option<StreamSchema> {
     let source = job.sources.iter().find(|source| source.name == name).map(|source| &source.schema);
     let mut streams = planned.streams.iter().chain(&planned.unread);
     let stream = || streams.find(|stream| stream.name == name).map(|stream| stream.output());
-    let columns = &source.or_else(stream)?.columns;
-    Some(columns.iter().map(|column| column.name.clone()).collect())
+    source.or_else(stream).cloned()
 }
 
 /// The lists of batches under a key, by name; a bare list belongs to the only name there is.
 fn by_name<'a>(
-    case: &'a Map<String, Value>,
+    case: &'a Fields,
     key: &str,
     names: impl Iterator<Item = &'a str>,
-) -> anyhow::Result<Vec<(String, &'a Vec<Value>)>> {
+) -> anyhow::Result<Vec<(String, &'a Vec<Written>)>> {
     let names: Vec<&str> = names.collect();
-    let list = |name: &str, value: &'a Value| {
-        let list = value.as_array().ok_or_else(|| anyhow!("`{key}` of `{name}` is no list"))?;
+    let list = |name: &str, value: &'a Written| {
+        let list = value.as_list().ok_or_else(|| anyhow!("`{key}` of `{name}` is no list"))?;
         Ok((name.to_owned(), list))
     };
     match case.get(key) {
         None => Ok(Vec::new()),
-        Some(Value::Object(lists)) => {
-            let known = |name: &String| names.contains(&name.as_str());
-            if let Some(unknown) = lists.keys().find(|name| !known(name)) {
+        Some(Written::Object(lists)) => {
+            if let Some(unknown) = lists.names().find(|name| !names.contains(name)) {
                 bail!("`{key}` names `{unknown}`, the job has {}", list_words(names.clone()));
             }
-            lists.iter().map(|(name, value)| list(name, value)).collect()
+            lists.0.iter().map(|(name, value)| list(name, value)).collect()
         }
         Some(value) => match names.as_slice() {
             [only] => Ok(vec![list(only, value)?]),
@@ -157,20 +164,23 @@ fn by_name<'a>(
     }
 }
 
-fn whole(case: &Map<String, Value>, key: &str, unless: usize) -> anyhow::Result<usize> {
+fn whole(case: &Fields, key: &str, unless: usize) -> anyhow::Result<usize> {
     let Some(written) = case.get(key) else { return Ok(unless) };
-    let number = written.as_u64().and_then(|number| usize::try_from(number).ok());
+    let number = match written {
+        Written::Number(digits) => digits.parse().ok(),
+        _ => None,
+    };
     let number = number.filter(|number| (1..=BATCHES_MAX).contains(number));
     number.with_context(|| format!("`{key}` is {written}, allowed are 1 to {BATCHES_MAX}"))
 }
 
-fn expectation(written: &Value) -> anyhow::Result<Expected> {
+fn expectation(written: &Written) -> anyhow::Result<Expected> {
     Ok(match written {
-        Value::Null => Expected::Missing,
-        Value::Array(rows) => Expected::Rows(rows.clone()),
-        Value::String(any) if any == "any" => Expected::Any,
-        Value::Object(failure) if failure.len() == 1 => {
-            let words = failure.get("error").and_then(Value::as_str);
+        Written::Null => Expected::Missing,
+        Written::List(rows) => Expected::Rows(rows.clone()),
+        Written::Text(any) if any == "any" => Expected::Any,
+        Written::Object(failure) if failure.0.len() == 1 => {
+            let words = failure.get("error").and_then(Written::as_text);
             Expected::Failure(
                 words.context("an object in `out` is `{\"error\": \"words\"}`")?.into(),
             )
@@ -184,7 +194,7 @@ fn expectation(written: &Value) -> anyhow::Result<Expected> {
 
 /// What stateful steps begin with, whose columns planning has found.
 fn states(
-    case: &Map<String, Value>,
+    case: &Fields,
     planned: &PlannedJob,
 ) -> anyhow::Result<BTreeMap<String, Vec<RecordBatch>>> {
     let keyed = planned.plan.stages.iter().filter_map(|stage| match &stage.input {
@@ -199,7 +209,7 @@ fn states(
         .collect();
     let mut states = BTreeMap::new();
     for (name, rows) in by_name(case, "initial", kept.keys().copied())? {
-        let rows = rows_of(rows, kept[name.as_str()]);
+        let rows = slices(rows, kept[name.as_str()]);
         states.insert(name.clone(), rows.with_context(|| format!("`initial` of `{name}`"))?);
     }
     Ok(states)
@@ -207,7 +217,7 @@ fn states(
 
 /// The rows of broadcasts: a list of rows for each batch, the last one staying.
 fn broadcasts(
-    case: &Map<String, Value>,
+    case: &Fields,
     job: &Pipeline,
 ) -> anyhow::Result<BTreeMap<String, Vec<Vec<RecordBatch>>>> {
     let declared: BTreeMap<&str, &StreamSchema> =
@@ -215,10 +225,10 @@ fn broadcasts(
     let mut broadcasts = BTreeMap::new();
     for (name, written) in by_name(case, "broadcasts", declared.keys().copied())? {
         let schema = declared[name.as_str()];
-        let batch = |(batch, rows): (usize, &Value)| {
+        let batch = |(batch, rows): (usize, &Written)| {
             let place = || format!("`broadcasts` of `{name}`, batch {}", batch + 1);
-            let rows = rows.as_array().context("it is a list of rows").with_context(place)?;
-            rows_of(rows, schema).with_context(place)
+            let rows = rows.as_list().context("it is a list of rows").with_context(place)?;
+            slices(rows, schema).with_context(place)
         };
         let versions = written.iter().enumerate().map(batch).collect::<anyhow::Result<_>>()?;
         broadcasts.insert(name.clone(), versions);
@@ -227,47 +237,8 @@ fn broadcasts(
 }
 
 /// Rows cut into so many partitions of like length.
-fn partitions(rows: &Value, schema: &StreamSchema, cut: usize) -> anyhow::Result<Partitions> {
-    let rows = rows.as_array().context("a batch is a list of rows, or null for no dataset")?;
+fn partitions(rows: &Written, schema: &StreamSchema, cut: usize) -> anyhow::Result<Partitions> {
+    let rows = rows.as_list().context("a batch is a list of rows, or null for no dataset")?;
     let at = |index: usize| index * rows.len() / cut;
-    (0..cut).map(|index| rows_of(&rows[at(index)..at(index + 1)], schema)).collect()
-}
-
-/// Rows as slices: each a value of the only column, a list by position, or an object by name.
-fn rows_of(rows: &[Value], schema: &StreamSchema) -> anyhow::Result<Vec<RecordBatch>> {
-    let mut text = Vec::new();
-    for (number, row) in (1..).zip(rows) {
-        let row = object(row, schema).with_context(|| format!("row {number}"))?;
-        text.extend_from_slice(Value::Object(row).to_string().as_bytes());
-        text.push(b'\n');
-    }
-    let mut decoded = Decoded::new(&OnBadRow::Fail);
-    let mut columns = JsonColumns::new(schema.clone(), LINE_BYTES_MAX);
-    columns.decode(&text, &mut decoded);
-    columns.finish(&mut decoded);
-    match decoded.bad.first {
-        Some(first) => bail!("{first}"),
-        None => Ok(decoded.slices),
-    }
-}
-
-fn object(row: &Value, schema: &StreamSchema) -> anyhow::Result<Map<String, Value>> {
-    let names = || schema.columns.iter().map(|column| column.name.clone());
-    match row {
-        Value::Object(row) => {
-            // In a file that somebody else writes it may be meant; in a case it is a slip.
-            match row.keys().find(|name| !names().any(|known| known == **name)) {
-                Some(unknown) => bail!("no column is called `{unknown}`, there are ({schema})"),
-                None => Ok(row.clone()),
-            }
-        }
-        Value::Array(cells) if cells.len() == schema.columns.len() => {
-            Ok(names().zip(cells.iter().cloned()).collect())
-        }
-        Value::Array(cells) if schema.columns.len() != 1 => {
-            bail!("{} values for the columns ({schema})", cells.len())
-        }
-        cell if schema.columns.len() == 1 => Ok(names().zip([cell.clone()]).collect()),
-        other => bail!("{other} is no row of ({schema})"),
-    }
+    (0..cut).map(|index| slices(&rows[at(index)..at(index + 1)], schema)).collect()
 }

@@ -115,3 +115,41 @@ impl JsonSchema for OneOrMore {
         ] })
     }
 }
+
+/// Whether a number is another one once it is read: it has digits that a double does not keep.
+pub(super) fn is_bent(number: &str) -> bool {
+    let read = number.parse().ok().filter(|read: &f64| read.is_finite());
+    read.is_some_and(|read| digits_of(number) != digits_of(&format!("{read:e}")))
+}
+
+/// The digits of a number from the first to the last that is not 0, and where they stand.
+fn digits_of(number: &str) -> Option<(String, i64)> {
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (number, 0),
+    };
+    let unsigned = mantissa.trim_start_matches(['+', '-']);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_end_matches('0');
+    let place = exponent - fraction.len() as i64 + (all.len() - digits.len()) as i64;
+    let digits = digits.trim_start_matches('0');
+    Some((digits.to_owned(), if digits.is_empty() { 0 } else { place }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_bent_that_a_double_does_not_keep() {
+        for kept in ["0.1", "-1.50", "1e3", "100.0", "0.000", "12.5e-3", "+7.25", "1e308", "inf"] {
+            assert!(!is_bent(kept), "{kept}");
+        }
+        for bent in
+            ["1234567890123456.78", "1.00000000000000000001", "9007199254740993.0", "1e-400"]
+        {
+            assert!(is_bent(bent), "{bent}");
+        }
+    }
+}

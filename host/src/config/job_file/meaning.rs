@@ -66,6 +66,7 @@ impl Meaning<'_> {
             let item = Item::Source(name.value.clone());
             self.declared(name, item.clone());
             self.note_path(item.clone(), span_of(&table.value.path));
+            self.places.note(item.clone(), Part::Type, table.value.kind.span.clone());
             let source = self.source(name, table);
             sources.extend(self.or_lost(source, item));
         }

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
+use super::constant::is_bent;
 use super::error::Complaint;
 use super::schema::TableKeys;
 use super::value::At;
@@ -59,12 +60,12 @@ pub(super) fn read(text: &str) -> (Option<ReadJob>, Vec<Complaint>) {
         Ok(document) => document,
         Err(error) => return (None, vec![syntax(text, &error)]),
     };
-    let mut dates = Vec::new();
+    let mut unfit = Vec::new();
     for value in document.get_ref().values() {
-        find_dates(value, &mut dates);
+        find_unfit(value, &mut unfit);
     }
-    if !dates.is_empty() {
-        return (None, dates);
+    if !unfit.is_empty() {
+        return (None, unfit);
     }
     let mut reader = Reader::default();
     let mut root = document.into_inner();
@@ -284,15 +285,23 @@ fn syntax(text: &str, error: &toml::de::Error) -> Complaint {
     Complaint::new(span, message)
 }
 
-/// No key takes a date. Nesting is bounded by the parser.
-fn find_dates(value: &Spanned<DeValue<'_>>, dates: &mut Vec<Complaint>) {
+/// No key takes a date, and none a number that is bent by being read. Nesting is bounded by the
+/// parser.
+fn find_unfit(value: &Spanned<DeValue<'_>>, unfit: &mut Vec<Complaint>) {
     match value.get_ref() {
+        DeValue::Float(number) if is_bent(number.as_str()) => {
+            let message = format!(
+                "`{number}` has more digits than a number of a job file keeps; for a decimal, \
+                 write it as text"
+            );
+            unfit.push(Complaint::new(value.span(), message));
+        }
         DeValue::Datetime(date) => {
             let message = format!("found the date `{date}`, which no key takes; write it as text");
-            dates.push(Complaint::new(value.span(), message));
+            unfit.push(Complaint::new(value.span(), message));
         }
-        DeValue::Array(values) => values.iter().for_each(|value| find_dates(value, dates)),
-        DeValue::Table(table) => table.values().for_each(|value| find_dates(value, dates)),
+        DeValue::Array(values) => values.iter().for_each(|value| find_unfit(value, unfit)),
+        DeValue::Table(table) => table.values().for_each(|value| find_unfit(value, unfit)),
         _ => {}
     }
 }

@@ -189,6 +189,16 @@ fn bad_lines_are_told_by_the_byte_they_begin_at() {
     }
 }
 
+/// The story: a batch that was run again, on another version of a plugin or for what was lost, read
+/// its files again, and their bad rows counted twice.
+#[test]
+fn bad_rows_of_a_range_are_told_once() {
+    let reader = reader(&MemoryStorage::new(), OnBadRow::Skip);
+    let of = |file, start| FileRange { file, ..range(start, start + 1) };
+    assert!(reader.tells(&of(1, 0)) && reader.tells(&of(1, 5)) && reader.tells(&of(2, 0)));
+    assert!(!reader.tells(&of(1, 0)) && !reader.tells(&of(1, 5)));
+}
+
 #[test]
 fn a_file_that_went_or_shrank_is_told_or_ends() {
     let storage = MemoryStorage::new();

@@ -75,6 +75,40 @@ fn add_but_13(left: i64, right: i64) -> i64 {
     left + right
 }
 
+/// A line's first letter, with its length.
+#[map(keys = 1)]
+fn by_initial(line: &str) -> (&str, i64) {
+    (line.get(..1).unwrap_or(line), line.len() as i64)
+}
+
+/// The sum, but never for any two values of which one is 13.
+#[reduce]
+fn add_or_spin_at_13(left: i64, right: i64) -> i64 {
+    while left == 13 || right == 13 {
+        std::hint::black_box((left, right));
+    }
+    left + right
+}
+
+/// The sum, but all the memory there is for any two values of which one is 13.
+#[reduce]
+fn add_or_hoard_at_13(left: i64, right: i64) -> i64 {
+    let mut hoarded: Vec<Vec<u8>> = Vec::new();
+    while left == 13 || right == 13 {
+        hoarded.push(std::hint::black_box(vec![1; 1 << 20]));
+    }
+    left + right
+}
+
+/// The sum, but for two values that make 20.
+#[reduce]
+fn add_but_to_20(left: i64, right: i64) -> i64 {
+    if left + right == 20 {
+        descend(1);
+    }
+    left + right
+}
+
 /// The sum, but for any value of 13.
 #[combine(merge = both)]
 fn sum_but_13(so_far: Option<i64>, value: i64) -> i64 {
@@ -108,7 +142,11 @@ plugin!(
     power,
     dive,
     with_length,
+    by_initial,
     add_but_13,
+    add_or_spin_at_13,
+    add_or_hoard_at_13,
+    add_but_to_20,
     sum_but_13,
     times
 );

@@ -74,6 +74,17 @@ format = 5"#,
     );
 }
 
+/// The story: a decimal was compared with ...6.80, and nobody was told.
+#[test]
+fn numbers_that_would_be_bent_are_refused() {
+    check(
+        STEP,
+        r#"where = { column = "amt", is = ">=", to = 1234567890123456.78 }"#,
+        "11:47: `1234567890123456.78` has more digits than a number of a job file keeps; for a \
+         decimal, write it as text",
+    );
+}
+
 #[test]
 fn numbers_out_of_range_say_what_is_allowed() {
     check_after(
