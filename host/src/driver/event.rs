@@ -2,7 +2,9 @@
 //!
 //! Takes nothing. Gives the events of the job's loop. Never carries anything shared.
 
+use super::fed_letters::FeedAsked;
 use super::slice::SliceAsked;
+use super::taps::TapAsked;
 use super::versions::{BackAsked, SwapAsked};
 use crate::exec::executor::TaskResult;
 use crate::ingest::ReceiverEvent;
@@ -44,6 +46,10 @@ pub enum Event {
     Swap(SwapAsked),
     /// A program asks for the versions before.
     RollBack(BackAsked),
+    /// Rows of dead letters are to be tried again.
+    Feed(FeedAsked),
+    /// Somebody looks at rows of the batches.
+    Tap(TapAsked),
 }
 
 /// What may be asked of a running job.
