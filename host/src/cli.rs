@@ -13,6 +13,8 @@ pub mod display;
 pub mod exit;
 pub mod explain;
 pub mod host;
+pub mod letters;
+pub mod look;
 pub mod plugin;
 pub mod run;
 pub mod run_folder;
@@ -64,6 +66,9 @@ pub fn main() -> ExitCode {
         Command::Rollback(job) => ask::command(job, "rollback"),
         Command::Logs(job) => ask::logs(job),
         Command::Batches(asked) => batches::batches(asked),
+        Command::DeadLetters(asked) => letters::letters(asked),
+        Command::Tap(asked) => look::tap(asked),
+        Command::State(asked) => look::state(asked),
         Command::Schema => {
             exit::print(&format!("{:#}\n", tidemill::config::job_file::json_schema()))
         }

@@ -6,6 +6,7 @@
 pub mod hosted;
 pub mod jobs;
 pub mod lines;
+mod looks;
 mod metrics;
 mod openapi;
 pub mod request;
@@ -15,6 +16,7 @@ mod swaps;
 pub mod views;
 
 use crate::driver::error::DriverError;
+use crate::driver::look_error::LookError;
 use crate::driver::swap::SwapError;
 use crate::error::{Classify, Domain, Retry};
 use crate::limits::{CONTROL_BODY_BYTES_MAX, HOSTED_JOBS_MAX};
@@ -102,6 +104,9 @@ pub enum ControlError {
     /// Plugins are not swapped.
     #[error(transparent)]
     Swap(SwapError),
+    /// Nothing is seen of a job, or fed back to it.
+    #[error(transparent)]
+    Look(LookError),
     /// The data folder cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -141,9 +146,27 @@ impl ControlError {
             Self::Swap(SwapError::Refused(_)) => ("swap_refused", 409),
             Self::Swap(SwapError::Unfit(_)) => ("plugin_unfit", 422),
             Self::Swap(SwapError::Ended) => ("job_ended", 409),
+            Self::Look(error) => look_code(error),
             Self::Store(_) => ("store", 500),
             Self::Driver(_) => ("job_failed_to_start", 500),
             Self::System { .. } => ("system", 500),
+        }
+    }
+}
+
+fn look_code(error: &LookError) -> (&'static str, u16) {
+    match error {
+        LookError::NoLetters => ("no_letters", 409),
+        LookError::NoBatch { .. } | LookError::Busy | LookError::Full { .. } => {
+            ("retry_refused", 409)
+        }
+        LookError::BatchFailed { .. } => ("batch_failed", 409),
+        LookError::Unknown { .. } => ("unknown_name", 404),
+        LookError::BadKey { .. } => ("bad_key", 400),
+        LookError::TooMany { .. } => ("too_many", 429),
+        LookError::Ended => ("job_ended", 409),
+        LookError::NotNoted(_) | LookError::Storage(_) | LookError::Undecodable(_) => {
+            ("look_failed", 500)
         }
     }
 }
@@ -152,6 +175,7 @@ impl Classify for ControlError {
     fn domain(&self) -> Domain {
         match self {
             Self::Swap(error) => error.domain(),
+            Self::Look(error) => error.domain(),
             Self::Store(error) => error.domain(),
             Self::Driver(error) => error.domain(),
             Self::System { .. } => Domain::External,

@@ -6,6 +6,7 @@
 pub mod accumulator;
 pub mod attempt;
 pub mod executor;
+pub mod fed_back;
 pub mod gather;
 pub mod join;
 pub mod poison;
@@ -14,5 +15,6 @@ pub mod running_fold;
 pub mod slide;
 pub mod stage;
 pub mod state;
+pub mod tap;
 pub mod task_error;
 pub mod transform;

@@ -45,6 +45,35 @@ pub const CONVERT_BYTES: usize = 256 * KIB;
 pub const BAD_ROW_TEXT_BYTES_MAX: usize = 16 * KIB;
 /// Bytes of a dead-letter file: at it, further bad rows are counted and no longer kept.
 pub const DEAD_LETTER_BYTES_MAX: u64 = 256 * MIB as u64;
+/// Bytes beyond that for what becomes of letters that are fed back: at it, none is fed back any
+/// more, since nobody would know of it.
+pub const DEAD_LETTER_NOTES_BYTES_MAX: u64 = DEAD_LETTER_BYTES_MAX / 2;
+/// Bytes of a line of a dead-letter file that are read: a row of the most bytes that is kept, each
+/// of which JSON may write as six, and what is said of it. What is more of a line is passed over.
+pub const DEAD_LETTER_LINE_BYTES_MAX: usize = 6 * BAD_ROW_TEXT_BYTES_MAX + 64 * KIB;
+/// Dead letters that are fed into one batch, each of which is a call of its own; the rest waits.
+pub const FED_LETTERS_MAX: usize = 1000;
+/// Bytes of their rows.
+pub const FED_BYTES_MAX: usize = 8 * MIB;
+/// How long somebody waits for the batch with the letters they fed back; then they are told that it
+/// has not ended.
+pub const FED_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Those who look at rows of one job at once: each costs the tasks it looks at a copy of some rows.
+pub const TAPS_MAX: usize = 16;
+/// Rows that are shown to one who looks, at rows of batches or at what a step keeps.
+pub const LOOK_ROWS_MAX: usize = 1000;
+/// Rows that are shown to one who does not say how many.
+pub const LOOK_ROWS_DEFAULT: usize = 20;
+/// Bytes of such rows, about: at it no more are shown.
+pub const LOOK_BYTES_MAX: usize = 4 * MIB;
+/// Bytes of rows that a task copies for one who looks; those of a slice more, at most.
+pub const TAP_BYTES_MAX: usize = MIB;
+/// How long one who looks waits for rows, unless they say otherwise, and at most.
+pub const TAP_WAIT_DEFAULT: Duration = Duration::from_secs(10);
+/// The longest that one who looks may wait.
+pub const TAP_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Dead letters that are shown to one question.
+pub const LETTERS_ASKED_MAX: usize = 1000;
 /// Bytes of lines that are kept of the rows operators refuse in a batch; further ones are counted.
 pub const REJECTED_LINES_BYTES_MAX: usize = 64 * MIB;
 /// File ranges that one batch may be given of one source: each costs a task. The rest comes in
@@ -376,3 +405,10 @@ pub const SWAP_USUAL_BATCHES: usize = 16;
 pub const SWAP_EFFORT_MIN: Duration = Duration::from_millis(5);
 /// Versions that a job holds in quarantine; the oldest goes for a new one.
 pub const QUARANTINED_MAX: usize = 100;
+/// How often the sources of plugins are looked at that are swapped in when they change: a person
+/// waits for cargo, not for this.
+pub const WATCH_EVERY: Duration = Duration::from_millis(200);
+/// Files of a plugin that are looked at; more are no source of a plugin, and are passed over.
+pub const WATCH_FILES_MAX: usize = 10_000;
+/// Folders within one another.
+pub const WATCH_DEPTH_MAX: usize = 32;

@@ -7,6 +7,7 @@ pub mod admission;
 pub mod changes;
 pub mod effort;
 pub mod fit;
+pub mod grants;
 pub mod quarantine;
 pub mod uses;
 pub mod watch;

@@ -5,8 +5,12 @@
 
 mod batches;
 mod commands;
+mod feeder;
+mod granting;
 mod hosting;
+mod letters;
 mod limits;
+mod looking;
 mod pausing;
 mod rig;
 mod strangers;

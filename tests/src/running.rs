@@ -9,4 +9,5 @@ mod display;
 mod exit_codes;
 mod pipes;
 mod signals;
+mod source_watch;
 mod warnings;

@@ -2,6 +2,8 @@
 //!
 //! Takes nothing. Gives types for clap. Never checks what only the machine can know.
 
+pub mod look;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -9,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::plugin::PluginCommand;
+use look::{LettersArgs, StateArgs, TapArgs};
 
 /// Streams through sandboxed components, batch by batch.
 #[derive(Debug, Parser)]
@@ -59,6 +62,12 @@ pub enum Command {
     Logs(OneJobArgs),
     /// Show the last batches of a job: inputs, outputs, delays, and the code they ran with.
     Batches(BatchesArgs),
+    /// Show the rows that a job has taken out and kept, or feed them back to it.
+    DeadLetters(LettersArgs),
+    /// Show rows of the next batches of a job behind a stream, a source, a step or an operator.
+    Tap(TapArgs),
+    /// Show what a step of a job keeps for its keys.
+    State(StateArgs),
     /// Run cases of a job, batches of rows in and out, under a clock that is moved by hand.
     Test(TestArgs),
     /// Count the words of a text that comes over a socket, through a component built from source.
@@ -102,6 +111,10 @@ pub struct RunArgs {
     /// refused.
     #[arg(long)]
     pub bounded: bool,
+    /// Build plugins that are given as source again when their files change, and swap them in. What
+    /// does not build, or does not fit the running job, is told and changes nothing.
+    #[arg(long, conflicts_with = "bounded")]
+    pub watch: bool,
     /// Errors only: neither how the job goes nor how plugins are built.
     #[arg(short, long)]
     pub quiet: bool,
@@ -195,6 +208,10 @@ pub struct SwapArgs {
     /// Which plugin of the job is to run which component. Several switch together.
     #[arg(value_name = "PLUGIN=FILE", required = true, value_parser = plugin_file)]
     pub plugins: Vec<(String, PathBuf)>,
+    /// What the new version may import that the old one does not, by the interface's name, such as
+    /// `host`. Once for each.
+    #[arg(long, value_name = "IMPORT")]
+    pub allow: Vec<String>,
     /// Steps whose state the new version cannot read begin anew.
     #[arg(long)]
     pub drop_state: bool,

@@ -91,6 +91,7 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
     }
     let body = json!({
         "plugins": plugins,
+        "allow": args.allow,
         "drop_state": args.drop_state,
         "restart_windows": args.restart_windows,
         "force": args.force,
@@ -157,7 +158,7 @@ fn client_of(folder: &DataFolder) -> anyhow::Result<Client> {
     })
 }
 
-fn client_of_job(args: &OneJobArgs) -> anyhow::Result<(Client, String)> {
+pub(super) fn client_of_job(args: &OneJobArgs) -> anyhow::Result<(Client, String)> {
     let (folders, job) = data::of_job(args)?;
     for folder in &folders {
         if let Some(client) = Client::of(folder)? {

@@ -18,14 +18,16 @@ use tidemill::driver::handle::JobHandle;
 use tidemill::driver::launch::{JobRequest, launch_at};
 use tidemill::driver::pace::{self, Pace};
 use tidemill::driver::plugins::JobPlugins;
+use tidemill::driver::source_watch::{SourceWatch, WatchTold, WatchedSources};
 use tidemill::driver::status_board::Listener;
 use tidemill::limits::JOB_FILE_BYTES_MAX;
-use tidemill::model::finding::Finding;
+use tidemill::model::finding::{Finding, list_words};
 use tidemill::model::text::escape_paragraph;
 use tidemill::plan::{PlanDefaults, PlanError, PlanFault, plan};
 use tidemill::store::batch_log::JobLog;
 use tidemill::store::data_folder::DataFolder;
 use tidemill::store::retention::Retention;
+use tidemill_guest_build::end_programs;
 
 use super::args::{ControlAddress, RunArgs};
 use super::display::Display;
@@ -45,7 +47,7 @@ const DURABILITY: &str = "durability: none, a restart begins empty";
 /// # Errors
 /// When the job could not be started, or failed.
 pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
-    let RunArgs { job: args, bounded, quiet, data, control } = args;
+    let RunArgs { job: args, bounded, watch, quiet, data, control } = args;
     let mut job = read_job(&args.job)?;
     let mut pace = Pace::Clock;
     if *bounded {
@@ -73,6 +75,8 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
     // Before the job: one that runs is not ended because a port is taken.
     let served = serve_one(&engine, &data, &jobs, *control, *bounded)?;
     let (run_us, lines) = (clock.now_us(), RecentLines::new(clock));
+    // Before they are built: what is changed from then on is built again.
+    let sources = watch.then(|| sources_of(&engine, &job)).transpose()?;
     let run_log = jobs.log().job(&job.pipeline.name, run_us);
     let beside = Beside { log: Some(run_log), listener: Some(lines.listener()) };
     let (handle, plugins) = start(&engine, &job, &display, pace, beside)?;
@@ -89,7 +93,13 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
     if let Some(served) = &served {
         display.say(&served.told());
     }
+    let watching = watching(sources, &handle, &display)?;
     let ended = handle.wait();
+    if watching.is_some() {
+        // What is still being built is for nobody.
+        end_programs();
+    }
+    drop(watching);
     drop(served);
     if let Err(error) = jobs.log().flush() {
         display.warn(&error.to_string());
@@ -102,6 +112,32 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
     display.say(&format!("job `{name}` ended: {}", totals(&status)));
     ended?;
     Ok(ENDED)
+}
+
+fn sources_of(engine: &Engine, job: &JobFile) -> anyhow::Result<WatchedSources> {
+    WatchedSources::of(engine, &job.pipeline).context(
+        "no plugin of the job is given as source: `--watch` needs one with `source`, the folder \
+         of its crate",
+    )
+}
+
+fn watching(
+    sources: Option<WatchedSources>,
+    handle: &JobHandle,
+    display: &Arc<Display>,
+) -> anyhow::Result<Option<SourceWatch>> {
+    let Some(sources) = sources else { return Ok(None) };
+    display.say(&format!("watching the source of {}", list_words(sources.names())));
+    let display = Arc::clone(display);
+    let report = Box::new(move |told| match told {
+        WatchTold::Line(line) => display.say(&line),
+        WatchTold::Warning(line) => display.warn(&format!("error: {line}")),
+        WatchTold::Diagnostics(text) => {
+            let text = escape_paragraph(&text, usize::MAX);
+            text.lines().for_each(|line| display.warn(line));
+        }
+    });
+    Ok(Some(sources.start(handle.swaps().clone(), report)?))
 }
 
 /// Serves control of the job, unless nobody wants it. What is over before anybody could ask is not

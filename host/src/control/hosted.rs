@@ -9,6 +9,7 @@ use super::ControlError;
 use super::lines::RecentLines;
 use super::views::{JobView, LastBatchView, PluginView};
 use crate::driver::handle::{JobControl, JobHandle};
+use crate::driver::look::JobLook;
 use crate::driver::plugins::JobPlugins;
 use crate::driver::status_board::StatusBoard;
 use crate::driver::swap::SwapControl;
@@ -47,6 +48,7 @@ pub struct Hosted {
     facts: JobFacts,
     control: JobControl,
     swaps: SwapControl,
+    look: JobLook,
     board: Arc<StatusBoard>,
     lines: Arc<RecentLines>,
 }
@@ -54,8 +56,8 @@ pub struct Hosted {
 impl Hosted {
     /// A launched job.
     pub fn new(facts: JobFacts, job: &JobHandle, lines: Arc<RecentLines>) -> Self {
-        let (control, swaps) = (job.control(), job.swaps().clone());
-        Self { facts, control, swaps, board: Arc::clone(job.board()), lines }
+        let (control, swaps, look) = (job.control(), job.swaps().clone(), job.look().clone());
+        Self { facts, control, swaps, look, board: Arc::clone(job.board()), lines }
     }
 
     /// Its name.
@@ -81,6 +83,11 @@ impl Hosted {
     /// What swaps them.
     pub(super) fn swaps(&self) -> &SwapControl {
         &self.swaps
+    }
+
+    /// What looks into it.
+    pub(super) fn look(&self) -> &JobLook {
+        &self.look
     }
 
     /// Its last lines.

@@ -42,6 +42,7 @@ pub(super) fn description() -> Value {
         let operation = given(words, "202", "Job", &[JOB]);
         path(&format!("/v1/jobs/{{job}}/{word}"), json!({ "post": operation }));
     }
+    looks(&mut path);
     path("/v1/jobs/{job}/swap", json!({ "post": swapped() }));
     let words = "Goes back to the plugins that the last swap replaced, from the next batch on";
     let operation = given(words, "202", "Job", &[JOB]);
@@ -58,9 +59,29 @@ pub(super) fn description() -> Value {
     })
 }
 
+/// What is seen of a job, and fed back to it.
+fn looks(path: &mut impl FnMut(&str, Value)) {
+    let query = &[JOB, ("limit", "query")];
+    let words = "The newest dead letters that were not fed back, the oldest of them first";
+    path("/v1/jobs/{job}/dead-letters", json!({ "get": given(words, "200", "Letters", query) }));
+    let words = "Feeds the oldest dead letters that can be into the next batch, and waits for it";
+    let operation = given(words, "202", "Retried", &[JOB]);
+    path("/v1/jobs/{job}/dead-letters/retry", json!({ "post": operation }));
+    let query = &[JOB, ("of", TEXT), ("limit", "query"), ("wait_ms", "query")];
+    let words = "The first rows that the next batches make behind a stream, source, step or \
+                 operator; without a name, where there are such";
+    path("/v1/jobs/{job}/tap", json!({ "get": given(words, "200", "Seen", query) }));
+    let query = &[JOB, ("step", TEXT), ("key", TEXT), ("limit", "query")];
+    let words =
+        "What a step keeps for its keys, or for one of them; without a name, which steps do";
+    path("/v1/jobs/{job}/state", json!({ "get": given(words, "200", "State", query) }));
+}
+
 /// A parameter: its name and where it stands.
 type Parameter = (&'static str, &'static str);
 const JOB: Parameter = ("job", "path");
+/// Stands in the query, and is no number.
+const TEXT: &str = "query text";
 
 fn open(summary: &str, media: &str) -> Value {
     let answer = json!({ "description": summary, "content": { media: {} } });
@@ -74,9 +95,10 @@ fn told(summary: &str) -> Value {
 
 fn given(summary: &str, status: &str, schema: &str, parameters: &[Parameter]) -> Value {
     let parameter = |(name, place): &Parameter| {
-        let kind = if *place == "path" { "string" } else { "integer" };
+        let kind = if *place == "query" { "integer" } else { "string" };
+        let within = if *place == TEXT { "query" } else { place };
         json!({
-            "name": name, "in": place, "required": *place == "path", "schema": { "type": kind },
+            "name": name, "in": within, "required": *place == "path", "schema": { "type": kind },
         })
     };
     let parameters: Vec<Value> = parameters.iter().map(parameter).collect();
@@ -132,6 +154,10 @@ fn schemas() -> Value {
         "Batches": list_of("batches", &object),
         "Plugins": list_of("plugins", &object),
         "Lines": list_of("lines", &object),
+        "Letters": list_of("letters", &object),
+        "Retried": retried(),
+        "Seen": list_of("batches", &object),
+        "State": list_of("rows", &object),
         "Submission": {
             "type": "object",
             "required": ["text", "folder"],
@@ -144,6 +170,7 @@ fn schemas() -> Value {
             "additionalProperties": false,
             "properties": {
                 "plugins": { "type": "object", "additionalProperties": text },
+                "allow": { "type": "array", "items": text },
                 "drop_state": { "type": "boolean" },
                 "restart_windows": { "type": "boolean" },
                 "force": { "type": "boolean" },
@@ -168,6 +195,22 @@ fn schemas() -> Value {
                     "properties": { "code": text, "message": text, "findings": {} },
                 },
             },
+        },
+    })
+}
+
+fn retried() -> Value {
+    let count = json!({ "type": "integer" });
+    json!({
+        "type": "object",
+        "properties": {
+            "batch_time": { "type": ["integer", "null"] },
+            "delivered": count,
+            "refused": count,
+            "not_run": count,
+            "on_their_way": count,
+            "stay": { "type": "array", "items": { "type": "object" } },
+            "later": count,
         },
     })
 }

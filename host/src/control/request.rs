@@ -17,12 +17,9 @@ pub(super) fn numbers<const N: usize>(
     known: [&str; N],
 ) -> Result<[Option<i64>; N], ControlError> {
     let mut found = [None; N];
-    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let Some(place) = known.iter().position(|word| *word == key) else {
-            let message = format!("found `{key}` in the query, known are `{}`", known.join("`, `"));
-            return Err(ControlError::BadRequest { message });
-        };
+    for pair in pairs(query) {
+        let (place, value) = known_pair(pair, &known)?;
+        let key = known[place];
         let number = value.parse().ok().filter(|number| *number >= 0);
         let number = number.ok_or_else(|| ControlError::BadRequest {
             message: format!("`{key}` is `{value}`, expected a whole number from 0"),
@@ -30,6 +27,60 @@ pub(super) fn numbers<const N: usize>(
         found[place] = Some(number);
     }
     Ok(found)
+}
+
+/// The texts of a query, each of which must be among those that are known.
+pub(super) fn texts<const N: usize>(
+    query: Option<&str>,
+    known: [&str; N],
+) -> Result<[Option<String>; N], ControlError> {
+    let mut found = [const { None }; N];
+    for pair in pairs(query) {
+        let (place, value) = known_pair(pair, &known)?;
+        let text = unescaped(value).ok_or_else(|| ControlError::BadRequest {
+            message: format!("`{}` is no text behind its `%`", known[place]),
+        })?;
+        found[place] = Some(text);
+    }
+    Ok(found)
+}
+
+fn pairs(query: Option<&str>) -> impl Iterator<Item = &str> {
+    query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty())
+}
+
+fn known_pair<'a>(pair: &'a str, known: &[&str]) -> Result<(usize, &'a str), ControlError> {
+    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+    let place = known.iter().position(|word| *word == key);
+    let place = place.ok_or_else(|| ControlError::BadRequest {
+        message: format!("found `{key}` in the query, known are `{}`", known.join("`, `")),
+    })?;
+    Ok((place, value))
+}
+
+/// What a client has written with `%` and two digits for each byte that may not stand in a query.
+fn unescaped(value: &str) -> Option<String> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(value.len()), value.as_bytes());
+    while let [first, others @ ..] = rest {
+        (bytes, rest) = match (first, others) {
+            (b'%', [high, low, others @ ..]) => {
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                let byte = 16 * digit(*high)? + digit(*low)?;
+                bytes.push(u8::try_from(byte).ok()?);
+                (bytes, others)
+            }
+            (b'%', _) => return None,
+            (b'+', others) => {
+                bytes.push(b' ');
+                (bytes, others)
+            }
+            (byte, others) => {
+                bytes.push(*byte);
+                (bytes, others)
+            }
+        };
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// What is asked for, as JSON of a bounded length.
@@ -91,6 +142,23 @@ mod tests {
             ("limit=99999999999999999999", "expected a whole number"),
         ] {
             let error = numbers(Some(query), known).expect_err("it is wrong").to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn texts_of_a_query_are_read_as_forms_write_them() {
+        let read = |query| texts(Some(query), ["of", "key"]).map(|[of, key]| (of, key));
+        let (of, key) = read("key=a%26b+%C3%A9%25&of=words.split").expect("both are known");
+        assert_eq!((of.as_deref(), key.as_deref()), (Some("words.split"), Some("a&b \u{e9}%")));
+        for (query, words) in [
+            ("off=1", "found `off` in the query, known are `of`, `key`"),
+            ("of=%", "`of` is no text behind its `%`"),
+            ("of=%4", "no text"),
+            ("of=%xy", "no text"),
+            ("of=%ff", "no text"),
+        ] {
+            let error = read(query).expect_err("it is wrong").to_string();
             assert!(error.contains(words), "{error}");
         }
     }

@@ -25,7 +25,7 @@ use super::hosted::{Asked, Hosted};
 use super::jobs::Jobs;
 use super::lines::Line;
 use super::views::{ErrorView, LineView};
-use super::{metrics, openapi, request, swaps};
+use super::{looks, metrics, openapi, request, swaps};
 use crate::limits::BATCHES_ASKED_DEFAULT;
 use crate::store::batch_log::BatchQuery;
 use crate::store::data_folder::Token;
@@ -47,6 +47,10 @@ pub(super) fn router(jobs: Arc<Jobs>, token: Token, local: bool) -> Router {
         .route("/v1/jobs/{job}/batches", get(batches))
         .route("/v1/jobs/{job}/plugins", get(plugins))
         .route("/v1/jobs/{job}/logs", get(logs))
+        .route("/v1/jobs/{job}/dead-letters", get(letters))
+        .route("/v1/jobs/{job}/dead-letters/retry", post(retry_letters))
+        .route("/v1/jobs/{job}/tap", get(tap))
+        .route("/v1/jobs/{job}/state", get(state))
         .route("/v1/jobs/{job}/swap", post(swap))
         .route("/v1/jobs/{job}/rollback", post(roll_back))
         .route("/v1/jobs/{job}/{command}", post(command))
@@ -151,6 +155,33 @@ async fn logs(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQ
     let lines = named(&jobs, job)?.lines().after(after);
     let lines: Vec<LineView> = lines.into_iter().map(line).collect();
     Ok(json(StatusCode::OK, &json!({ "lines": lines })))
+}
+
+async fn letters(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQuery) -> Answer {
+    let [limit] = request::numbers(query.as_deref(), ["limit"])?;
+    let hosted = named(&jobs, job)?;
+    let found = aside(move || looks::letters(hosted.look(), limit)).await?;
+    Ok(json(StatusCode::OK, &found))
+}
+
+async fn retry_letters(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
+    let hosted = named(&jobs, job)?;
+    let told = aside(move || looks::retry(hosted.look())).await?;
+    Ok(json(StatusCode::ACCEPTED, &told))
+}
+
+async fn tap(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQuery) -> Answer {
+    let asked = request::texts(query.as_deref(), ["of", "limit", "wait_ms"])?;
+    let hosted = named(&jobs, job)?;
+    let seen = aside(move || looks::tap(hosted.look(), asked)).await?;
+    Ok(json(StatusCode::OK, &seen))
+}
+
+async fn state(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQuery) -> Answer {
+    let asked = request::texts(query.as_deref(), ["step", "key", "limit"])?;
+    let hosted = named(&jobs, job)?;
+    let kept = aside(move || looks::state(hosted.look(), asked)).await?;
+    Ok(json(StatusCode::OK, &kept))
 }
 
 async fn command(

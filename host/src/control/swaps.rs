@@ -15,8 +15,15 @@ use crate::model::version::{LostState, PluginChange, PluginVersion, SwapReport, 
 /// # Errors
 /// Says what is in the way. The job is as it was then.
 pub(super) fn swap(swaps: &SwapControl, body: SwapBody) -> Result<Value, ControlError> {
-    let SwapBody { plugins, drop_state, restart_windows, force, watched_batches, slower_max } =
-        body;
+    let SwapBody {
+        plugins,
+        allow,
+        drop_state,
+        restart_windows,
+        force,
+        watched_batches,
+        slower_max,
+    } = body;
     if let Some(relative) = plugins.values().find(|path| !path.is_absolute()) {
         let message = format!("`{}` is no absolute path", relative.display());
         return Err(ControlError::BadRequest { message });
@@ -25,7 +32,8 @@ pub(super) fn swap(swaps: &SwapControl, body: SwapBody) -> Result<Value, Control
         let message = format!("`slower_max` is {factor}, expected a number from 1");
         return Err(ControlError::BadRequest { message });
     }
-    let rules = SwapRules { drop_state, restart_windows, force, watched_batches, slower_max };
+    let rules =
+        SwapRules { allow, drop_state, restart_windows, force, watched_batches, slower_max };
     let code = |(name, path)| (name, NewCode::Component(path));
     let plugins: Vec<_> = plugins.into_iter().map(code).collect();
     let report = swaps.swap(&plugins, rules).map_err(ControlError::Swap)?;
@@ -45,13 +53,14 @@ fn answer(report: &SwapReport) -> Value {
 }
 
 fn change(change: &PluginChange) -> Value {
-    let PluginChange { plugin, from, to, bytes, differences } = change;
+    let PluginChange { plugin, from, to, bytes, differences, granted } = change;
     json!({
         "plugin": plugin,
         "from": version(from),
         "to": version(to),
         "bytes": { "from": bytes.0, "to": bytes.1 },
         "differences": differences,
+        "granted": granted,
     })
 }
 

@@ -135,6 +135,9 @@ pub struct ErrorView {
 pub struct SwapBody {
     /// The component files on the server's machine, by the plugins' names in the job.
     pub plugins: BTreeMap<String, PathBuf>,
+    /// As [`crate::model::version::SwapRules::allow`].
+    #[serde(default)]
+    pub allow: Vec<String>,
     /// As [`crate::model::version::SwapRules::drop_state`].
     #[serde(default)]
     pub drop_state: bool,

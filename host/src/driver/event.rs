@@ -4,7 +4,9 @@
 
 use crossbeam_channel::Sender;
 
+use super::fed_letters::FeedAsked;
 use super::slice::SliceAsked;
+use super::taps::TapAsked;
 use super::versions::{BackAsked, SwapAsked};
 use crate::exec::executor::TaskResult;
 use crate::ingest::ReceiverEvent;
@@ -48,6 +50,10 @@ pub enum Event {
     Swap(SwapAsked),
     /// A program asks for the versions before.
     RollBack(BackAsked),
+    /// Rows of dead letters are to be tried again.
+    Feed(FeedAsked),
+    /// Somebody looks at rows of the batches.
+    Tap(TapAsked),
 }
 
 /// What may be asked of a running job.

@@ -4,6 +4,7 @@
 //! status board. Never waits for anything but the next event.
 
 mod draining;
+mod feeding;
 mod pausing;
 mod swapping;
 mod tasks;
@@ -18,11 +19,13 @@ use crossbeam_channel::Receiver;
 use super::dead_letter;
 use super::error::JobFailure;
 use super::event::{Command, Event};
+use super::fed_letters::FeedAsked;
 use super::history::History;
 use super::out_of_windows::OutOfWindows;
 use super::parts::JobParts;
 use super::publisher::Publication;
 use super::running_batch::{BatchInputs, QueuedBatch, RunningBatch};
+use super::taps::Taps;
 use crate::block::tracker::Tracker;
 use crate::error::Domain;
 use crate::ingest::ReceiverEvent;
@@ -41,6 +44,10 @@ pub struct EventLoop {
     parts: JobParts,
     tracker: Tracker,
     queue: VecDeque<QueuedBatch>,
+    /// Rows of dead letters that wait for a batch to be made: one question after the other, as
+    /// whoever asks waits for the answer.
+    to_feed: VecDeque<FeedAsked>,
+    taps: Taps,
     running: BTreeMap<u64, RunningBatch>,
     next_run: u64,
     history: History,
@@ -68,6 +75,8 @@ impl EventLoop {
             parts,
             tracker: Tracker::new(),
             queue: VecDeque::new(),
+            to_feed: VecDeque::new(),
+            taps: Taps::default(),
             running: BTreeMap::new(),
             next_run: 0,
             draining: false,
@@ -116,6 +125,8 @@ impl EventLoop {
             Event::Slice(asked) => asked.answer(&self.parts.plan, &self.history),
             Event::Swap(asked) => self.swap_asked(asked),
             Event::RollBack(asked) => self.back_asked(&asked),
+            Event::Feed(asked) => self.feed_asked(asked),
+            Event::Tap(asked) => self.taps.begin(asked),
         }
     }
 
@@ -147,7 +158,9 @@ impl EventLoop {
         files: BatchInputs,
     ) {
         let name_of = |source| self.parts.sources.name(source).to_owned();
-        let batch = QueuedBatch::new(time, blocks, files, name_of, self.parts.clock.now_us());
+        let now_us = self.parts.clock.now_us();
+        let mut batch = QueuedBatch::new(time, blocks, files, name_of, now_us);
+        self.feed(&mut batch);
         self.parts.board.tell(&JobEvent::BatchSubmitted(batch.submission.clone()));
         self.queue.push_back(batch);
     }
@@ -293,6 +306,7 @@ impl EventLoop {
         let states = self.parts.versions.current().states.sizes();
         self.parts.board.change(|status| status.states = states);
         batch.settle_counts();
+        self.settle_fed(&mut batch);
         let now_us = self.parts.clock.now_us();
         let info = batch.info(now_us);
         self.parts.sources.batch_ended(&batch, &released, &info, now_us);

@@ -12,6 +12,7 @@ use crossbeam_channel::{Sender, bounded};
 use super::engine::Engine;
 use super::error::DriverError;
 use super::event::{Command, Event};
+use super::look::JobLook;
 use super::remembered::Remembered;
 use super::status_board::StatusBoard;
 use super::swap::SwapControl;
@@ -24,6 +25,7 @@ pub struct JobHandle {
     board: Arc<StatusBoard>,
     remembered: Remembered,
     swaps: SwapControl,
+    look: JobLook,
     thread: Option<JoinHandle<()>>,
     /// Receivers and executors are the engine's: it lasts as long as the job.
     engine: Arc<Engine>,
@@ -74,10 +76,10 @@ impl JobHandle {
         engine: Arc<Engine>,
         events: Sender<Event>,
         board: Arc<StatusBoard>,
-        (remembered, swaps): (Remembered, SwapControl),
+        (swaps, (remembered, look)): (SwapControl, (Remembered, JobLook)),
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { events, board, remembered, swaps, thread: Some(thread), engine }
+        Self { events, board, remembered, swaps, look, thread: Some(thread), engine }
     }
 
     /// What commands the job from elsewhere.
@@ -103,6 +105,11 @@ impl JobHandle {
     /// The way to other versions of its plugins, from any thread.
     pub fn swaps(&self) -> &SwapControl {
         &self.swaps
+    }
+
+    /// The way to its dead letters, rows and states, from any thread.
+    pub fn look(&self) -> &JobLook {
+        &self.look
     }
 
     /// Waits until the job has ended.

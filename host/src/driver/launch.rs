@@ -3,6 +3,7 @@
 //! Takes a declared job and its loaded plugins. Gives a running job. Nothing runs until everything
 //! that can be wrong before the first batch has been looked at.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -18,6 +19,7 @@ use super::event_loop::EventLoop;
 use super::handle::JobHandle;
 use super::job_version::{Binder, Counted};
 use super::listener_bus::ListenerBus;
+use super::look::{JobLook, Looked};
 use super::output_measure::Measure;
 use super::pace::Pace;
 use super::parts::JobParts;
@@ -143,7 +145,7 @@ pub fn launch_telling(
         .map_err(system("the publisher"))?;
     let answers = sender.clone();
     let scribe = log.map(|log| Scribe::new(log, &plan, source_names(&pipeline), seed));
-    let remembered = Remembered::new(sender.clone(), Arc::clone(&plan), planned.datasets);
+    let ways = ways_in(engine, &pipeline, (&plan, planned.datasets), (&base, seed), &sender);
     let event_loop = EventLoop::new(JobParts {
         ticker,
         publisher,
@@ -175,7 +177,26 @@ pub fn launch_telling(
         events: sender.clone(),
         one: Mutex::default(),
     });
-    Ok(JobHandle::new(Arc::clone(engine), sender, board, (remembered, swaps), thread))
+    Ok(JobHandle::new(Arc::clone(engine), sender, board, (swaps, ways), thread))
+}
+
+/// The ways of others to what a job remembers, keeps and makes.
+fn ways_in(
+    engine: &Engine,
+    pipeline: &Pipeline,
+    (plan, datasets): (&Arc<JobPlan>, BTreeMap<String, StageId>),
+    (base, seed): (&Arc<VersionBase>, u64),
+    events: &Sender<Event>,
+) -> (Remembered, JobLook) {
+    let look = JobLook::new(Looked {
+        pipeline: pipeline.clone(),
+        base: Arc::clone(base),
+        seed,
+        storage: Arc::clone(&engine.config.storage),
+        datasets: datasets.clone(),
+        events: events.clone(),
+    });
+    (Remembered::new(events.clone(), Arc::clone(plan), datasets), look)
 }
 
 fn spawn(

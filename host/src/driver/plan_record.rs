@@ -13,13 +13,13 @@ use crate::store::batch_record::{BlockRecord, CallRecord, InputRecord, PluginRec
 
 /// The operators of plugins that a stage calls, as `plugin.operator`.
 pub(super) fn operators_of(stage: &Stage) -> Vec<String> {
-    let mut names = Vec::new();
-    for call in stage.calls() {
-        if let OperatorCall::Guest { plugin, chain } = call {
-            names.extend(chain.iter().map(|step| format!("{plugin}.{}", step.operator)));
-        }
-    }
-    names
+    stage.calls().into_iter().flat_map(operators_of_call).collect()
+}
+
+/// The operators of a plugin in one call, as `plugin.operator`.
+pub(super) fn operators_of_call(call: &OperatorCall) -> Vec<String> {
+    let OperatorCall::Guest { plugin, chain } = call else { return Vec::new() };
+    chain.iter().map(|step| format!("{plugin}.{}", step.operator)).collect()
 }
 
 /// The plugins of a job with what it calls of each.

@@ -178,7 +178,11 @@ fn plugin_error(name: &str) -> impl FnOnce(WasmError) -> DriverError {
     move |source| DriverError::Plugin { plugin, source }
 }
 
-fn build(
+/// Builds a plugin that is given as source.
+///
+/// # Errors
+/// When it cannot be built.
+pub(super) fn build(
     name: &str,
     folder: &Path,
     report: &dyn Fn(&str),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::batch_data::BatchData;
+use super::fed_letters::FedLetters;
 use super::history::{BatchKeeps, DatasetPartition, History};
 use super::job_version::SharedVersion;
 use super::states::SharedDelta;
@@ -45,6 +46,8 @@ pub struct QueuedBatch {
     pub size: (u64, u64),
     /// What is told of it while it waits.
     pub submission: BatchSubmission,
+    /// Rows of dead letters that are tried again with it.
+    pub fed: Option<Arc<FedLetters>>,
 }
 
 impl QueuedBatch {
@@ -79,7 +82,7 @@ impl QueuedBatch {
         let told = |(id, rows)| SourceRows { id, source: name_of(id), rows };
         let told = rows.into_iter().map(told).collect();
         let submission = BatchSubmission { time, inputs: told, submitted_us: now_us };
-        Self { time, inputs, blocks, size, submission }
+        Self { time, inputs, blocks, size, submission, fed: None }
     }
 }
 

@@ -76,6 +76,11 @@ impl JobStates {
         self.stores.get(&stage).map(|(_, store)| store)
     }
 
+    /// The stores, by the names of their steps.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Arc<StateStore>)> {
+        self.stores.values().map(|(name, store)| (name.as_str(), store))
+    }
+
     /// Whether anything is kept: the batches of such a job run one after the other.
     pub fn any(&self) -> bool {
         !self.stores.is_empty()

@@ -25,6 +25,7 @@ use crate::plan::{PlanDefaults, plan};
 use crate::version::admission::{Refusal, may_name};
 use crate::version::changes::{Facts, differences};
 use crate::version::fit::{DroppedState, dropped_states, same_shape};
+use crate::version::grants::may_import;
 use crate::version::uses::{made_with, windows_over};
 use crate::wasm::plugin::Plugin;
 
@@ -119,7 +120,7 @@ impl SwapControl {
         for (name, code) in plugins {
             loaded.insert(name.clone(), staging.load(name, code)?);
         }
-        let (version, report) = staging.prepare(&base, &loaded, rules)?;
+        let (version, report) = staging.prepare(&base, &loaded, &rules)?;
         let asked = report.plugins.iter();
         let plugins = asked.map(|change| (change.plugin.clone(), change.to.clone())).collect();
         staging.ask(|answer| {
@@ -163,8 +164,9 @@ impl Staging {
         &self,
         base: &SharedVersion,
         loaded: &BTreeMap<String, Arc<Plugin>>,
-        rules: SwapRules,
+        rules: &SwapRules,
     ) -> Result<(SharedVersion, SwapReport), SwapError> {
+        let changes = changes(&base.plugins, loaded, rules)?;
         let plugins = base.plugins.with(loaded);
         let planned = plan(&self.pipeline, &plugins, self.defaults).map_err(DriverError::from)?;
         let new = planned.plan;
@@ -177,11 +179,10 @@ impl Staging {
         }
         same_shape(&base.plan, &new).map_err(Refusal::from)?;
         let restarted_windows = restarted_windows(&new, loaded, rules)?;
-        let changes = loaded.iter().filter_map(|(name, new)| change(&base.plugins, name, new));
         let steps: Vec<String> = dropped.iter().map(|state| state.step.clone()).collect();
         let lost = |state: DroppedState| LostState { name: state.step, keys: state.keys };
         let dropped_states = dropped.into_iter().map(lost).collect();
-        let report = SwapReport { plugins: changes.collect(), dropped_states, restarted_windows };
+        let report = SwapReport { plugins: changes, dropped_states, restarted_windows };
         let states = base.states.without(&new, &steps);
         let number = self.base.next_number();
         let codes = made_with(&new).into_iter().zip(&base.codes).map(|(made_with, code)| {
@@ -208,7 +209,7 @@ impl Staging {
 fn restarted_windows(
     plan: &JobPlan,
     loaded: &BTreeMap<String, Arc<Plugin>>,
-    rules: SwapRules,
+    rules: &SwapRules,
 ) -> Result<Vec<String>, Refusal> {
     let mut all = BTreeSet::new();
     for plugin in loaded.keys() {
@@ -221,19 +222,33 @@ fn restarted_windows(
     Ok(all.into_iter().collect())
 }
 
-fn change(running: &JobPlugins, name: &str, new: &Plugin) -> Option<PluginChange> {
-    let old = running.get(name)?;
+/// What the new versions change, if they may import what they do.
+fn changes(
+    running: &JobPlugins,
+    loaded: &BTreeMap<String, Arc<Plugin>>,
+    rules: &SwapRules,
+) -> Result<Vec<PluginChange>, Refusal> {
+    let mut changes = Vec::new();
+    for (name, new) in loaded {
+        let Some(old) = running.get(name) else { continue };
+        let granted = may_import(name, old.imports(), new.imports(), &rules.allow)?;
+        changes.push(PluginChange { granted, ..change(name, old, new) });
+    }
+    Ok(changes)
+}
+
+fn change(name: &str, old: &Plugin, new: &Plugin) -> PluginChange {
     let facts =
         |plugin: &'_ Plugin| -> (PluginVersion, usize) { (version_of(plugin), plugin.bytes_len()) };
     let ((from, bytes_before), (to, bytes_after)) = (facts(old), facts(new));
     let before = Facts { description: old.description(), imports: old.imports() };
     let after = Facts { description: new.description(), imports: new.imports() };
-    let differences = differences(before, after);
-    Some(PluginChange {
+    PluginChange {
         plugin: name.to_owned(),
         from,
         to,
         bytes: (bytes_before, bytes_after),
-        differences,
-    })
+        differences: differences(before, after),
+        granted: Vec::new(),
+    }
 }

@@ -167,7 +167,7 @@ impl Versions {
             self.quarantine.lift(plugin, &version.digest);
         }
         let version = Arc::clone(&asked.version);
-        self.waiting = Some(Waiting::Swap { version, rules: asked.rules });
+        self.waiting = Some(Waiting::Swap { version, rules: asked.rules.clone() });
         Ok(())
     }
 

@@ -3,14 +3,18 @@
 //! Takes a bound stage and the slices of one partition. Gives the partition of a dataset or what a
 //! shuffle is to carry. Never keeps anything for the next attempt.
 
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat_batches;
 
 use super::accumulator::Additions;
+use super::fed_back::{FedRow, StepPlace, fed_into};
 use super::gather::group_values;
-use super::refused::Refused;
+use super::refused::{Refused, TaskPlace};
 use super::stage::{BoundFold, BoundGather, BoundOutput, BoundStage};
+use super::tap::{Shown, TapPlace, TapWish, Tapped};
 use super::task_error::TaskError;
 use crate::limits::{SLICE_BYTES_MAX, SLICE_ROWS_MAX};
 use crate::model::counted::Counted;
@@ -47,17 +51,34 @@ pub struct Attempted {
     pub counted: Counted,
     /// What functions of the program added.
     pub added: Additions,
+    /// What those see who look at its rows.
+    pub shown: Vec<Shown>,
+}
+
+/// What a task is given beside its input.
+#[derive(Debug, Default)]
+pub struct Beside<'a> {
+    /// Rows that are fed back to it.
+    pub fed: &'a [FedRow],
+    /// Who looks at its rows.
+    pub taps: Arc<[TapWish]>,
+}
+
+/// What happens to rows beside their becoming others.
+struct Aside {
+    refused: Refused,
+    tapped: Tapped,
 }
 
 impl Attempted {
     /// An attempt that made this, and counted nothing yet.
     fn new(output: TaskOutput, refused: Refused, rows_out: u64) -> Self {
         let (state, counted, added) = (None, Counted::default(), Additions::default());
-        Self { output, refused, rows_out, state, counted, added }
+        Self { output, refused, rows_out, state, counted, added, shown: Vec::new() }
     }
 }
 
-/// Runs the stage over what one partition reads.
+/// Runs the stage over what one partition reads, and over rows that are fed back to it.
 ///
 /// # Errors
 /// The first failure; nothing of the attempt remains.
@@ -65,42 +86,68 @@ pub fn attempt(
     stage: &BoundStage,
     scope: &mut TaskScope,
     input: Vec<Vec<RecordBatch>>,
+    Beside { fed, taps }: Beside<'_>,
 ) -> Result<Attempted, TaskError> {
     if let BoundOutput::Apart = stage.output {
         let rows_out = input.iter().flatten().map(|slice| slice.num_rows() as u64).sum();
         return Ok(Attempted::new(TaskOutput::Apart(input), Refused::default(), rows_out));
     }
-    let keep = stage.bad_rows.keep.then_some((scope.facts.batch_time, scope.facts.partition));
-    let mut refused = Refused::of_task(keep, stage.bad_rows.poison_max);
+    let mut aside = Aside { refused: refused_of(stage, scope), tapped: Tapped::of(taps) };
     let (mut slices, state) = match &stage.gather {
         BoundGather::State(bound) => {
-            let (rows, delta) = bound.run(scope, &input.concat(), &mut refused)?;
+            let (rows, delta) = bound.run(scope, (&input.concat(), fed), &mut aside.refused)?;
             (rows, Some(delta))
         }
         _ => (gather(stage, scope, input)?, None),
     };
+    aside.tapped.see_all(TapPlace::Gathered, &slices)?;
     let mut writer = Writer::new(stage);
-    let mut steps = stage.steps.as_slice();
+    // The number of the first of the steps that are left.
+    let (mut steps, mut first) = (stage.steps.as_slice(), 0);
     while let Some(whole_at) = steps.iter().position(|step| step.whole_partition) {
         let (before, after) = steps.split_at(whole_at);
         let mut ready = Vec::with_capacity(slices.len());
         for slice in slices {
-            ready.extend(run_steps(before, scope, slice, &mut refused)?);
+            ready.extend(run_steps((before, first), scope, slice, &mut aside)?);
         }
+        for (index, row) in fed_into(fed, first, whole_at) {
+            aside.refused.feed(row);
+            let steps = (&before[index..], first + index);
+            ready.extend(run_steps(steps, scope, row.row.clone(), &mut aside)?);
+        }
+        aside.refused.fed();
         let schema = before.last().map_or(&stage.input_schema, |step| &step.schema);
         let whole = join(schema, ready)?;
-        let whole = run_steps(&after[..1], scope, whole, &mut refused)?;
+        let whole = run_steps((&after[..1], first + whole_at), scope, whole, &mut aside)?;
         slices = whole.into_iter().flat_map(cut).collect();
-        steps = &after[1..];
+        (steps, first) = (&after[1..], first + whole_at + 1);
     }
     for slice in slices {
-        for slice in run_steps(steps, scope, slice, &mut refused)? {
-            writer.write(scope, slice, &mut refused)?;
+        for slice in run_steps((steps, first), scope, slice, &mut aside)? {
+            writer.write(scope, slice, &mut aside)?;
         }
     }
+    for (index, row) in fed_into(fed, first, steps.len()) {
+        aside.refused.feed(row);
+        let steps = (&steps[index..], first + index);
+        for slice in run_steps(steps, scope, row.row.clone(), &mut aside)? {
+            writer.write(scope, slice, &mut aside)?;
+        }
+    }
+    aside.refused.fed();
     let (output, rows_out) = writer.finish(scope)?;
-    let counted = std::mem::take(&mut scope.counted);
-    Ok(Attempted { state, counted, ..Attempted::new(output, refused, rows_out) })
+    let (counted, shown) = (std::mem::take(&mut scope.counted), aside.tapped.into_shown());
+    Ok(Attempted { state, counted, shown, ..Attempted::new(output, aside.refused, rows_out) })
+}
+
+fn refused_of(stage: &BoundStage, scope: &TaskScope) -> Refused {
+    let place = TaskPlace {
+        time: scope.facts.batch_time,
+        stage: stage.id,
+        stream: stage.stream.clone(),
+        partition: scope.facts.partition,
+    };
+    Refused::of_task(place, stage.bad_rows.keep, stage.bad_rows.poison_max)
 }
 
 fn gather(
@@ -138,14 +185,16 @@ fn gather(
     }
 }
 
+/// Runs steps, of which the first has that number.
 fn run_steps(
-    steps: &[BoundStep],
+    (steps, first): (&[BoundStep], usize),
     scope: &mut TaskScope,
     slice: RecordBatch,
-    refused: &mut Refused,
+    Aside { refused, tapped }: &mut Aside,
 ) -> Result<Vec<RecordBatch>, TaskError> {
     let mut slices = vec![slice];
-    for step in steps {
+    for (number, step) in (first..).zip(steps) {
+        refused.at(StepPlace::Step(number));
         let digest = step.call.as_ref().and_then(|(operator, _)| operator.digest());
         let mut made = Vec::with_capacity(slices.len());
         for slice in slices {
@@ -157,6 +206,7 @@ fn run_steps(
                 Ok(run_step(step, scope, slice)?)
             })?);
         }
+        tapped.see_all(TapPlace::After(number), &made)?;
         slices = made;
     }
     Ok(slices)
@@ -200,12 +250,13 @@ impl<'a> Writer<'a> {
         &mut self,
         scope: &mut TaskScope,
         slice: RecordBatch,
-        refused: &mut Refused,
+        Aside { refused, .. }: &mut Aside,
     ) -> Result<(), TaskError> {
         if slice.num_rows() == 0 {
             return Ok(());
         }
         self.rows += slice.num_rows() as u64;
+        refused.at(StepPlace::Step(self.stage.steps.len()));
         self.slices.push(match self.combine() {
             Some(fold) => {
                 let (digest, keys) = (fold.operator.digest(), fold.keys);

@@ -13,8 +13,10 @@ use arrow_array::RecordBatch;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::accumulator::in_task;
-use super::attempt::{Attempted, attempt};
+use super::attempt::{Attempted, Beside, attempt};
+use super::fed_back::FedRow;
 use super::stage::SharedStage;
+use super::tap::TapWish;
 use super::task_error::TaskError;
 use crate::error::panic_message;
 use crate::model::broadcast::Broadcasts;
@@ -49,6 +51,10 @@ pub struct Task {
     pub facts: TaskFacts,
     /// Its input.
     pub read: ReadInput,
+    /// Rows that are fed back to its stage and partition.
+    pub fed: Vec<FedRow>,
+    /// Who looks at rows of it.
+    pub taps: Arc<[TapWish]>,
     /// The broadcasts of its batch.
     pub broadcasts: Broadcasts,
     /// Set when nobody needs the task any more: it is answered, not run.
@@ -121,7 +127,7 @@ impl Drop for Executors {
 
 fn run_tasks(queue: &Receiver<Task>) {
     for task in queue {
-        let Task { key, stage, facts, read, broadcasts, cancelled, answer } = task;
+        let Task { key, stage, facts, read, fed, taps, broadcasts, cancelled, answer } = task;
         if cancelled.load(Ordering::Relaxed) {
             let (outcome, cpu) = (Err(TaskError::Cancelled), Duration::ZERO);
             answer(TaskResult { key, outcome, cpu, rows_in: 0 });
@@ -134,9 +140,10 @@ fn run_tasks(queue: &Receiver<Task>) {
             let slices = || input.iter().flatten();
             rows_in = slices().map(|slice| slice.num_rows() as u64).sum();
             let input_bytes = slices().map(|slice| slice.get_array_memory_size() as u64).sum();
-            let facts = TaskFacts { input_rows: rows_in, input_bytes, ..facts };
+            let input_rows = rows_in + fed.len() as u64;
+            let facts = TaskFacts { input_rows, input_bytes, ..facts };
             let mut scope = TaskScope::new(facts).with_broadcasts(broadcasts);
-            attempt(&stage, &mut scope, input)
+            attempt(&stage, &mut scope, input, Beside { fed: &fed, taps })
         });
         let (ran, added) = in_task(|| catch_unwind(run));
         let outcome = ran.unwrap_or_else(|panic| Err(TaskError::Panic(panic_message(&*panic))));

@@ -4,17 +4,37 @@
 //! where rows are to be kept, a line of JSON each. Never holds a row itself: millions of refused
 //! ones would be gigabytes.
 
+use std::collections::BTreeMap;
+
 use arrow_array::RecordBatch;
 use serde_json::json;
 
+use super::fed_back::{FedRow, StepPlace};
 use super::poison::{Blame, PoisonAllowance, WithoutPoison};
 use super::task_error::TaskError;
 use crate::limits::{BAD_ROW_TEXT_BYTES_MAX, REJECTED_LINES_BYTES_MAX};
+use crate::model::id::StageId;
 use crate::model::operator::TaskScope;
 use crate::model::rejected::Rejected;
 use crate::model::rejected::Rejection;
 use crate::model::time::BatchTime;
 use crate::sink::json_lines::json_lines;
+
+/// What stands before the row in a line, and nowhere else in it: a quote within a text is escaped.
+pub const ROW_KEY: &[u8] = b",\"row\":";
+
+/// The task that a row was in.
+#[derive(Debug, Clone)]
+pub struct TaskPlace {
+    /// Its batch.
+    pub time: BatchTime,
+    /// Its stage.
+    pub stage: StageId,
+    /// The stream whose steps the stage runs.
+    pub stream: String,
+    /// Its partition.
+    pub partition: u32,
+}
 
 /// Refused rows.
 #[derive(Debug, Clone, Default)]
@@ -27,17 +47,41 @@ pub struct Refused {
     pub lines: Vec<u8>,
     /// Those of them that were left out because a call failed with them.
     pub poison: u64,
-    /// The batch and partition whose rows are to be kept, if they are.
-    keep: Option<(BatchTime, u32)>,
+    /// Lines for rows that were fed back, by the letters they are of. They are counted nowhere
+    /// else: what becomes of them is nobody's matter but of who fed them back.
+    pub again: BTreeMap<usize, Vec<u8>>,
+    /// Whether lines are to be kept of rows that were not fed back.
+    keep: bool,
+    place: Option<(TaskPlace, StepPlace)>,
+    /// The letter whose row is on its way, and how often it was tried before.
+    feeding: Option<(usize, u32)>,
     allowance: PoisonAllowance,
 }
 
 impl Refused {
-    /// None yet; they are kept where a batch and a partition are given. So many rows may be left
-    /// out because a call fails with them.
-    pub fn of_task(keep: Option<(BatchTime, u32)>, poison_max: u64) -> Self {
+    /// None yet; lines of them are kept if they are asked for. So many rows may be left out because
+    /// a call fails with them.
+    pub fn of_task(place: TaskPlace, keep: bool, poison_max: u64) -> Self {
         let allowance = PoisonAllowance::of_rows(poison_max);
-        Self { keep, allowance, ..Self::default() }
+        let place = Some((place, StepPlace::Step(0)));
+        Self { keep, place, allowance, ..Self::default() }
+    }
+
+    /// What is called from now on is called there.
+    pub fn at(&mut self, step: StepPlace) {
+        if let Some((_, at)) = &mut self.place {
+            *at = step;
+        }
+    }
+
+    /// What is called from now on is called with this row, which was fed back.
+    pub fn feed(&mut self, row: &FedRow) {
+        self.feeding = Some((row.letter, row.attempts));
+    }
+
+    /// What is called from now on is called with rows of the batch.
+    pub fn fed(&mut self) {
+        self.feeding = None;
     }
 
     /// Calls a plugin of that digest with a slice, or with those of its rows that it does not fail
@@ -85,10 +129,15 @@ impl Refused {
             &RecordBatch,
         ) -> Result<(T, Vec<Rejection>), TaskError>,
     ) -> Result<T, TaskError> {
-        let called = self.allowance.call(scope, (slice, blame), call)?;
-        let WithoutPoison { made, rows, poison } = called;
+        let WithoutPoison { made, rows, poison } = match self.feeding {
+            None => self.allowance.call(scope, (slice, blame), call)?,
+            // One is known to have failed before, and is not to fail a batch of others.
+            Some(_) => PoisonAllowance::of_rows(u64::MAX).call(scope, (slice, blame), call)?,
+        };
         let (made, rejections) = made;
-        self.poison += poison.len() as u64;
+        if self.feeding.is_none() {
+            self.poison += poison.len() as u64;
+        }
         self.add(digest, slice, poison);
         self.add(digest, &rows, rejections);
         Ok(made)
@@ -97,13 +146,18 @@ impl Refused {
     /// Adds the refusals of one call; their row numbers are those of the slice.
     fn add(&mut self, digest: Option<&str>, slice: &RecordBatch, rejections: Vec<Rejection>) {
         for rejection in rejections {
+            let row = || slice.slice(rejection.row as usize, 1);
+            if let Some((letter, attempts)) = self.feeding {
+                let lines = self.again.entry(letter).or_default();
+                if let Some(place) = self.place.as_ref().filter(|_| has_room(lines)) {
+                    lines.extend(line(place, digest, &rejection, &row(), attempts + 1));
+                }
+                continue;
+            }
             self.counts.count(&rejection.operator, &rejection.code);
-            if let Some(place) = self.keep
-                && self.lines.len() < REJECTED_LINES_BYTES_MAX
+            if let Some(place) = self.place.as_ref().filter(|_| self.keep && has_room(&self.lines))
             {
-                let row = slice.slice(rejection.row as usize, 1);
-                let line = line(place, digest, &rejection, &row);
-                self.lines.extend_from_slice(line.as_bytes());
+                self.lines.extend(line(place, digest, &rejection, &row(), 1));
             }
             self.first.get_or_insert(rejection.message);
         }
@@ -114,44 +168,60 @@ impl Refused {
         self.counts.absorb(other.counts);
         self.poison += other.poison;
         self.first = self.first.take().or(other.first);
-        if self.lines.len() < REJECTED_LINES_BYTES_MAX {
+        if has_room(&self.lines) {
             self.lines.extend_from_slice(&other.lines);
+        }
+        for (letter, lines) in other.again {
+            self.again.entry(letter).or_default().extend(lines);
         }
     }
 }
 
+fn has_room(lines: &[u8]) -> bool {
+    lines.len() < REJECTED_LINES_BYTES_MAX
+}
+
+/// The line of a row. The row itself comes last, as it is written: who reads it back finds each
+/// number as it was, which a value of JSON in memory would not keep.
 fn line(
-    (time, partition): (BatchTime, u32),
+    (task, step): &(TaskPlace, StepPlace),
     digest: Option<&str>,
     rejection: &Rejection,
     row: &RecordBatch,
-) -> String {
+    attempts: u32,
+) -> Vec<u8> {
     let text = json_lines(row);
     let mut line = json!({
-        "batch_time": time.0,
-        "partition": partition,
+        "batch_time": task.time.0,
+        "stream": task.stream,
+        "stage": task.stage.0,
+        "step": step.to_string(),
+        "partition": task.partition,
         "row_of_slice": rejection.row,
         "operator": rejection.operator,
         "plugin_digest": digest,
         "code": rejection.code,
         "reason": rejection.message,
+        "attempts": attempts,
     });
     if text.len() > BAD_ROW_TEXT_BYTES_MAX {
         line["text"] = String::from_utf8_lossy(&text[..BAD_ROW_TEXT_BYTES_MAX]).into();
         line["cut"] = true.into();
-    } else {
-        // As it was written: a double would bend decimals and large integers.
-        let (line, row) = (line.to_string(), String::from_utf8_lossy(&text));
-        return format!("{},\"row\":{}}}\n", &line[..line.len() - 1], row.trim_end());
+        return format!("{line}\n").into_bytes();
     }
-    format!("{line}\n")
+    let mut line = line.to_string().into_bytes();
+    line.pop();
+    line.extend_from_slice(ROW_KEY);
+    line.extend_from_slice(text.trim_ascii_end());
+    line.extend_from_slice(b"}\n");
+    line
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{ArrayRef, Decimal128Array, StringArray};
+    use arrow_array::{ArrayRef, Decimal128Array, Float64Array, StringArray};
     use serde_json::Value;
 
     use super::*;
@@ -159,6 +229,11 @@ mod tests {
     fn slice(texts: &[&str]) -> RecordBatch {
         let column: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
         RecordBatch::try_from_iter([("line", column)]).expect("one column")
+    }
+
+    fn of_task(partition: u32) -> Refused {
+        let (time, stage, stream) = (BatchTime(7), StageId(2), "s".to_owned());
+        Refused::of_task(TaskPlace { time, stage, stream, partition }, true, 0)
     }
 
     fn rejection(row: u32) -> Rejection {
@@ -171,13 +246,16 @@ mod tests {
         let (slice, mut refused) = (slice(&["a", "b"]), Refused::default());
         refused.add(None, &slice, vec![rejection(0)]);
         assert!(refused.lines.is_empty());
-        let mut keeping = Refused::of_task(Some((BatchTime(7), 3)), 0);
+        let mut keeping = of_task(3);
+        keeping.at(StepPlace::Step(1));
         keeping.add(Some("d1"), &slice, vec![rejection(1)]);
         refused.absorb(keeping);
         let kept: Value = serde_json::from_slice(&refused.lines).expect("a line of JSON");
         assert_eq!((&kept["row"]["line"], &kept["batch_time"]), (&json!("b"), &json!(7)));
         let place = (&kept["partition"], &kept["row_of_slice"], &kept["plugin_digest"]);
         assert_eq!(place, (&json!(3), &json!(1), &json!("d1")));
+        let place = (&kept["stage"], &kept["stream"], &kept["step"], &kept["attempts"]);
+        assert_eq!(place, (&json!(2), &json!("s"), &json!("1"), &json!(1)));
         assert_eq!((refused.counts.rows(), refused.first.as_deref()), (2, Some("row 0 is odd")));
     }
 
@@ -187,7 +265,7 @@ mod tests {
         let decimals = Decimal128Array::from(vec![123_456_789_012_345_678]);
         let decimals = decimals.with_precision_and_scale(38, 2).expect("it fits");
         let slice = RecordBatch::try_from_iter([("amt", Arc::new(decimals) as ArrayRef)]);
-        let mut keeping = Refused::of_task(Some((BatchTime(7), 3)), 0);
+        let mut keeping = of_task(3);
         keeping.add(None, &slice.expect("one column"), vec![rejection(0)]);
         let line = String::from_utf8(keeping.lines).expect("text");
         assert!(line.ends_with(",\"row\":{\"amt\":1234567890123456.78}}\n"), "{line}");
@@ -197,7 +275,7 @@ mod tests {
     #[test]
     fn a_long_row_is_cut_and_a_batch_of_them_is_bounded() {
         let long = "x".repeat(BAD_ROW_TEXT_BYTES_MAX);
-        let (slice, mut refused) = (slice(&[&long]), Refused::of_task(Some((BatchTime(0), 0)), 0));
+        let (slice, mut refused) = (slice(&[&long]), of_task(0));
         let enough = REJECTED_LINES_BYTES_MAX / BAD_ROW_TEXT_BYTES_MAX + 2;
         for _ in 0..enough {
             refused.add(None, &slice, vec![rejection(0)]);
@@ -207,5 +285,30 @@ mod tests {
         let first = refused.lines.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let first: Value = serde_json::from_slice(first).expect("a line of JSON");
         assert_eq!(first["cut"], true);
+    }
+
+    #[test]
+    fn what_was_fed_back_is_told_by_its_letter_and_counted_nowhere() {
+        let (slice, mut refused) = (slice(&["a", "b"]), of_task(0));
+        let row = slice.slice(0, 1);
+        refused.feed(&FedRow { letter: 5, attempts: 2, place: StepPlace::State, row });
+        refused.add(None, &slice, vec![rejection(0)]);
+        refused.fed();
+        assert_eq!((refused.counts.rows(), refused.first.as_ref()), (0, None));
+        assert!(refused.lines.is_empty());
+        let line: Value = serde_json::from_slice(&refused.again[&5]).expect("a line of JSON");
+        assert_eq!((&line["attempts"], &line["row"]["line"]), (&json!(3), &json!("a")));
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are_and_so_is_what_is_none() {
+        let mut refused = of_task(0);
+        let column: ArrayRef = Arc::new(Float64Array::from(vec![0.1 + 0.2, f64::NAN]));
+        let slice = RecordBatch::try_from_iter([("x", column)]).expect("one column");
+        refused.add(None, &slice, vec![rejection(0), rejection(1)]);
+        let text = String::from_utf8(refused.lines).expect("it is text");
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].ends_with(r#","row":{"x":0.30000000000000004}}"#), "{}", lines[0]);
+        assert!(lines[1].ends_with(r#","row":{"x":"NaN"}}"#), "{}", lines[1]);
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 
 use super::running_fold::RunningFold;
+use crate::model::id::StageId;
 use crate::model::join::JoinKind;
 use crate::model::operator::SharedOperator;
 use crate::model::schema::StreamSchema;
@@ -22,6 +23,8 @@ use crate::state::store::StateStore;
 /// A stage ready to run.
 #[derive(Debug)]
 pub struct BoundStage {
+    /// Its number.
+    pub id: StageId,
     /// The stream whose steps it runs, for messages.
     pub stream: String,
     /// What is done with map outputs before the first step.
@@ -162,14 +165,13 @@ impl BoundStage {
         bind: &dyn Fn(&OperatorCall) -> Result<SharedOperator, E>,
     ) -> Result<Self, E> {
         let bind_step = |step: &PlannedStep| -> Result<BoundStep, E> {
-            let call = step
-                .call
-                .as_ref()
-                .map(|(call, attach)| -> Result<(_, Attach), E> { Ok((bind(call)?, *attach)) });
+            let bound = |(call, attach): &(OperatorCall, Attach)| -> Result<_, E> {
+                Ok((bind(call)?, *attach))
+            };
             Ok(BoundStep {
                 label: step.label.clone(),
                 project: step.project.clone(),
-                call: call.transpose()?,
+                call: step.call.as_ref().map(bound).transpose()?,
                 whole_partition: step.whole_partition,
                 schema: step.output.to_arrow(),
             })
@@ -224,6 +226,7 @@ impl BoundStage {
             },
         };
         Ok(Self {
+            id: stage.id,
             stream: stage.stream.clone(),
             gather,
             input_schema: stage.input_schema.to_arrow(),

@@ -13,6 +13,7 @@ use arrow_select::interleave::interleave;
 use arrow_select::take::{take, take_record_batch};
 
 use super::attempt::cut;
+use super::fed_back::{FedRow, StepPlace, fed_into_state};
 use super::gather::rows_by_group;
 use super::refused::Refused;
 use super::stage::BoundState;
@@ -48,14 +49,14 @@ struct Keys {
 }
 
 impl BoundState {
-    /// Runs the step over the rows of a partition.
+    /// Runs the step over the rows of a partition, and over rows that are fed back to it.
     ///
     /// # Errors
     /// When the operator failed or its answer does not fit.
     pub fn run(
         &self,
         scope: &mut TaskScope,
-        input: &[RecordBatch],
+        (input, fed): (&[RecordBatch], &[FedRow]),
         refused: &mut Refused,
     ) -> Result<(Vec<RecordBatch>, StateDelta), TaskError> {
         let partition = scope.facts.partition as usize;
@@ -68,7 +69,13 @@ impl BoundState {
         };
         let rows = match self.mode {
             StateMode::Map { timeout } => {
+                refused.at(StepPlace::State);
                 let mut rows = work.map(scope, input, refused)?;
+                for row in fed_into_state(fed) {
+                    refused.feed(row);
+                    rows.extend(work.map(scope, std::slice::from_ref(&row.row), refused)?);
+                }
+                refused.fed();
                 if let Some(timeout) = timeout {
                     rows.extend(work.time_out(scope, timeout)?);
                 }

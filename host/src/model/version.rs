@@ -43,8 +43,10 @@ pub struct BatchCode {
 }
 
 /// What a swap is allowed to do, and how long it is watched.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SwapRules {
+    /// What new versions may import that the old ones do not, by the interfaces' names.
+    pub allow: Vec<String>,
     /// Whether steps may lose what they keep, where the new version declares it otherwise.
     pub drop_state: bool,
     /// Whether windows may begin anew, where they read what the old version has made: they lack the
@@ -62,6 +64,7 @@ impl Default for SwapRules {
     fn default() -> Self {
         let watched_batches = SWAP_WATCHED_BATCHES;
         Self {
+            allow: Vec::new(),
             drop_state: false,
             restart_windows: false,
             force: false,
@@ -84,6 +87,8 @@ pub struct PluginChange {
     pub bytes: (usize, usize),
     /// Operators, columns, parameters and imports, a line each: `+` new, `-` gone.
     pub differences: Vec<String>,
+    /// Imports that are new, and were allowed.
+    pub granted: Vec<String>,
 }
 
 /// What a step keeps and would not find again.

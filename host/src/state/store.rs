@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow_schema::{ArrowError, SchemaRef};
 
 use super::codec::RowCodec;
-use super::delta::StateDelta;
+use super::delta::{Changed, StateDelta};
 use super::table::StateTable;
 use crate::model::time::BatchTime;
 
@@ -29,6 +29,29 @@ struct Partition {
     succeeded: Vec<(BatchTime, Arc<StateDelta>)>,
     /// What the step begins with: it counts as of the first batch.
     initial: Option<StateDelta>,
+}
+
+/// A key and its state, as bytes.
+pub type Entry = (Box<[u8]>, Box<[u8]>);
+
+fn some<'a>(
+    all: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    (most, bytes_max): (usize, usize),
+) -> Vec<Entry> {
+    let mut bytes = 0;
+    let fit = all.take(most).take_while(|(key, state)| {
+        let fits = bytes < bytes_max;
+        bytes += key.len() + state.len();
+        fits
+    });
+    fit.map(|(key, state)| (key.into(), state.into())).collect()
+}
+
+fn begun_with(initial: &StateDelta) -> impl Iterator<Item = (&[u8], &[u8])> {
+    initial.entries().filter_map(|(key, changed)| match changed {
+        Changed::Put(state) => Some((key, &**state)),
+        Changed::Touched | Changed::Removed => None,
+    })
 }
 
 /// A partition while a task looks at it.
@@ -99,6 +122,52 @@ impl StateStore {
         }
     }
 
+    /// Some keys of a partition with their states, as the batches that have succeeded left them: at
+    /// most so many, and of about so many bytes.
+    pub fn look(&self, partition: usize, most: (usize, usize)) -> Vec<Entry> {
+        let open = self.settled(partition);
+        match &open.initial {
+            Some(initial) => some(begun_with(initial), most),
+            None => some(open.table.iter(), most),
+        }
+    }
+
+    /// The state of one key of a partition, as the batches that have succeeded left it.
+    pub fn look_up(&self, partition: usize, key: &[u8]) -> Option<Box<[u8]>> {
+        let open = self.settled(partition);
+        match (&open.initial, open.initial.as_ref().and_then(|initial| initial.get(key))) {
+            (Some(_), Some(Changed::Put(state))) => Some(state.clone()),
+            (Some(_), _) => None,
+            (None, _) => open.table.get(key).map(Into::into),
+        }
+    }
+
+    /// Keys, and about the bytes they take, with what was handed in last.
+    pub fn settled_size(&self) -> (usize, usize) {
+        let sizes = (0..self.partitions.len()).map(|partition| {
+            let open = self.settled(partition);
+            let begun = open.initial.iter().flat_map(begun_with);
+            let begun = begun.fold((0, 0), |(keys, bytes), (key, state)| {
+                (keys + 1, bytes + key.len() + state.len())
+            });
+            (open.table.len() + begun.0, open.table.bytes() + begun.1)
+        });
+        sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1))
+    }
+
+    /// A partition that has taken over what was handed in. What it begins with is left for its
+    /// first task, whose batch it counts as of.
+    fn settled(&self, partition: usize) -> MutexGuard<'_, Partition> {
+        let mut open = self.lock(partition);
+        let Partition { table, succeeded, initial } = &mut *open;
+        if initial.is_none() {
+            for (time, delta) in succeeded.drain(..) {
+                table.apply(&delta, time);
+            }
+        }
+        open
+    }
+
     /// Keys, and about the bytes they take. What was handed in last is not counted yet.
     pub fn size(&self) -> (usize, usize) {
         let sizes = (0..self.partitions.len()).map(|partition| {
@@ -111,5 +180,52 @@ impl StateStore {
     fn lock(&self, partition: usize) -> MutexGuard<'_, Partition> {
         // A task that panicked changed nothing: tables change in `open` alone.
         self.partitions[partition].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_schema::Schema;
+
+    use super::*;
+
+    fn delta(key: u8, state: u8) -> StateDelta {
+        let mut delta = StateDelta::default();
+        delta.set(&[key], Changed::Put([state].into()));
+        delta
+    }
+
+    fn store() -> StateStore {
+        let none = Arc::new(Schema::empty());
+        StateStore::new(Arc::clone(&none), none, 2, true)
+    }
+
+    #[test]
+    fn a_look_sees_what_batches_have_committed_and_changes_nothing() {
+        let store = store();
+        store.commit(1, BatchTime(10), Arc::new(delta(1, 5)));
+        store.commit(1, BatchTime(20), Arc::new(delta(1, 6)));
+        assert_eq!(store.look(1, (9, 99)), [([1].into(), [6].into())]);
+        assert_eq!(store.look_up(1, &[1]).as_deref(), Some(&[6][..]));
+        assert_eq!((store.look_up(0, &[1]), store.look(1, (0, 99)).len()), (None, 0));
+        assert_eq!(store.look(1, (9, 0)), []);
+        assert_eq!(store.settled_size().0, 1);
+        // Nothing came for it since: a look is no touch.
+        let open = store.open(1, BatchTime(30));
+        assert_eq!(open.silent_since(BatchTime(21)).count(), 1);
+    }
+
+    /// A look before the first batch must not make the state as old as the look: it counts as of
+    /// the first batch, and times out from there.
+    #[test]
+    fn what_a_step_begins_with_is_seen_and_still_counts_as_of_the_first_batch() {
+        let store = store();
+        store.begin_with(0, delta(3, 7));
+        assert_eq!(store.look(0, (9, 99)), [([3].into(), [7].into())]);
+        assert_eq!(store.look_up(0, &[3]).as_deref(), Some(&[7][..]));
+        assert_eq!((store.look_up(0, &[4]), store.settled_size().0), (None, 1));
+        let open = store.open(0, BatchTime(50));
+        assert_eq!(open.silent_since(BatchTime(50)).count(), 0);
+        assert_eq!(open.silent_since(BatchTime(51)).count(), 1);
     }
 }

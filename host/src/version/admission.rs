@@ -69,6 +69,18 @@ pub enum Refusal {
     /// The plan would be another.
     #[error(transparent)]
     Shape(#[from] ShapeFault),
+    /// The new version can do more than the one that runs.
+    #[error(
+        "the new version of plugin `{plugin}` imports {}, which the version that runs does not: it \
+         may if that is allowed by name",
+        list(.imports)
+    )]
+    Imports {
+        /// The plugin.
+        plugin: String,
+        /// What nobody has allowed.
+        imports: Vec<String>,
+    },
     /// Steps would lose what they keep.
     #[error(
         "the new version declares other states, which nothing makes of the old ones: {}; they \

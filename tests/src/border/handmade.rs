@@ -27,6 +27,8 @@ pub struct Handmade {
     pub pages: u32,
     /// Further imports of the core module.
     pub imports: String,
+    /// Whether the core module imports `$log`, or has one that does nothing.
+    pub imports_log: bool,
     /// Further fields of the core module, its start function for example.
     pub fields: String,
     /// The body of `cabi_realloc`: old pointer, old size, alignment, size to a pointer.
@@ -45,6 +47,7 @@ impl Default for Handmade {
             world: WITHOUT_FOLDS.to_owned(),
             pages: 4,
             imports: String::new(),
+            imports_log: true,
             fields: String::new(),
             realloc: "(call $take (local.get 3))".to_owned(),
             describe: "(i32.const 1024)".to_owned(),
@@ -75,10 +78,15 @@ impl Handmade {
         let version = if self.treaty.contains("@0.2.0") { "0.2.0" } else { "0.1.0" };
         let operators = format!("tidemill:plugin/operators@{version}");
         let Self { pages, imports, fields, realloc, describe, apply, .. } = self;
+        let log = "(func $log (param i32 i32 i32))";
+        let log = match self.imports_log {
+            true => format!(r#"(import "tidemill:plugin/host@{version}" "log" {log})"#),
+            false => log.to_owned(),
+        };
         let data = escaped(&description_at_1024());
         format!(
             r#"(module
-  (import "tidemill:plugin/host@{version}" "log" (func $log (param i32 i32 i32)))
+  {log}
   {imports}
   (memory (export "memory") {pages})
   (global $next (mut i32) (i32.const 65536))

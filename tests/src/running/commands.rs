@@ -9,6 +9,21 @@ use std::process::{Command, Stdio};
 use crate::set_up::job_folder::JobFolder;
 use crate::set_up::program::{program, tidemill};
 
+/// Words that a shell completes.
+const COMMANDS: [&str; 11] = [
+    "run",
+    "explain",
+    "demo",
+    "schema",
+    "plugin",
+    "completions",
+    "executors",
+    "dead-letters",
+    "tap",
+    "state",
+    "watch",
+];
+
 /// A job over a socket; nobody need listen there to explain it.
 fn job(address: impl ToString) -> JobFolder {
     let address = address.to_string();
@@ -58,7 +73,7 @@ fn completions_know_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = tidemill(folder.path(), &["completions", shell], "");
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{shell}");
-        for command in ["run", "explain", "demo", "schema", "plugin", "completions", "executors"] {
+        for command in COMMANDS {
             assert!(ran.out.contains(command), "{shell} does not know `{command}`");
         }
     }

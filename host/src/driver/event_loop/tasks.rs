@@ -80,6 +80,8 @@ impl EventLoop {
                 Box::new(move || history::read(&input))
             }
         };
+        let fed = batch.batch.fed.as_ref();
+        let fed = fed.map_or_else(Vec::new, |fed| fed.of_task(stage, partition));
         let answer = Arc::clone(&self.parts.answer);
         let answer = match self.history.keeper(&batch.keeps, planned, partition) {
             Some(keeper) => Arc::new(move |result| answer(keeper.keep(result))) as _,
@@ -97,6 +99,8 @@ impl EventLoop {
             stage: Arc::clone(&self.parts.versions.of_task(&batch.version, task).stages[stage.0]),
             facts,
             read,
+            fed,
+            taps: self.taps.wishes(stage),
             broadcasts: batch.broadcasts.clone(),
             cancelled: Arc::clone(&batch.cancelled),
             answer,
@@ -110,7 +114,12 @@ impl EventLoop {
         batch.charge(key.stage, cpu);
         let task = ReadyTask { stage: key.stage, partition: key.partition };
         match outcome {
-            Ok(attempted) => {
+            Ok(mut attempted) => {
+                // What is made again because it was lost was seen.
+                if !batch.schedule().was_done(task) {
+                    let shown = std::mem::take(&mut attempted.shown);
+                    self.taps.shown(batch.batch.time, shown);
+                }
                 let files = self.parts.sources.files_of(&self.parts.plan, key.stage);
                 let file_rows = files.map(|source| (source, rows_in));
                 let result_bytes_max = self.parts.pace.result_bytes_max();

@@ -1,0 +1,183 @@
+//! Control: a job's dead letters, rows and states, as they are asked for over HTTP and answered.
+//!
+//! Takes words of a query. Gives JSON, with each row as an object and as `print` would show it.
+//! Never gives more of a letter, or more rows, than their bounds allow.
+
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use serde_json::{Value, json};
+
+use super::ControlError;
+use crate::driver::fed_letters::FedOutcome;
+use crate::driver::letter_control::Retried;
+use crate::driver::letters::letter::{Letter, Payload};
+use crate::driver::look::JobLook;
+use crate::driver::taps::SeenBatch;
+use crate::limits::{
+    JOB_LINE_BYTES_MAX, LETTERS_ASKED_MAX, LOOK_ROWS_DEFAULT, LOOK_ROWS_MAX, TAP_WAIT_DEFAULT,
+    TAP_WAIT_MAX,
+};
+use crate::model::status::StateInfo;
+use crate::model::text::escape;
+use crate::model::time::BatchTime;
+use crate::sink::element::write_element;
+use crate::sink::json_lines::json_lines;
+
+/// What a letter says of where it is from, where it does.
+const OF_LETTER: [&str; 10] = [
+    "source",
+    "batch_time",
+    "stream",
+    "stage",
+    "step",
+    "partition",
+    "row_of_slice",
+    "operator",
+    "plugin_digest",
+    "code",
+];
+
+/// The newest dead letters.
+///
+/// # Errors
+/// When a file of them cannot be read.
+pub(super) fn letters(look: &JobLook, limit: Option<i64>) -> Result<Value, ControlError> {
+    let limit = bounded(limit, LETTERS_ASKED_MAX, "limit")?;
+    let listed = look.letters().list(limit).map_err(ControlError::Look)?;
+    let letters: Vec<Value> =
+        listed.letters.iter().map(|(it, stays)| letter(it, stays.as_deref())).collect();
+    let files: Vec<String> =
+        listed.files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
+    Ok(json!({ "letters": letters, "total": listed.total, "files": files }))
+}
+
+fn letter(letter: &Letter, stays: Option<&str>) -> Value {
+    let mut shown = json!({
+        "file": letter.id.path.to_string_lossy(),
+        "byte": letter.id.byte,
+        "reason": escape(&letter.reason, JOB_LINE_BYTES_MAX),
+        "attempts": letter.attempts,
+    });
+    for key in OF_LETTER {
+        if !letter.said[key].is_null() {
+            shown[key] = letter.said[key].clone();
+        }
+    }
+    let payload = match &letter.payload {
+        Payload::Text(text) => text.clone(),
+        Payload::Row(row) => String::from_utf8_lossy(row).into_owned(),
+        Payload::Gone(_) => match (letter.said["text"].as_str(), &letter.said) {
+            (Some(text), _) => text.to_owned(),
+            (None, Value::String(line)) => line.clone(),
+            (None, said) if said["row"].is_object() => said["row"].to_string(),
+            (None, said) => said["base64"].as_str().unwrap_or_default().to_owned(),
+        },
+    };
+    shown["payload"] = escape(&payload, JOB_LINE_BYTES_MAX).into();
+    shown["stays"] = stays.into();
+    shown
+}
+
+/// Feeds dead letters back, and waits for the batch with them.
+///
+/// # Errors
+/// When none can be fed back now.
+pub(super) fn retry(look: &JobLook) -> Result<Value, ControlError> {
+    let Retried { fed, on_their_way, still_bad, stay, later } =
+        look.letters().retry().map_err(ControlError::Look)?;
+    let count = |of: fn(&FedOutcome) -> usize| fed.as_ref().map_or(0, of);
+    let stay: Vec<Value> =
+        stay.iter().map(|(why, letters)| json!({ "reason": why, "letters": letters })).collect();
+    Ok(json!({
+        "batch_time": fed.as_ref().map(|fed| fed.time.0),
+        "delivered": count(|fed| fed.delivered),
+        "refused": count(|fed| fed.refused) + still_bad,
+        "not_run": count(|fed| fed.not_run),
+        "on_their_way": on_their_way,
+        "stay": stay,
+        "later": later,
+    }))
+}
+
+/// Rows of the next batches, or where rows can be looked at.
+///
+/// # Errors
+/// When there is nothing of that name.
+pub(super) fn tap(
+    look: &JobLook,
+    [of, limit, wait_ms]: [Option<String>; 3],
+) -> Result<Value, ControlError> {
+    let Some(of) = of else {
+        return Ok(json!({ "places": look.taps().places() }));
+    };
+    let rows = bounded(number(limit, "limit")?, LOOK_ROWS_MAX, "limit")?;
+    let wait = number(wait_ms, "wait_ms")?.map(i64::unsigned_abs);
+    let wait = wait.map_or(TAP_WAIT_DEFAULT, Duration::from_millis).min(TAP_WAIT_MAX);
+    let seen = look.taps().look(&of, rows, wait).map_err(ControlError::Look)?;
+    let batch = |(time, batch): (&BatchTime, &SeenBatch)| {
+        let mut shown = rows_of(&batch.slices);
+        shown["time_ms"] = time.0.into();
+        shown["more"] = batch.more.into();
+        shown
+    };
+    let batches: Vec<Value> = seen.batches.iter().map(batch).collect();
+    Ok(json!({ "batches": batches }))
+}
+
+/// What a step keeps, or which steps keep something.
+///
+/// # Errors
+/// When no step of that name keeps anything, or the key is none of its keys.
+pub(super) fn state(
+    look: &JobLook,
+    [step, key, limit]: [Option<String>; 3],
+) -> Result<Value, ControlError> {
+    let Some(step) = step else {
+        let sizes = look.states().sizes();
+        let size = |of: &StateInfo| json!({ "step": of.name, "keys": of.keys, "bytes": of.bytes });
+        return Ok(json!({ "steps": sizes.iter().map(size).collect::<Vec<_>>() }));
+    };
+    let most = bounded(number(limit, "limit")?, LOOK_ROWS_MAX, "limit")?;
+    let kept = look.states().look(&step, key.as_deref(), most).map_err(ControlError::Look)?;
+    let mut shown = rows_of(std::slice::from_ref(&kept.rows));
+    shown["step"] = kept.step.into();
+    shown["state_version"] = kept.version.into();
+    shown["schema"] = kept.schema.to_string().into();
+    shown["keys"] = kept.keys.into();
+    shown["bytes"] = kept.bytes.into();
+    Ok(shown)
+}
+
+fn rows_of(slices: &[RecordBatch]) -> Value {
+    let (mut rows, mut shown) = (Vec::new(), Vec::new());
+    for slice in slices {
+        for row in 0..slice.num_rows() {
+            // A row at a time: an object of each.
+            let object = serde_json::from_slice(&json_lines(&slice.slice(row, 1)));
+            rows.push(object.unwrap_or(Value::Null));
+            let mut text = String::new();
+            write_element(&mut text, slice, row);
+            shown.push(text);
+        }
+    }
+    json!({ "rows": rows, "shown": shown })
+}
+
+fn number(text: Option<String>, key: &str) -> Result<Option<i64>, ControlError> {
+    let Some(text) = text else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| *number >= 0);
+    let message = format!("`{key}` is `{}`, expected a whole number from 0", escape(&text, 80));
+    number.map(Some).ok_or(ControlError::BadRequest { message })
+}
+
+fn bounded(limit: Option<i64>, most: usize, key: &str) -> Result<usize, ControlError> {
+    let Some(limit) = limit else { return Ok(LOOK_ROWS_DEFAULT) };
+    match usize::try_from(limit) {
+        Ok(limit) if (1..=most).contains(&limit) => Ok(limit),
+        _ => {
+            let message = format!("`{key}` is {limit}, expected 1 to {most}");
+            Err(ControlError::BadRequest { message })
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Driver: what a stateful step of a running job keeps, for whoever wants to see it.
+//!
+//! Takes the step's name and perhaps a key. Gives rows of keys and states, as the batches that have
+//! succeeded left them. Never changes a state, and never decodes under a partition's lock.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::ArrowError;
+
+use super::look_error::LookError;
+use super::versions::VersionBase;
+use crate::ingest::decoder::{Decoded, Decoder};
+use crate::ingest::json_columns::JsonColumns;
+use crate::limits::{LINE_BYTES_MAX, LOOK_BYTES_MAX};
+use crate::model::column_type::ColumnType;
+use crate::model::id::StageId;
+use crate::model::policy::OnBadRow;
+use crate::model::schema::StreamSchema;
+use crate::model::stage::{JobPlan, StatePlan};
+use crate::model::status::StateInfo;
+use crate::operator::canonical::canonical_keys;
+use crate::operator::partition::partition_of_rows;
+use crate::state::store::{Entry, StateStore};
+use crate::version::fit::state_of;
+
+/// Looks at what steps of one job keep.
+#[derive(Debug)]
+pub struct StateLook {
+    pub(super) base: Arc<VersionBase>,
+    pub(super) seed: u64,
+}
+
+/// What a step keeps.
+#[derive(Debug)]
+pub struct KeptState {
+    /// The step.
+    pub step: String,
+    /// The version of its state, as its operator declares it.
+    pub version: u32,
+    /// Keys, and what is kept for each.
+    pub schema: StreamSchema,
+    /// How many keys there are.
+    pub keys: usize,
+    /// Bytes that keys and states take in memory, about.
+    pub bytes: usize,
+    /// Some of them, or the one that was asked for.
+    pub rows: RecordBatch,
+}
+
+impl StateLook {
+    /// How much each step keeps.
+    pub fn sizes(&self) -> Vec<StateInfo> {
+        let version = self.base.current();
+        let size = |(name, store): (&str, &Arc<StateStore>)| {
+            let (keys, bytes) = store.settled_size();
+            StateInfo { name: name.to_owned(), keys, bytes }
+        };
+        version.states.all().map(size).collect()
+    }
+
+    /// What the step of that name keeps: so many keys of it, or the one that is asked for.
+    ///
+    /// # Errors
+    /// When no step of that name keeps anything, or the key is none of its keys.
+    pub fn look(&self, step: &str, key: Option<&str>, most: usize) -> Result<KeptState, LookError> {
+        let version = self.base.current();
+        let (state, store) = find(step, &version.plan, |stage| version.states.of(stage).cloned())?;
+        let entries = match key {
+            Some(key) => self.look_up(state, &store, key)?,
+            None => some(&store, most),
+        };
+        let (keys, bytes) = store.settled_size();
+        Ok(KeptState {
+            step: state.name.clone(),
+            version: state.version,
+            schema: state.output.clone(),
+            keys,
+            bytes,
+            rows: decode(state, &store, &entries).map_err(undecodable)?,
+        })
+    }
+
+    fn look_up(
+        &self,
+        state: &StatePlan,
+        store: &StateStore,
+        key: &str,
+    ) -> Result<Vec<Entry>, LookError> {
+        let schema = StreamSchema::new(state.output.key_columns().to_vec());
+        let row = read_key(&schema, key)
+            .map_err(|why| LookError::BadKey { message: bad_key(&state.name, &schema, &why) })?;
+        let columns: Vec<ArrayRef> = canonical_keys(row.columns());
+        let partitions = partition_of_rows(row.columns(), 1, store.partitions(), self.seed);
+        let partition = partitions.map_err(undecodable)?.first().copied().unwrap_or_default();
+        let encoded = store.key_codec().and_then(|codec| codec.encode(&columns));
+        let encoded = encoded.map_err(undecodable)?;
+        let key = encoded.row(0);
+        let found = store.look_up(partition as usize, key);
+        Ok(found.map(|state| (key.into(), state)).into_iter().collect())
+    }
+}
+
+fn find<'p>(
+    step: &str,
+    plan: &'p JobPlan,
+    store_of: impl Fn(StageId) -> Option<Arc<StateStore>>,
+) -> Result<(&'p StatePlan, Arc<StateStore>), LookError> {
+    let kept = || plan.stages.iter().filter_map(|stage| Some((stage.id, state_of(stage)?)));
+    let found = kept().find(|(_, state)| state.name == step);
+    let found = found.and_then(|(stage, state)| Some((state, store_of(stage)?)));
+    found.ok_or_else(|| {
+        let known: Vec<&str> = kept().map(|(_, state)| state.name.as_str()).collect();
+        LookError::unknown("step that keeps something for keys", step, &known)
+    })
+}
+
+/// Some keys of all partitions, one partition after the other.
+fn some(store: &StateStore, most: usize) -> Vec<Entry> {
+    let (mut entries, mut bytes): (Vec<Entry>, usize) = (Vec::new(), 0);
+    for partition in 0..store.partitions() {
+        let left = (most - entries.len(), LOOK_BYTES_MAX.saturating_sub(bytes));
+        let more = store.look(partition, left);
+        bytes += more.iter().map(|(key, state)| key.len() + state.len()).sum::<usize>();
+        entries.extend(more);
+    }
+    entries
+}
+
+fn decode(
+    state: &StatePlan,
+    store: &StateStore,
+    entries: &[Entry],
+) -> Result<RecordBatch, ArrowError> {
+    let keys = store.key_codec()?.decode(entries.iter().map(|(key, _)| &**key))?;
+    let states = store.state_codec()?.decode(entries.iter().map(|(_, state)| &**state))?;
+    let columns = keys.columns().iter().chain(states.columns()).cloned().collect();
+    RecordBatch::try_new(state.output.to_arrow(), columns)
+}
+
+fn undecodable(error: ArrowError) -> LookError {
+    LookError::Undecodable(error.to_string())
+}
+
+/// A key as a person writes it: the value of the one key column, which is text without quotes where
+/// JSON would have quotes, or a JSON array of the values of all.
+fn read_key(schema: &StreamSchema, key: &str) -> Result<RecordBatch, String> {
+    let values: Vec<serde_json::Value> = match schema.columns.as_slice() {
+        [column] if is_text(&column.data_type) => vec![key.into()],
+        [_] => vec![serde_json::from_str(key).map_err(|error| error.to_string())?],
+        columns => {
+            let values: Vec<serde_json::Value> =
+                serde_json::from_str(key).map_err(|error| error.to_string())?;
+            if values.len() != columns.len() {
+                return Err(format!("found {} values", values.len()));
+            }
+            values
+        }
+    };
+    let names = schema.columns.iter().map(|column| column.name.clone());
+    let object: serde_json::Map<String, serde_json::Value> = names.zip(values).collect();
+    let line = format!("{}\n", serde_json::Value::Object(object));
+    let mut decoded = Decoded::new(&OnBadRow::Skip);
+    let mut columns = JsonColumns::new(schema.clone(), LINE_BYTES_MAX);
+    columns.decode(line.as_bytes(), &mut decoded);
+    columns.finish(&mut decoded);
+    match (decoded.bad.first, decoded.slices.pop()) {
+        (Some(why), _) => Err(why),
+        (None, Some(row)) => Ok(row),
+        (None, None) => Err("found nothing".to_owned()),
+    }
+}
+
+/// Whether JSON writes values of the type in quotes.
+fn is_text(of: &ColumnType) -> bool {
+    matches!(of, ColumnType::Utf8 | ColumnType::Binary | ColumnType::Date32 | ColumnType::Timestamp)
+}
+
+fn bad_key(step: &str, schema: &StreamSchema, why: &str) -> String {
+    let form = match schema.columns.as_slice() {
+        [_] => "one value of it",
+        _ => "a JSON array of one value of each",
+    };
+    format!("the keys of step `{step}` are `{schema}`, expected {form}: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+
+    use super::*;
+    use crate::model::schema::Column;
+
+    #[test]
+    fn a_key_is_typed_by_its_column() {
+        let text = StreamSchema::new(vec![Column::new("word", ColumnType::Utf8)]);
+        for key in ["tide", "7", "\"quoted\"", "null", ""] {
+            let row = read_key(&text, key).expect("any text is a key");
+            assert_eq!(row.column(0).as_string::<i32>().value(0), key);
+        }
+        let number = StreamSchema::new(vec![Column::new("n", ColumnType::Int64)]);
+        let row = read_key(&number, "7").expect("it is a number");
+        assert_eq!(row.column(0).as_primitive::<Int64Type>().value(0), 7);
+        for key in ["seven", "7.5", "\"7\"", "null", ""] {
+            assert!(read_key(&number, key).is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_several_columns_is_an_array() {
+        let columns = vec![
+            Column::new("word", ColumnType::Utf8),
+            Column::new("n", ColumnType::Int64).nullable(),
+        ];
+        let schema = StreamSchema::new(columns);
+        let row = read_key(&schema, "[\"a\",null]").expect("one value of each");
+        assert!(row.column(1).is_null(0));
+        assert!(read_key(&schema, "[\"a\"]").expect_err("one is missing").contains("1 values"));
+        assert!(read_key(&schema, "a").is_err());
+        let words = bad_key("totals", &schema, "found 1 values");
+        assert!(words.contains("`word: utf8, n: int64?`"), "{words}");
+    }
+}

@@ -1,0 +1,202 @@
+//! Dead letters of a running job: listed and fed back, over HTTP and by the command.
+//!
+//! Takes a guest that traps at one id in a hundred, and one that does not. Every row has an id of
+//! its own, so that one that is lost or doubled is seen.
+
+use serde_json::{Value, json};
+
+use super::feeder::{Sending, stamping, stamps, stamps_of};
+use super::rig::{Rig, counting};
+use crate::set_up::job_folder::JobFolder;
+use crate::set_up::program::tidemill;
+use crate::set_up::watched::watch;
+use crate::swap::rig::version;
+
+const LETTERS: &str = "/v1/jobs/stamps/dead-letters";
+
+fn listed(rig: &Rig) -> Vec<Value> {
+    let response = rig.get(&format!("{LETTERS}?limit=1000"));
+    assert_eq!(response.status, 200, "{response:?}");
+    let answer = response.json();
+    let letters = answer["letters"].as_array().expect("a list").clone();
+    assert_eq!(answer["total"], json!(letters.len()));
+    letters
+}
+
+fn listed_of(rig: &Rig, count: usize) -> Vec<Value> {
+    loop {
+        let letters = listed(rig);
+        if letters.len() >= count {
+            return letters;
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn retry(rig: &Rig) -> Value {
+    let response = rig.post(&format!("{LETTERS}/retry"));
+    assert_eq!(response.status, 202, "{response:?}");
+    response.json()
+}
+
+fn swap(rig: &Rig, number: u16, behaviour: &str) {
+    let plugin = version(number, behaviour);
+    let body = json!({ "plugins": { "stamped": plugin.to_str() } });
+    let swapped = rig.ask("POST", "/v1/jobs/stamps/swap", Some(&body));
+    assert_eq!(swapped.status, 202, "{swapped:?}");
+}
+
+/// The story: a poison row was written down, and whoever had mended the plugin had no way to give
+/// it the row again but by hand, through the source, to all steps before it.
+#[test]
+fn poison_rows_go_through_the_mended_plugin_and_no_other_row_comes_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::over(&folder);
+    let submitted = rig.submit(&stamping("rarely..", "20ms"), folder.path());
+    assert_eq!(submitted.status, 201, "{submitted:?}");
+    let mut sending = Sending::to(&rig, "stamps");
+    sending.ids(0..300);
+    let letters = listed_of(&rig, 3);
+    let first = &letters[0];
+    assert_eq!((&first["operator"], &first["code"]), (&json!("stamped.stamp"), &json!("panic")));
+    assert_eq!((&first["stream"], &first["stays"]), (&json!("stamps"), &Value::Null));
+    assert_eq!((&first["attempts"], &first["step"]), (&json!(1), &json!("0")));
+    assert!(first["plugin_digest"].as_str().is_some_and(|digest| digest.len() == 64), "{first}");
+    let payloads: Vec<&str> = letters.iter().filter_map(|it| it["payload"].as_str()).collect();
+    assert_eq!(payloads, [r#"{"id":37}"#, r#"{"id":137}"#, r#"{"id":237}"#]);
+
+    // The same plugin fails again: the letters stay, with an attempt more.
+    let again = retry(&rig);
+    assert_eq!((&again["delivered"], &again["refused"]), (&json!(0), &json!(3)), "{again}");
+    let letters = listed(&rig);
+    let attempts: Vec<&Value> = letters.iter().map(|letter| &letter["attempts"]).collect();
+    assert_eq!(attempts, [&json!(2); 3]);
+
+    swap(&rig, 2, "honestly");
+    let through = retry(&rig);
+    assert_eq!((&through["delivered"], &through["refused"]), (&json!(3), &json!(0)), "{through}");
+    assert_eq!(listed(&rig), [Value::Null; 0]);
+    let out = stamps_of(folder.path(), 300);
+    let expected = (0..300).map(|id| ((id, if id % 100 == 37 { 2 } else { 1 }), 1));
+    assert_eq!(out, expected.collect());
+
+    // There is nothing to feed back any more.
+    assert_eq!(retry(&rig)["delivered"], json!(0));
+    sending.ids(300..301);
+    stamps_of(folder.path(), 301);
+    let rejected = rig.get("/v1/jobs/stamps").json()["rejected_rows"].clone();
+    assert_eq!(rejected, json!(3), "what is fed back is counted nowhere else");
+    rig.end();
+}
+
+#[test]
+fn bad_rows_of_a_source_are_read_again_and_stay_when_they_are_still_bad() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::over(&folder);
+    // Left by an earlier run, whose schema was another; nothing can be done about the others.
+    let lines = [
+        r#"{"source":"ids","reason":"no `id`","text":"{\"id\":7}"}"#,
+        r#"{"source":"ids","reason":"no JSON","text":"{\"id\":"}"#,
+        r#"{"source":"ids","reason":"too long","text":"{\"id\":","cut":true}"#,
+        r#"{"source":"gone","reason":"no `id`","text":"{\"id\":8}"}"#,
+        concat!(
+            r#"{"batch_time":1,"stream":"stamps","stage":9,"step":"0","partition":0,"#,
+            r#""operator":"x.y","reason":"odd","row":{"id":9}}"#
+        ),
+    ];
+    std::fs::write(folder.path().join("bad.jsonl"), lines.join("\n") + "\n").expect("room");
+    assert_eq!(rig.submit(&stamping("honestly", "20ms"), folder.path()).status, 201);
+    let told = retry(&rig);
+    assert_eq!((&told["delivered"], &told["refused"]), (&json!(1), &json!(1)), "{told}");
+    let stay = told["stay"].as_array().expect("a list").clone();
+    assert_eq!(stay.len(), 3, "{stay:?}");
+    assert_eq!(stamps_of(folder.path(), 1), [((7, 1), 1)].into());
+    let letters = listed(&rig);
+    assert_eq!(letters.len(), 4);
+    let why = |letter: &Value| letter["stays"].as_str().map(str::to_owned);
+    let whys: Vec<String> = letters.iter().filter_map(why).collect();
+    assert_eq!(whys.len(), 3, "{letters:?}");
+    for words in ["too long", "no source `gone`", "does not call `x.y` in that place any more"] {
+        assert!(whys.iter().any(|why| why.contains(words)), "`{words}` is not in {whys:?}");
+    }
+    let bad = letters.last().expect("the one that was tried");
+    assert_eq!((&bad["attempts"], &bad["source"]), (&json!(2), &json!("ids")));
+    // The row of a source went to every stream that reads it.
+    let state = rig.get("/v1/jobs/stamps/state?step=totals").json();
+    assert_eq!(state["shown"], json!(["(1,1)"]), "{state}");
+    rig.end();
+}
+
+/// What dies between the batch and its note is fed back again: once too often, but never too
+/// seldom. What dies before is as if nobody had asked.
+#[test]
+fn a_job_that_ends_before_the_batch_leaves_every_letter() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::over(&folder);
+    let line = r#"{"source":"ids","reason":"no `id`","text":"{\"id\":7}"}"#;
+    std::fs::write(folder.path().join("bad.jsonl"), format!("{line}\n")).expect("room");
+    // No batch comes in the lifetime of this test.
+    assert_eq!(rig.submit(&stamping("honestly", "1h"), folder.path()).status, 201);
+    let refused = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| rig.post(&format!("{LETTERS}/retry")));
+        // A second one is refused, or comes first: either way one of the two waits for the batch.
+        loop {
+            let busy = rig.get("/v1/jobs/stamps");
+            assert_eq!(busy.status, 200);
+            if asked.is_finished() {
+                break;
+            }
+            rig.post("/v1/jobs/stamps/stop");
+        }
+        asked.join().expect("no panic")
+    });
+    assert_eq!((refused.status, refused.code().as_str()), (409, "job_ended"));
+    let kept = std::fs::read_to_string(folder.path().join("bad.jsonl")).expect("it is there");
+    assert_eq!(kept, format!("{line}\n"));
+    assert!(stamps(folder.path()).is_empty());
+    rig.end();
+}
+
+#[test]
+fn a_paused_job_and_one_without_letters_say_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&counting("plain", ""), folder.path()).status, 201);
+    let none = rig.get("/v1/jobs/plain/dead-letters").json();
+    assert_eq!(none, json!({ "letters": [], "total": 0, "files": [] }));
+    let refused = rig.post("/v1/jobs/plain/dead-letters/retry");
+    assert_eq!((refused.status, refused.code().as_str()), (409, "no_letters"));
+
+    let line = r#"{"source":"ids","reason":"no `id`","text":"{\"id\":7}"}"#;
+    std::fs::write(folder.path().join("bad.jsonl"), format!("{line}\n")).expect("room");
+    assert_eq!(rig.submit(&stamping("honestly", "20ms"), folder.path()).status, 201);
+    assert_eq!(rig.post("/v1/jobs/stamps/pause").status, 202);
+    let refused = rig.post(&format!("{LETTERS}/retry"));
+    assert_eq!((refused.status, refused.code().as_str()), (409, "retry_refused"));
+    assert_eq!(rig.post("/v1/jobs/stamps/resume").status, 202);
+    assert_eq!(retry(&rig)["delivered"], json!(1));
+    rig.end();
+}
+
+#[test]
+fn a_person_lists_and_feeds_back_by_the_command() {
+    let folder = JobFolder::new(&stamping("honestly", "20ms"));
+    let line = r#"{"source":"ids","reason":"no\nfit","text":"{\"id\":7}"}"#;
+    folder.put("bad.jsonl", format!("{line}\n").as_bytes());
+    let running = {
+        let mut running = watch(folder.path(), &["run", "job.toml", "--plain"]);
+        running.printed("Time: ");
+        running
+    };
+    let ask = |arguments: &[&str]| tidemill(folder.path(), arguments, "");
+    let shown = ask(&["dead-letters", "job.toml"]);
+    assert_eq!(shown.code, Some(0), "{}", shown.err);
+    assert_eq!(shown.out, "source ids\n  no\\u{a}fit\n  {\"id\":7}\n1 dead letter\n");
+    let fed = ask(&["dead-letters", "job.toml", "--retry"]);
+    assert_eq!(fed.code, Some(0), "{}", fed.err);
+    assert!(fed.out.starts_with("1: went through in batch "), "{}", fed.out);
+    assert_eq!(ask(&["dead-letters", "job.toml", "--json"]).out, "");
+    assert_eq!(stamps(folder.path()), [((7, 1), 1)].into());
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
+}

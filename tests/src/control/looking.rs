@@ -1,0 +1,154 @@
+//! Looking into a running job: rows of its batches, and what its steps keep.
+//!
+//! Takes names as a person would type them. Gives the rows that are there, or the nearest name.
+
+use serde_json::{Value, json};
+
+use super::feeder::{Sending, stamping};
+use super::rig::{Rig, counting};
+use crate::set_up::job_folder::JobFolder;
+use crate::set_up::program::tidemill;
+use crate::set_up::watched::watch;
+
+/// A server with the job, which has been given ids up to 30.
+fn stamps_job(folder: &tempfile::TempDir) -> (Rig, Sending) {
+    let rig = Rig::over(folder);
+    let submitted = rig.submit(&stamping("honestly", "20ms"), folder.path());
+    assert_eq!(submitted.status, 201, "{submitted:?}");
+    let mut sending = Sending::to(&rig, "stamps");
+    sending.ids(0..30);
+    rig.batches_until("stamps", |batches| {
+        let rows = batches.iter().filter_map(|batch| batch["end"]["rows_in"].as_u64());
+        rows.sum::<u64>() == 30
+    });
+    (rig, sending)
+}
+
+fn get(rig: &Rig, path: &str) -> Value {
+    let response = rig.get(path);
+    assert_eq!(response.status, 200, "{response:?}");
+    response.json()
+}
+
+#[test]
+fn rows_of_the_next_batches_are_seen_behind_every_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (rig, mut sending) = stamps_job(&folder);
+    let places = get(&rig, "/v1/jobs/stamps/tap")["places"].clone();
+    let expected =
+        json!(["ids", "stamped.key", "stamped.stamp", "stamped.total", "stamps", "totals"]);
+    assert_eq!(places, expected);
+    for (of, shown) in [
+        ("ids", json!(["100", "101"])),
+        ("stamps", json!(["(100,1)", "(101,1)"])),
+        ("stamped.stamp", json!(["(100,1)", "(101,1)"])),
+        ("stamped.key", json!(["(1,1)", "(2,1)"])),
+    ] {
+        let seen = std::thread::scope(|scope| {
+            let path = format!("/v1/jobs/stamps/tap?of={of}&limit=2&wait_ms=60000");
+            let rig = &rig;
+            let asked = scope.spawn(move || get(rig, &path));
+            // It may look only at a later batch than the first: rows come until it has seen two.
+            while !asked.is_finished() {
+                sending.ids(100..102);
+                std::thread::yield_now();
+            }
+            asked.join().expect("no panic")
+        });
+        let batches = seen["batches"].as_array().expect("a list");
+        let rows: Vec<Value> =
+            batches.iter().flat_map(|it| it["shown"].as_array().expect("rows").clone()).collect();
+        assert_eq!(rows.len(), 2, "{seen}");
+        let allowed = shown.as_array().expect("a list");
+        assert!(rows.iter().all(|row| allowed.contains(row)), "{of}: {seen}");
+        assert!(batches.iter().all(|batch| batch["time_ms"].is_i64()), "{seen}");
+    }
+    rig.end();
+}
+
+#[test]
+fn names_that_nobody_knows_are_refused_with_the_nearest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (rig, _sending) = stamps_job(&folder);
+    for (path, status, code, words) in [
+        ("tap?of=stamp", 404, "unknown_name", "did you mean `stamps`?"),
+        ("tap?of=elsewhere", 404, "unknown_name", "there is `ids`, `stamped.key`"),
+        ("tap?off=stamps", 400, "bad_request", "known are `of`, `limit`, `wait_ms`"),
+        ("tap?of=stamps&limit=0", 400, "bad_request", "expected 1 to 1000"),
+        ("state?step=total", 404, "unknown_name", "did you mean `totals`?"),
+        ("state?step=totals&key=one", 400, "bad_key", "the keys of step `totals` are `_1: int64`"),
+        ("dead-letters?limit=2000", 400, "bad_request", "expected 1 to 1000"),
+    ] {
+        let refused = rig.get(&format!("/v1/jobs/stamps/{path}"));
+        assert_eq!((refused.status, refused.code().as_str()), (status, code), "{path}");
+        assert!(refused.body.contains(words), "{path}: {}", refused.body);
+    }
+    rig.end();
+}
+
+#[test]
+fn a_step_shows_what_it_keeps_as_the_last_batch_left_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (rig, _sending) = stamps_job(&folder);
+    let steps = get(&rig, "/v1/jobs/stamps/state")["steps"].clone();
+    assert_eq!((&steps[0]["step"], &steps[0]["keys"]), (&json!("totals"), &json!(3)), "{steps}");
+    let all = get(&rig, "/v1/jobs/stamps/state?step=totals");
+    let mut shown = all["shown"].as_array().expect("a list").clone();
+    shown.sort_by_key(ToString::to_string);
+    assert_eq!(shown, [json!("(0,10)"), json!("(1,10)"), json!("(2,10)")]);
+    assert_eq!((&all["keys"], &all["schema"]), (&json!(3), &json!("_1: int64 | value: int64")));
+    assert!(all["bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{all}");
+    let one = get(&rig, "/v1/jobs/stamps/state?step=totals&key=2");
+    assert_eq!(one["rows"], json!([{ "_1": 2, "value": 10 }]));
+    let none = get(&rig, "/v1/jobs/stamps/state?step=totals&key=3");
+    assert_eq!((&none["rows"], &none["keys"]), (&json!([]), &json!(3)));
+    let few = get(&rig, "/v1/jobs/stamps/state?step=totals&limit=2");
+    assert_eq!(few["rows"].as_array().map(Vec::len), Some(2));
+    rig.end();
+}
+
+/// Totals of the host's own, by text: keys are typed by their column, not by how they look.
+#[test]
+fn running_totals_are_seen_by_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::over(&folder);
+    let job = counting("words", "vocabulary = 1\nwords_per_line = 1\n").replace(
+        "steps = [{ count = true }]",
+        "steps = [{ count_by_value = true },\n{ update_state_by_key = \"sum\", name = \"seen\" }]",
+    );
+    let submitted = rig.submit(&job, folder.path());
+    assert_eq!(submitted.status, 201, "{submitted:?}");
+    rig.batches_until("words", |batches| {
+        batches.iter().any(|batch| batch["end"]["rows_in"].as_u64() > Some(0))
+    });
+    let all = get(&rig, "/v1/jobs/words/state?step=seen");
+    let word = all["rows"][0]["line"].as_str().expect("a word").to_owned();
+    let one = get(&rig, &format!("/v1/jobs/words/state?step=seen&key={word}"));
+    assert_eq!(one["rows"][0]["line"], json!(word));
+    rig.end();
+}
+
+#[test]
+fn a_person_looks_by_commands() {
+    let folder = JobFolder::new(&counting("looked", ""));
+    let mut running = watch(folder.path(), &["run", "job.toml", "--plain"]);
+    running.printed("Time: ");
+    let ask = |arguments: &[&str]| tidemill(folder.path(), arguments, "");
+    let places = ask(&["tap", "job.toml"]);
+    assert_eq!((places.code, places.out.as_str()), (Some(0), "counts\nmade\n"), "{}", places.err);
+    let rows = ask(&["tap", "job.toml", "made", "-n", "3"]);
+    assert_eq!(rows.code, Some(0), "{}", rows.err);
+    assert!(rows.out.starts_with("-----") && rows.out.contains("\nTime: "), "{}", rows.out);
+    let json = ask(&["tap", "job.toml", "made", "-n", "3", "--json"]);
+    assert_eq!(json.out.lines().count(), 3, "{}", json.out);
+    let first: Value = serde_json::from_str(json.out.lines().next().expect("a row")).expect("JSON");
+    assert!(first["line"].is_string(), "{first}");
+    let wrong = ask(&["tap", "job.toml", "maid"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.err.contains("did you mean `made`?"), "{}", wrong.err);
+    assert_eq!(ask(&["state", "job.toml"]).out, "");
+    let none = ask(&["state", "job.toml", "counts"]);
+    assert!(none.err.contains("no step that keeps something for keys `counts`"), "{}", none.err);
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
+}
