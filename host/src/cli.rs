@@ -14,12 +14,14 @@ pub mod exit;
 pub mod explain;
 pub mod host;
 pub mod plugin;
+pub mod replay;
 pub mod run;
 pub mod run_folder;
 pub mod serve;
 pub mod served;
 pub mod signals;
 pub mod status_line;
+pub mod swap;
 pub mod test;
 
 use std::io::IsTerminal;
@@ -59,7 +61,8 @@ pub fn main() -> ExitCode {
         Command::Pause(job) => ask::command(job, "pause"),
         Command::Resume(job) => ask::command(job, "resume"),
         Command::Stop(stop) => ask::stop(stop),
-        Command::Swap(swap) => ask::swap(swap),
+        Command::Swap(swap) => swap::swap(swap),
+        Command::Replay(asked) => replay::replay(asked),
         Command::Rollback(job) => ask::command(job, "rollback"),
         Command::Logs(job) => ask::logs(job),
         Command::Batches(asked) => batches::batches(asked),

@@ -8,6 +8,7 @@ pub mod jobs;
 pub mod lines;
 mod metrics;
 mod openapi;
+mod replays;
 pub mod request;
 mod routes;
 pub mod server;
@@ -15,6 +16,7 @@ mod swaps;
 pub mod views;
 
 use crate::driver::error::DriverError;
+use crate::driver::replay::ReplayError;
 use crate::driver::swap::SwapError;
 use crate::error::{Classify, Domain, Retry};
 use crate::limits::{CONTROL_BODY_BYTES_MAX, HOSTED_JOBS_MAX};
@@ -102,6 +104,9 @@ pub enum ControlError {
     /// Plugins are not swapped.
     #[error(transparent)]
     Swap(SwapError),
+    /// A batch is not run again.
+    #[error(transparent)]
+    Replay(ReplayError),
     /// The data folder cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -141,6 +146,10 @@ impl ControlError {
             Self::Swap(SwapError::Refused(_)) => ("swap_refused", 409),
             Self::Swap(SwapError::Unfit(_)) => ("plugin_unfit", 422),
             Self::Swap(SwapError::Ended) => ("job_ended", 409),
+            Self::Replay(ReplayError::NotRetained { .. }) => ("batch_not_retained", 404),
+            Self::Replay(ReplayError::NoPartition { .. }) => ("no_partition", 404),
+            Self::Replay(ReplayError::CaseTooLarge) => ("case_too_large", 409),
+            Self::Replay(_) => ("plugin_unfit", 422),
             Self::Store(_) => ("store", 500),
             Self::Driver(_) => ("job_failed_to_start", 500),
             Self::System { .. } => ("system", 500),
@@ -152,6 +161,7 @@ impl Classify for ControlError {
     fn domain(&self) -> Domain {
         match self {
             Self::Swap(error) => error.domain(),
+            Self::Replay(error) => error.domain(),
             Self::Store(error) => error.domain(),
             Self::Driver(error) => error.domain(),
             Self::System { .. } => Domain::External,

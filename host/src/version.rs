@@ -8,5 +8,7 @@ pub mod changes;
 pub mod effort;
 pub mod fit;
 pub mod quarantine;
+pub mod replayable;
+pub mod shadow;
 pub mod uses;
 pub mod watch;

@@ -8,6 +8,7 @@ mod commands;
 mod hosting;
 mod limits;
 mod pausing;
+mod replaying;
 mod rig;
 mod strangers;
 mod swapping;

@@ -2,6 +2,7 @@
 //!
 //! Takes nothing. Gives the events of the job's loop. Never carries anything shared.
 
+use super::shadow::ShadowRan;
 use super::slice::SliceAsked;
 use super::versions::{BackAsked, SwapAsked};
 use crate::exec::executor::TaskResult;
@@ -42,6 +43,8 @@ pub enum Event {
     Slice(SliceAsked),
     /// A program has prepared new versions of plugins.
     Swap(SwapAsked),
+    /// A batch was run on new versions in the shadow of the current ones.
+    Shadowed(ShadowRan),
     /// A program asks for the versions before.
     RollBack(BackAsked),
 }

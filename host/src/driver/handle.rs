@@ -13,6 +13,7 @@ use super::engine::Engine;
 use super::error::DriverError;
 use super::event::{Command, Event};
 use super::remembered::Remembered;
+use super::replay::ReplayControl;
 use super::status_board::StatusBoard;
 use super::swap::SwapControl;
 use crate::model::status::JobStatus;
@@ -24,6 +25,7 @@ pub struct JobHandle {
     board: Arc<StatusBoard>,
     remembered: Remembered,
     swaps: SwapControl,
+    replays: ReplayControl,
     thread: Option<JoinHandle<()>>,
     /// Receivers and executors are the engine's: it lasts as long as the job.
     engine: Arc<Engine>,
@@ -64,10 +66,10 @@ impl JobHandle {
         engine: Arc<Engine>,
         events: Sender<Event>,
         board: Arc<StatusBoard>,
-        (remembered, swaps): (Remembered, SwapControl),
+        (remembered, swaps, replays): (Remembered, SwapControl, ReplayControl),
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { events, board, remembered, swaps, thread: Some(thread), engine }
+        Self { events, board, remembered, swaps, replays, thread: Some(thread), engine }
     }
 
     /// What commands the job from elsewhere.
@@ -93,6 +95,11 @@ impl JobHandle {
     /// The way to other versions of its plugins, from any thread.
     pub fn swaps(&self) -> &SwapControl {
         &self.swaps
+    }
+
+    /// The way to its last batches, to run them again, from any thread.
+    pub fn replays(&self) -> &ReplayControl {
+        &self.replays
     }
 
     /// Waits until the job has ended.

@@ -13,6 +13,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use super::batch_data::BatchData;
 use super::history::{BatchKeeps, DatasetPartition, History};
 use super::job_version::SharedVersion;
+use super::retaining::Retaining;
 use super::states::SharedDelta;
 use crate::error::Domain;
 use crate::exec::accumulator::Additions;
@@ -98,6 +99,8 @@ pub struct RunningBatch {
     pub refused: Refused,
     /// What its tasks changed of what is kept for keys.
     pub deltas: BTreeMap<(StageId, usize), SharedDelta>,
+    /// What retains what its tasks read, if anybody may want to run it again.
+    pub retaining: Option<Arc<Retaining>>,
     /// Tasks handed out that have not ended.
     pub in_flight: usize,
     /// Why it failed, if it has.
@@ -151,6 +154,7 @@ impl RunningBatch {
             broadcasts,
             refused: Refused::default(),
             deltas: BTreeMap::new(),
+            retaining: None,
             in_flight: 0,
             failure: None,
             blame: Domain::Internal,

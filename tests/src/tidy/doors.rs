@@ -71,6 +71,7 @@ const DOORS: &[Door] = &[
             ("host/src/cli/ask.rs", "reads the job file that it submits"),
             ("host/src/cli/demo.rs", "writes the plugin that the program carries"),
             ("host/src/cli/plugin/build.rs", "says what a built component weighs"),
+            ("host/src/cli/replay.rs", "writes the case that it was asked for"),
             ("host/src/cli/run.rs", "reads the job file"),
             ("host/src/cli/test.rs", "reads the file of cases"),
             ("host/src/store/batch_log/tests.rs", "cuts files off and alters them"),

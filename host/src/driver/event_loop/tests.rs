@@ -20,6 +20,7 @@ use crate::driver::job_version::{Counted, JobVersion};
 use crate::driver::pace::Pace;
 use crate::driver::publisher::{OpenSink, Publisher};
 use crate::driver::receiver_board::ReceiverBoard;
+use crate::driver::retained::RetainedInputs;
 use crate::driver::sources::JobSources;
 use crate::driver::status_board::StatusBoard;
 use crate::driver::ticker::Ticker;
@@ -85,7 +86,8 @@ fn loop_of(
         ..EngineConfig::new(PathBuf::new(), Compiler::InProcess)
     };
     let blocks = Arc::new(BlockManager::new(BUDGET));
-    let board = Arc::new(StatusBoard::new(Arc::default(), 10));
+    let (board, retained) =
+        (Arc::new(StatusBoard::new(Arc::default(), 10)), RetainedInputs::none());
     let (sender, events) = bounded(EVENTS_MAX);
     let sources = JobSources::open(&config, pipeline, Arc::clone(&blocks), sender.clone());
     let batches = BatchClock::start(0, pipeline.settings.batch_interval);
@@ -132,6 +134,7 @@ fn loop_of(
         pace: Pace::Clock,
         sources: sources.expect("the folder is there"),
         receivers: ReceiverBoard::default(),
+        retained: Arc::new(retained),
         store: Arc::new(KeptPartitions::new(
             Arc::clone(blocks.budget()),
             BUDGET,
