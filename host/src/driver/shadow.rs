@@ -1,8 +1,8 @@
 //! Driver: the thread on which live batches are run on new versions when they have ended.
 //!
-//! Takes batches, one at a time. Gives whoever asked for it how each went. Never takes more than its share of
-//! an interval's time, batch by batch on the average, and never holds a batch up: what comes while
-//! it is busy is left out.
+//! Takes batches, one at a time. Gives whoever asked for it how each went. Never takes more than
+//! its share of an interval's time, on the average of batches, and never holds one up: what comes
+//! while it is busy is left out.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -56,6 +56,32 @@ fn replayed_batch_has_the_hash_of_the_batch_log() {
     rig.end();
 }
 
+/// Of files the rows are retained, not the ranges: the file has gone when the batch is run again.
+#[test]
+fn batch_of_a_file_that_is_gone_is_run_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (component, read) = (words(folder.path()), folder.path().join("in"));
+    std::fs::create_dir(&read).expect("there is room");
+    let rig = Rig::over(&folder);
+    let source = "[sources.made]\ntype = \"files\"\npath = \"in\"\n";
+    let generated = "[sources.made]\ntype = \"generate\"\nlines_per_second = 2000\n";
+    let text = job(&component).replace(generated, source);
+    assert!(text.contains(source), "{text}");
+    assert_eq!(rig.submit(&text, folder.path()).status, 201);
+    rig.batches_until("made", |batches| !batches.is_empty());
+    let beside = folder.path().join("lines");
+    std::fs::write(&beside, "to be or not to be\n").expect("there is room");
+    std::fs::rename(&beside, read.join("lines")).expect("it is in one folder");
+    rig.batches_until("made", with_rows);
+    std::fs::remove_file(read.join("lines")).expect("it is there");
+    let report = rig.ask("POST", "/v1/jobs/made/replay", Some(&json!({}))).json();
+    assert_eq!((&report["rows"], &report["failure"]), (&json!(1), &Value::Null));
+    let output = &report["outputs"][0];
+    assert_eq!((&output["same"], &output["given"]["rows"]), (&json!(true), &json!(4)));
+    assert_eq!(output["recorded"]["hash"], output["given"]["hash"]);
+    rig.end();
+}
+
 #[test]
 fn what_cannot_be_run_again_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
