@@ -351,6 +351,8 @@ impl EventLoop {
         if failure.is_none() && last_batch_made {
             out_of_windows.told().for_each(|event| board.tell(&event));
         }
+        parts.retained.clear();
+        board.change(|status| status.retained = parts.retained.sizes());
         drop(parts);
         board.end(failure);
     }

@@ -56,6 +56,7 @@ struct Last {
     batches: VecDeque<Arc<RetainedBatch>>,
     /// The newest that was too large, with its bytes.
     too_large: Option<(BatchTime, usize)>,
+    has_ended: bool,
 }
 
 impl RetainedInputs {
@@ -95,6 +96,13 @@ impl RetainedInputs {
         self.last().too_large = Some((time, bytes));
     }
 
+    /// Lets go of all of them: the job has ended, and who holds its handle may do so for long.
+    pub fn clear(&self) {
+        let ended = Last { has_ended: true, ..Last::default() };
+        let gone = std::mem::replace(&mut *self.last(), ended);
+        drop(gone);
+    }
+
     /// The batches, the oldest first.
     pub fn batches(&self) -> Vec<Arc<RetainedBatch>> {
         self.last().batches.iter().cloned().collect()
@@ -113,6 +121,9 @@ impl RetainedInputs {
     /// Why there are none, or not as many as are asked for.
     pub fn told(&self) -> Option<String> {
         let sizes = self.sizes();
+        if self.last().has_ended {
+            return Some("the job has ended".to_owned());
+        }
         if self.batches_max == 0 || self.bytes_max == 0 {
             return Some(
                 "no inputs are retained: `retained_inputs` says of how many batches they are"
@@ -197,6 +208,9 @@ mod tests {
         retained.put(batch(5, 70, Broadcasts::default()));
         assert_eq!(seconds(&retained), [4, 5], "20 and 70 are within 100");
         assert_eq!(retained.sizes().bytes, 90);
+        retained.clear();
+        assert_eq!((retained.sizes().batches, retained.sizes().bytes), (0, 0));
+        assert_eq!(retained.told().as_deref(), Some("the job has ended"));
     }
 
     #[test]
