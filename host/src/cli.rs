@@ -16,12 +16,14 @@ pub mod host;
 pub mod letters;
 pub mod look;
 pub mod plugin;
+pub mod replay;
 pub mod run;
 pub mod run_folder;
 pub mod serve;
 pub mod served;
 pub mod signals;
 pub mod status_line;
+pub mod swap;
 pub mod test;
 pub mod whole_file;
 
@@ -62,7 +64,8 @@ pub fn main() -> ExitCode {
         Command::Pause(job) => ask::command(job, "pause"),
         Command::Resume(job) => ask::command(job, "resume"),
         Command::Stop(stop) => ask::stop(stop),
-        Command::Swap(swap) => ask::swap(swap),
+        Command::Swap(swap) => swap::swap(swap),
+        Command::Replay(asked) => replay::replay(asked),
         Command::Rollback(job) => ask::command(job, "rollback"),
         Command::Logs(job) => ask::logs(job),
         Command::Batches(asked) => batches::batches(asked),

@@ -9,6 +9,7 @@ pub mod lines;
 mod looks;
 mod metrics;
 mod openapi;
+mod replays;
 pub mod request;
 mod routes;
 pub mod server;
@@ -17,6 +18,7 @@ pub mod views;
 
 use crate::driver::error::DriverError;
 use crate::driver::look_error::LookError;
+use crate::driver::replay::ReplayError;
 use crate::driver::swap::SwapError;
 use crate::error::{Classify, Domain, Retry};
 use crate::limits::{CONTROL_BODY_BYTES_MAX, HOSTED_JOBS_MAX};
@@ -107,6 +109,9 @@ pub enum ControlError {
     /// Nothing is seen of a job, or fed back to it.
     #[error(transparent)]
     Look(LookError),
+    /// A batch is not run again.
+    #[error(transparent)]
+    Replay(ReplayError),
     /// The data folder cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -147,6 +152,10 @@ impl ControlError {
             Self::Swap(SwapError::Unfit(_)) => ("plugin_unfit", 422),
             Self::Swap(SwapError::Ended) => ("job_ended", 409),
             Self::Look(error) => look_code(error),
+            Self::Replay(ReplayError::NotRetained { .. }) => ("batch_not_retained", 404),
+            Self::Replay(ReplayError::NoPartition { .. }) => ("no_partition", 404),
+            Self::Replay(ReplayError::CaseTooLarge) => ("case_too_large", 409),
+            Self::Replay(_) => ("plugin_unfit", 422),
             Self::Store(_) => ("store", 500),
             Self::Driver(_) => ("job_failed_to_start", 500),
             Self::System { .. } => ("system", 500),
@@ -176,6 +185,7 @@ impl Classify for ControlError {
         match self {
             Self::Swap(error) => error.domain(),
             Self::Look(error) => error.domain(),
+            Self::Replay(error) => error.domain(),
             Self::Store(error) => error.domain(),
             Self::Driver(error) => error.domain(),
             Self::System { .. } => Domain::External,

@@ -403,6 +403,34 @@ pub const SWAP_WATCHED_BATCHES: u32 = 100;
 pub const SWAP_USUAL_BATCHES: usize = 16;
 /// A batch of less CPU time is not called slow: its noise is larger than its work.
 pub const SWAP_EFFORT_MIN: Duration = Duration::from_millis(5);
+/// Batches whose inputs a job retains unless it says otherwise: what a new version is tried on.
+pub const RETAINED_INPUTS_DEFAULT: usize = 3;
+/// Batches whose inputs a job may ask to be retained: a replay runs them one after the other.
+pub const RETAINED_INPUTS_MAX: usize = 1000;
+/// Bytes of retained inputs unless a job says otherwise. A batch of more is not retained.
+pub const RETAINED_INPUT_BYTES_DEFAULT: usize = 16 * MIB;
+/// Bytes of retained inputs that a job may ask for: they are held beside the block budget.
+pub const RETAINED_INPUT_BYTES_MAX: usize = 16 * 1024 * MIB;
+/// Bytes that the tasks of a replayed batch may make, all stages together; one that makes more is
+/// left out, not failed: it may have had the room when it ran.
+pub const REPLAY_BYTES_MAX: usize = 512 * MIB;
+/// Rows of an output that are compared one by one; of more, hashes and numbers are told.
+pub const REPLAY_ROWS_COMPARED_MAX: usize = 200_000;
+/// Rows of a difference that are shown of an output.
+pub const REPLAY_ROWS_SHOWN_MAX: usize = 10;
+/// Bytes of a row that is shown; a longer one is cut.
+pub const REPLAY_ROW_BYTES_MAX: usize = 4 * KIB;
+/// Bytes of a case that a replay writes of a batch's rows; one partition of it may fit.
+pub const REPLAY_CASE_BYTES_MAX: usize = 32 * MIB;
+/// Batches that a new version may be asked to run in the shadow of the current one.
+pub const SHADOW_BATCHES_MAX: u32 = 1_000_000;
+/// Of a batch interval, the CPU time that a shadow may take unless a swap says otherwise: what one
+/// core does in it.
+pub const SHADOW_SHARE_DEFAULT: f64 = 0.25;
+/// So many times the batches that a shadow is asked to run may be left out; then it is given up.
+pub const SHADOW_PATIENCE: u32 = 4;
+/// Lines of a shadow's difference that are told with its batch: the gate shows more.
+pub const SHADOW_LINES_MAX: usize = 2;
 /// Versions that a job holds in quarantine; the oldest goes for a new one.
 pub const QUARANTINED_MAX: usize = 100;
 /// How often the sources of plugins are looked at that are swapped in when they change: a person

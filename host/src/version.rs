@@ -9,5 +9,7 @@ pub mod effort;
 pub mod fit;
 pub mod grants;
 pub mod quarantine;
+pub mod replayable;
+pub mod shadow;
 pub mod uses;
 pub mod watch;

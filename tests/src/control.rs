@@ -12,6 +12,7 @@ mod letters;
 mod limits;
 mod looking;
 mod pausing;
+mod replaying;
 mod rig;
 mod strangers;
 mod swapping;

@@ -4,8 +4,11 @@
 
 mod accepted;
 mod broken;
+mod gate;
 mod many;
 mod refused;
+mod replayed;
 pub mod rig;
+mod shadow;
 mod states;
 mod windows;

@@ -58,6 +58,8 @@ pub enum Command {
     Swap(SwapArgs),
     /// Have a job go back to the plugins that its last swap replaced, from the next batch on.
     Rollback(OneJobArgs),
+    /// Run one of a job's last batches again, outside the job, and compare what comes out.
+    Replay(ReplayArgs),
     /// Show the last lines that a job has said.
     Logs(OneJobArgs),
     /// Show the last batches of a job: inputs, outputs, delays, and the code they ran with.
@@ -224,6 +226,56 @@ pub struct SwapArgs {
     /// So many times the CPU time a row that the old version took has the job go back.
     #[arg(long, value_name = "FACTOR")]
     pub slower_max: Option<f64>,
+    /// Swap without running the last batches on the new version first.
+    #[arg(long)]
+    pub no_replay: bool,
+    /// Refuse the swap if these batches come out otherwise in any way.
+    #[arg(long, conflicts_with = "no_replay")]
+    pub same: bool,
+    /// Run so many live batches on the new version first, when they have ended; what comes out is
+    /// compared and dropped.
+    #[arg(long, value_name = "BATCHES", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub shadow: u32,
+    /// Of a batch interval, the CPU time that this may take, such as 0.5.
+    #[arg(long, value_name = "SHARE", requires = "shadow")]
+    pub shadow_share: Option<f64>,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: OneJobArgs,
+    /// The batch's time, as `batches` shows it or in milliseconds since 1970; the newest whose
+    /// inputs are retained unless given.
+    #[arg(long, value_name = "TIME", value_parser = batch_time)]
+    pub batch: Option<i64>,
+    /// Another version of a plugin, with which what comes out is compared.
+    #[arg(long = "plugin", value_name = "PLUGIN=FILE", value_parser = plugin_file)]
+    pub plugins: Vec<(String, PathBuf)>,
+    /// Read the rows of this partition of sources only.
+    #[arg(long, value_name = "NUMBER")]
+    pub partition: Option<u32>,
+    /// Write the batch there as a case for `tidemill test`.
+    #[arg(long, value_name = "FILE")]
+    pub input_out: Option<PathBuf>,
+    /// All that is known of it, as a JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn batch_time(text: &str) -> Result<i64, String> {
+    if let Ok(time_ms) = text.parse() {
+        return Ok(time_ms);
+    }
+    let time = humantime::parse_rfc3339_weak(text).ok();
+    let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    since.and_then(|since| i64::try_from(since.as_millis()).ok()).ok_or_else(|| {
+        "expected a time as `tidemill batches` shows it, such as 2026-01-31T14:03:07Z, or \
+         milliseconds since 1970"
+            .to_owned()
+    })
 }
 
 fn plugin_file(text: &str) -> Result<(String, PathBuf), String> {

@@ -11,7 +11,7 @@ use tidemill::limits::{JOB_FILE_BYTES_MAX, JOB_LINE_BYTES_MAX};
 use tidemill::model::text::{escape, grouped};
 use tidemill::store::data_folder::DataFolder;
 
-use super::args::{JobsArgs, OneJobArgs, StopArgs, SubmitArgs, SwapArgs};
+use super::args::{JobsArgs, OneJobArgs, StopArgs, SubmitArgs};
 use super::client::Client;
 use super::data;
 use super::exit::{self, ENDED};
@@ -74,66 +74,6 @@ pub fn command(args: &OneJobArgs, word: &str) -> anyhow::Result<u8> {
     told(&client.post(&format!("/v1/jobs/{job}/{word}"), None)?)
 }
 
-/// Has a job run other versions of its plugins, and shows what they change.
-///
-/// # Errors
-/// When no server runs the job, or the swap is refused.
-pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
-    let (client, job) = client_of_job(&args.job)?;
-    let mut plugins = serde_json::Map::new();
-    for (plugin, file) in &args.plugins {
-        let path = std::path::absolute(file)
-            .with_context(|| format!("failed to find `{}`", file.display()))?;
-        let path = path.to_str().with_context(|| format!("`{}` is no text", file.display()))?;
-        if plugins.insert(plugin.clone(), path.into()).is_some() {
-            anyhow::bail!("plugin `{plugin}` is given twice");
-        }
-    }
-    let body = json!({
-        "plugins": plugins,
-        "allow": args.allow,
-        "drop_state": args.drop_state,
-        "restart_windows": args.restart_windows,
-        "force": args.force,
-        "slower_max": args.slower_max,
-    });
-    let report = client.post(&format!("/v1/jobs/{job}/swap"), Some(&body))?;
-    for change in report["plugins"].as_array().context("the server names no plugins")? {
-        let version = |key: &str| {
-            let word = |part: &str| change[key][part].as_str().unwrap_or_default();
-            format!("{} ({})", word("version"), word("digest").get(..12).unwrap_or_default())
-        };
-        let size = |key: &str| grouped(change["bytes"][key].as_u64().unwrap_or_default());
-        exit::print(&format!(
-            "{}: {} -> {}, {} -> {} bytes, from the next batch on\n",
-            change["plugin"].as_str().unwrap_or_default(),
-            version("from"),
-            version("to"),
-            size("from"),
-            size("to")
-        ))?;
-        lines(change["differences"].as_array(), |line| (line, "  ", ""))?;
-    }
-    let dropped = report["dropped_states"].as_array();
-    lines(dropped, |state| (&state["step"], "step ", " begins anew"))?;
-    let restarted = report["restarted_windows"].as_array();
-    lines(restarted, |stream| (stream, "windows of ", " begin anew"))?;
-    Ok(ENDED)
-}
-
-/// A line for each value: its text, between words before and after.
-fn lines(
-    values: Option<&Vec<Value>>,
-    line: impl Fn(&Value) -> (&Value, &'static str, &'static str),
-) -> anyhow::Result<()> {
-    for value in values.into_iter().flatten() {
-        let (text, before, after) = line(value);
-        let text = escape(text.as_str().unwrap_or_default(), JOB_LINE_BYTES_MAX);
-        exit::print(&format!("{before}{text}{after}\n"))?;
-    }
-    Ok(())
-}
-
 /// Shows the last lines that a job has said.
 ///
 /// # Errors
@@ -158,7 +98,11 @@ fn client_of(folder: &DataFolder) -> anyhow::Result<Client> {
     })
 }
 
-pub(super) fn client_of_job(args: &OneJobArgs) -> anyhow::Result<(Client, String)> {
+/// The server that runs a job, and the job's name.
+///
+/// # Errors
+/// When none does.
+pub fn client_of_job(args: &OneJobArgs) -> anyhow::Result<(Client, String)> {
     let (folders, job) = data::of_job(args)?;
     for folder in &folders {
         if let Some(client) = Client::of(folder)? {

@@ -14,7 +14,7 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tidemill::limits::CONTROL_RESPONSE_BYTES_MAX;
-use tidemill::model::text::escape;
+use tidemill::model::text::escape_paragraph;
 use tidemill::store::data_folder::{DataFolder, Token};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -79,7 +79,7 @@ impl Client {
         let word = |key: &str| body["error"][key].as_str().unwrap_or_default().to_owned();
         let message = match word("message") {
             message if message.is_empty() => format!("the server answers {status}"),
-            message => escape(&message, CONTROL_RESPONSE_BYTES_MAX),
+            message => escape_paragraph(&message, CONTROL_RESPONSE_BYTES_MAX),
         };
         Err(Refusal { code: word("code"), message }.into())
     }

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use super::ControlError;
 use super::lines::RecentLines;
-use super::views::{JobView, LastBatchView, PluginView};
+use super::views::{JobView, LastBatchView, PluginView, ShadowView};
 use crate::driver::handle::{JobControl, JobHandle};
 use crate::driver::look::JobLook;
 use crate::driver::plugins::JobPlugins;
+use crate::driver::replay::ReplayControl;
 use crate::driver::status_board::StatusBoard;
 use crate::driver::swap::SwapControl;
 use crate::model::status::{BatchOutcome, JobState};
-use crate::model::version::PluginVersion;
+use crate::model::version::{PluginVersion, ShadowStatus};
 
 /// What is known of a job beside its board.
 #[derive(Debug, Clone)]
@@ -49,6 +50,7 @@ pub struct Hosted {
     control: JobControl,
     swaps: SwapControl,
     look: JobLook,
+    replays: ReplayControl,
     board: Arc<StatusBoard>,
     lines: Arc<RecentLines>,
 }
@@ -57,7 +59,8 @@ impl Hosted {
     /// A launched job.
     pub fn new(facts: JobFacts, job: &JobHandle, lines: Arc<RecentLines>) -> Self {
         let (control, swaps, look) = (job.control(), job.swaps().clone(), job.look().clone());
-        Self { facts, control, swaps, look, board: Arc::clone(job.board()), lines }
+        let (board, replays) = (Arc::clone(job.board()), job.replays().clone());
+        Self { facts, control, swaps, look, replays, board, lines }
     }
 
     /// Its name.
@@ -88,6 +91,11 @@ impl Hosted {
     /// What looks into it.
     pub(super) fn look(&self) -> &JobLook {
         &self.look
+    }
+
+    /// What runs its last batches again.
+    pub(super) fn replays(&self) -> &ReplayControl {
+        &self.replays
     }
 
     /// Its last lines.
@@ -128,6 +136,9 @@ impl Hosted {
             counters: status.counters.iter().map(|(name, sum)| (name.to_owned(), sum)).collect(),
             plugins: self.plugins(),
             last_batch: last,
+            shadow: status.code.shadow.as_ref().map(shadow),
+            retained_inputs: status.retained.batches,
+            retained_input_bytes: status.retained.bytes,
         }
     }
 
@@ -184,6 +195,19 @@ impl Asked {
     /// Whether the job is to end, and stay ended.
     pub fn ends(self) -> bool {
         matches!(self, Self::Drain | Self::Stop)
+    }
+}
+
+fn shadow(status: &ShadowStatus) -> ShadowView {
+    let digest =
+        |(name, version): (&String, &PluginVersion)| (name.clone(), version.digest.clone());
+    ShadowView {
+        digests: status.plugins.iter().map(digest).collect(),
+        batches: status.batches,
+        ran: status.ran,
+        differing: status.differing,
+        batches_left_out: status.batches_left_out,
+        partitions_left_out: status.partitions_left_out,
     }
 }
 

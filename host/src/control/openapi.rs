@@ -44,6 +44,7 @@ pub(super) fn description() -> Value {
     }
     looks(&mut path);
     path("/v1/jobs/{job}/swap", json!({ "post": swapped() }));
+    path("/v1/jobs/{job}/replay", json!({ "post": replayed() }));
     let words = "Goes back to the plugins that the last swap replaced, from the next batch on";
     let operation = given(words, "202", "Job", &[JOB]);
     path("/v1/jobs/{job}/rollback", json!({ "post": operation }));
@@ -123,6 +124,13 @@ fn swapped() -> Value {
     operation
 }
 
+fn replayed() -> Value {
+    let words = "Runs one of the last batches again, outside the job, and compares what comes out";
+    let mut operation = given(words, "200", "ReplayReport", &[JOB]);
+    operation["requestBody"] = json!({ "required": true, "content": content("Replay") });
+    operation
+}
+
 fn content(schema: &str) -> Value {
     let path = format!("#/components/schemas/{schema}");
     json!({ "application/json": { "schema": { "$ref": path } } })
@@ -148,6 +156,7 @@ fn schemas() -> Value {
                 "batch_interval_us": { "type": "integer" },
                 "batches": { "type": "integer" },
                 "last_batch": { "type": ["object", "null"] },
+                "shadow": { "type": ["object", "null"] },
             },
         },
         "Jobs": list_of("jobs", &json!({ "$ref": "#/components/schemas/Job" })),
@@ -164,26 +173,27 @@ fn schemas() -> Value {
             "additionalProperties": false,
             "properties": { "text": text, "folder": text, "file_name": text },
         },
-        "Swap": {
-            "type": "object",
-            "required": ["plugins"],
-            "additionalProperties": false,
-            "properties": {
-                "plugins": { "type": "object", "additionalProperties": text },
-                "allow": { "type": "array", "items": text },
-                "drop_state": { "type": "boolean" },
-                "restart_windows": { "type": "boolean" },
-                "force": { "type": "boolean" },
-                "watched_batches": { "type": "integer" },
-                "slower_max": { "type": ["number", "null"] },
-            },
-        },
+        "Swap": swap_schema(&text),
         "SwapReport": {
             "type": "object",
             "properties": {
                 "plugins": { "type": "array", "items": object },
                 "dropped_states": { "type": "array", "items": object },
                 "restarted_windows": { "type": "array", "items": text },
+                "replay": { "type": ["object", "null"] },
+                "shadow_batches": { "type": "integer" },
+            },
+        },
+        "Replay": replay_schema(&text),
+        "ReplayReport": {
+            "type": "object",
+            "properties": {
+                "time_ms": { "type": "integer" },
+                "rows": { "type": "integer" },
+                "outputs": { "type": "array", "items": object },
+                "left_out": { "type": "array", "items": text },
+                "failure": { "type": ["string", "null"] },
+                "case": { "type": ["string", "null"] },
             },
         },
         "Error": {
@@ -211,6 +221,40 @@ fn retried() -> Value {
             "on_their_way": count,
             "stay": { "type": "array", "items": { "type": "object" } },
             "later": count,
+        },
+    })
+}
+
+fn replay_schema(text: &Value) -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "batch_ms": { "type": ["integer", "null"] },
+            "plugins": { "type": "object", "additionalProperties": text },
+            "partition": { "type": ["integer", "null"] },
+            "case": { "type": "boolean" },
+        },
+    })
+}
+
+fn swap_schema(text: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["plugins"],
+        "additionalProperties": false,
+        "properties": {
+            "plugins": { "type": "object", "additionalProperties": text },
+            "allow": { "type": "array", "items": text },
+            "drop_state": { "type": "boolean" },
+            "restart_windows": { "type": "boolean" },
+            "force": { "type": "boolean" },
+            "watched_batches": { "type": "integer" },
+            "slower_max": { "type": ["number", "null"] },
+            "replay": { "type": "boolean" },
+            "same": { "type": "boolean" },
+            "shadow_batches": { "type": "integer" },
+            "shadow_share": { "type": "number" },
         },
     })
 }

@@ -25,7 +25,7 @@ use super::hosted::{Asked, Hosted};
 use super::jobs::Jobs;
 use super::lines::Line;
 use super::views::{ErrorView, LineView};
-use super::{looks, metrics, openapi, request, swaps};
+use super::{looks, metrics, openapi, replays, request, swaps};
 use crate::limits::BATCHES_ASKED_DEFAULT;
 use crate::store::batch_log::BatchQuery;
 use crate::store::data_folder::Token;
@@ -52,6 +52,7 @@ pub(super) fn router(jobs: Arc<Jobs>, token: Token, local: bool) -> Router {
         .route("/v1/jobs/{job}/tap", get(tap))
         .route("/v1/jobs/{job}/state", get(state))
         .route("/v1/jobs/{job}/swap", post(swap))
+        .route("/v1/jobs/{job}/replay", post(replay))
         .route("/v1/jobs/{job}/rollback", post(roll_back))
         .route("/v1/jobs/{job}/{command}", post(command))
         .with_state(jobs)
@@ -207,6 +208,18 @@ async fn swap(
     let asked = request::json(&headers, body).await?;
     let report = aside(move || swaps::swap(hosted.swaps(), asked)).await?;
     Ok(json(StatusCode::ACCEPTED, &report))
+}
+
+async fn replay(
+    State(jobs): State<Arc<Jobs>>,
+    job: JobPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let hosted = named(&jobs, job)?;
+    let asked = request::json(&headers, body).await?;
+    let report = aside(move || replays::replay(hosted.replays(), asked)).await?;
+    Ok(json(StatusCode::OK, &report))
 }
 
 async fn roll_back(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {

@@ -6,8 +6,10 @@
 use serde_json::{Value, json};
 
 use super::ControlError;
+use super::replays::{self, are_absolute};
 use super::views::SwapBody;
 use crate::driver::swap::{NewCode, SwapControl};
+use crate::limits::SHADOW_BATCHES_MAX;
 use crate::model::version::{LostState, PluginChange, PluginVersion, SwapReport, SwapRules};
 
 /// Has a job swap plugins; takes as long as loading them does.
@@ -15,25 +17,38 @@ use crate::model::version::{LostState, PluginChange, PluginVersion, SwapReport, 
 /// # Errors
 /// Says what is in the way. The job is as it was then.
 pub(super) fn swap(swaps: &SwapControl, body: SwapBody) -> Result<Value, ControlError> {
-    let SwapBody {
-        plugins,
-        allow,
-        drop_state,
-        restart_windows,
-        force,
-        watched_batches,
-        slower_max,
-    } = body;
-    if let Some(relative) = plugins.values().find(|path| !path.is_absolute()) {
-        let message = format!("`{}` is no absolute path", relative.display());
+    let SwapBody { plugins, drop_state, restart_windows, force, watched_batches, .. } = body;
+    let SwapBody { allow, slower_max, replay, same, shadow_batches, shadow_share, .. } = body;
+    are_absolute(&plugins)?;
+    if same && !replay {
+        let message = "`same` asks for the replay that `replay` leaves out".to_owned();
+        return Err(ControlError::BadRequest { message });
+    }
+    if !(shadow_share > 0.0 && shadow_share <= 1.0) {
+        let message = format!("`shadow_share` is {shadow_share}, expected a number up to 1");
+        return Err(ControlError::BadRequest { message });
+    }
+    if shadow_batches > SHADOW_BATCHES_MAX {
+        let message =
+            format!("`shadow_batches` is {shadow_batches}, allowed are {SHADOW_BATCHES_MAX}");
         return Err(ControlError::BadRequest { message });
     }
     if let Some(factor) = slower_max.filter(|factor| !(factor.is_finite() && *factor >= 1.0)) {
         let message = format!("`slower_max` is {factor}, expected a number from 1");
         return Err(ControlError::BadRequest { message });
     }
-    let rules =
-        SwapRules { allow, drop_state, restart_windows, force, watched_batches, slower_max };
+    let rules = SwapRules {
+        allow,
+        drop_state,
+        restart_windows,
+        force,
+        watched_batches,
+        slower_max,
+        replay,
+        same,
+        shadow_batches,
+        shadow_share,
+    };
     let code = |(name, path)| (name, NewCode::Component(path));
     let plugins: Vec<_> = plugins.into_iter().map(code).collect();
     let report = swaps.swap(&plugins, rules).map_err(ControlError::Swap)?;
@@ -49,6 +64,8 @@ fn answer(report: &SwapReport) -> Value {
         "plugins": plugins,
         "dropped_states": dropped,
         "restarted_windows": report.restarted_windows,
+        "replay": report.replay.as_ref().map(replays::gate),
+        "shadow_batches": report.shadow_batches,
     })
 }
 

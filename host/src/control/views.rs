@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::SWAP_WATCHED_BATCHES;
+use crate::limits::{SHADOW_SHARE_DEFAULT, SWAP_WATCHED_BATCHES};
 
 /// A job at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,6 +44,29 @@ pub struct JobView {
     pub plugins: Vec<PluginView>,
     /// The batch that ended last.
     pub last_batch: Option<LastBatchView>,
+    /// What runs in the shadow of its batches.
+    pub shadow: Option<ShadowView>,
+    /// Batches whose inputs are retained.
+    pub retained_inputs: usize,
+    /// Bytes that these hold.
+    pub retained_input_bytes: usize,
+}
+
+/// New versions of a job's plugins that run in the shadow of the current ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShadowView {
+    /// The digests of the plugins, by their names in the job.
+    pub digests: BTreeMap<String, String>,
+    /// Batches that are to run.
+    pub batches: u32,
+    /// Those that have run.
+    pub ran: u32,
+    /// Those of them with another output.
+    pub differing: u32,
+    /// Batches for which there was no time or no room.
+    pub batches_left_out: u32,
+    /// Partitions of sources for which there was no time, of those that have run.
+    pub partitions_left_out: u64,
 }
 
 /// A plugin of a job.
@@ -152,6 +175,42 @@ pub struct SwapBody {
     pub watched_batches: u32,
     /// As [`crate::model::version::SwapRules::slower_max`].
     pub slower_max: Option<f64>,
+    /// As [`crate::model::version::SwapRules::replay`].
+    #[serde(default = "yes")]
+    pub replay: bool,
+    /// As [`crate::model::version::SwapRules::same`].
+    #[serde(default)]
+    pub same: bool,
+    /// As [`crate::model::version::SwapRules::shadow_batches`].
+    #[serde(default)]
+    pub shadow_batches: u32,
+    /// As [`crate::model::version::SwapRules::shadow_share`].
+    #[serde(default = "share")]
+    pub shadow_share: f64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn share() -> f64 {
+    SHADOW_SHARE_DEFAULT
+}
+
+/// What a replay is asked with.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayBody {
+    /// The batch's time, in milliseconds since the epoch; the newest that is retained unless given.
+    pub batch_ms: Option<i64>,
+    /// Component files on the server's machine, by the plugins' names in the job.
+    #[serde(default)]
+    pub plugins: BTreeMap<String, PathBuf>,
+    /// The only partition of sources whose rows are read.
+    pub partition: Option<usize>,
+    /// Whether the batch's rows are wanted as a case for `tidemill test`.
+    #[serde(default)]
+    pub case: bool,
 }
 
 fn watched() -> u32 {

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
+
 use super::history::{DatasetPartition, HeldPartition, History};
 use crate::exec::attempt::TaskOutput;
 use crate::model::id::StageId;
@@ -204,6 +206,14 @@ impl BatchData {
         match &self.stages[stage.0] {
             StageData::Dataset(partitions) => partitions,
             StageData::Shuffle(_) => &[],
+        }
+    }
+
+    /// What a stage's shuffle carries to a reduce partition.
+    pub fn carried(&self, stage: StageId, partition: usize) -> Vec<RecordBatch> {
+        match &self.stages[stage.0] {
+            StageData::Shuffle(outputs) => outputs.read(partition),
+            StageData::Dataset(_) => Vec::new(),
         }
     }
 

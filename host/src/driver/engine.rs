@@ -71,6 +71,8 @@ pub struct Engine {
     pub sandbox: Arc<Sandbox>,
     /// The receivers' runtime.
     pub runtime: Runtime,
+    /// Held by whoever runs batches again outside their job: there is room for one.
+    pub(super) replaying: Mutex<()>,
     /// Plugins that programs have loaded, by the names their jobs know them by.
     pub loaded: Mutex<BTreeMap<String, Arc<Plugin>>>,
 }
@@ -108,7 +110,8 @@ impl Engine {
         remove_left(&*config.storage, &config.spill_dir);
         let executors = Executors::start(config.executors).map_err(system("the executors"))?;
         let sandbox = Sandbox::new(SandboxConfig {
-            executors: u32::try_from(config.executors).unwrap_or(u32::MAX),
+            // And one more, on which batches are run again outside their job.
+            executors: u32::try_from(config.executors).unwrap_or(u32::MAX).saturating_add(1),
             artefact_dir: config.artefact_dir.clone(),
             compiler: config.compiler.clone(),
         })
@@ -124,6 +127,7 @@ impl Engine {
             executors: Arc::new(executors),
             sandbox,
             runtime,
+            replaying: Mutex::default(),
             loaded: Mutex::default(),
         }))
     }

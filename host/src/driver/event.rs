@@ -5,6 +5,7 @@
 use crossbeam_channel::Sender;
 
 use super::fed_letters::FeedAsked;
+use super::shadow::ShadowRan;
 use super::slice::SliceAsked;
 use super::taps::TapAsked;
 use super::versions::{BackAsked, SwapAsked};
@@ -48,6 +49,8 @@ pub enum Event {
     Slice(SliceAsked),
     /// A program has prepared new versions of plugins.
     Swap(SwapAsked),
+    /// A batch was run on new versions in the shadow of the current ones.
+    Shadowed(ShadowRan),
     /// A program asks for the versions before.
     RollBack(BackAsked),
     /// Rows of dead letters are to be tried again.

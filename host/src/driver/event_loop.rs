@@ -6,6 +6,7 @@
 mod draining;
 mod feeding;
 mod pausing;
+mod retaining;
 mod swapping;
 mod tasks;
 #[cfg(test)]
@@ -24,10 +25,10 @@ use super::history::History;
 use super::out_of_windows::OutOfWindows;
 use super::parts::JobParts;
 use super::publisher::Publication;
+use super::refusals::failure_of;
 use super::running_batch::{BatchInputs, QueuedBatch, RunningBatch};
 use super::taps::Taps;
 use crate::block::tracker::Tracker;
-use crate::error::Domain;
 use crate::ingest::ReceiverEvent;
 use crate::limits::BATCH_QUEUE_MAX;
 use crate::model::block::BlockInfo;
@@ -35,9 +36,6 @@ use crate::model::id::SourceId;
 use crate::model::policy::{OnBadRow, OnFailure};
 use crate::model::status::{JobEvent, OutputInfo};
 use crate::model::time::BatchTime;
-
-/// What a job may say about rows that operators refuse, beside its failure.
-const REJECTED_POLICIES: &str = "`on_rejected = \"skip\"` or `\"dead-letter\"`";
 
 /// The loop of one job.
 pub struct EventLoop {
@@ -124,6 +122,7 @@ impl EventLoop {
             Event::Deadline => self.give_up_the_rest(),
             Event::Slice(asked) => asked.answer(&self.parts.plan, &self.history),
             Event::Swap(asked) => self.swap_asked(asked),
+            Event::Shadowed(ran) => self.shadowed(&ran),
             Event::RollBack(asked) => self.back_asked(&asked),
             Event::Feed(asked) => self.feed_asked(asked),
             Event::Tap(asked) => self.taps.begin(asked),
@@ -202,7 +201,8 @@ impl EventLoop {
             self.history.seen_by(&version.codes);
             let plan = &self.parts.plan;
             let with = (keeps, self.parts.broadcasts.current());
-            let running = RunningBatch::begin(plan, batch, with, failures_max, now_us, version);
+            let mut running = RunningBatch::begin(plan, batch, with, failures_max, now_us, version);
+            running.retaining = self.retaining();
             self.parts.board.tell(&JobEvent::BatchStarted {
                 batch: running.batch.submission.clone(),
                 scheduling_delay: running.scheduling_delay(),
@@ -244,22 +244,8 @@ impl EventLoop {
     /// Fails a batch of which operators refused rows, if the job says so, or failed with too many.
     fn fail_rejected(&mut self, run: u64) {
         let Some(batch) = self.running.get_mut(&run) else { return };
-        let (found, allowed) = (batch.refused.poison, self.parts.settings.poison_rows_max);
-        if let Some(first) = batch.refused.first.clone().filter(|_| found > allowed) {
-            let message = format!(
-                "calls failed with {found} rows, at most {allowed} may be left out of a batch, \
-                 which `poison_rows_max` sets; {}, the first: {first}",
-                batch.refused.counts
-            );
-            batch.fail(message, Domain::Plugin);
-        }
-        let fails = self.parts.settings.on_rejected == OnBadRow::Fail;
-        if let Some(first) = batch.refused.first.clone().filter(|_| fails) {
-            let message = format!(
-                "{}, the first: {first}; to go on without such rows, set {REJECTED_POLICIES}",
-                batch.refused.counts
-            );
-            batch.fail(message, Domain::User);
+        if let Some((message, blame)) = failure_of(&batch.refused, &self.parts.settings) {
+            batch.fail(message, blame);
         }
     }
 
@@ -310,6 +296,8 @@ impl EventLoop {
         let now_us = self.parts.clock.now_us();
         let info = batch.info(now_us);
         self.parts.sources.batch_ended(&batch, &released, &info, now_us);
+        // Whoever reads of its end in the log finds it retained.
+        self.retain(&batch, &info);
         if let Some(scribe) = &mut self.parts.scribe {
             scribe.ended(run, &info, &batch);
         }
@@ -378,6 +366,8 @@ impl EventLoop {
         if failure.is_none() && last_batch_made {
             out_of_windows.told().for_each(|event| board.tell(&event));
         }
+        parts.retained.clear();
+        board.change(|status| status.retained = parts.retained.sizes());
         drop(parts);
         board.end(failure);
     }

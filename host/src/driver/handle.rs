@@ -14,6 +14,7 @@ use super::error::DriverError;
 use super::event::{Command, Event};
 use super::look::JobLook;
 use super::remembered::Remembered;
+use super::replay::ReplayControl;
 use super::status_board::StatusBoard;
 use super::swap::SwapControl;
 use crate::model::status::JobStatus;
@@ -26,6 +27,7 @@ pub struct JobHandle {
     remembered: Remembered,
     swaps: SwapControl,
     look: JobLook,
+    replays: ReplayControl,
     thread: Option<JoinHandle<()>>,
     /// Receivers and executors are the engine's: it lasts as long as the job.
     engine: Arc<Engine>,
@@ -76,10 +78,11 @@ impl JobHandle {
         engine: Arc<Engine>,
         events: Sender<Event>,
         board: Arc<StatusBoard>,
-        (swaps, (remembered, look)): (SwapControl, (Remembered, JobLook)),
+        (remembered, look): (Remembered, JobLook),
+        (swaps, replays): (SwapControl, ReplayControl),
         thread: JoinHandle<()>,
     ) -> Self {
-        Self { events, board, remembered, swaps, look, thread: Some(thread), engine }
+        Self { events, board, remembered, swaps, look, replays, thread: Some(thread), engine }
     }
 
     /// What commands the job from elsewhere.
@@ -110,6 +113,11 @@ impl JobHandle {
     /// The way to its dead letters, rows and states, from any thread.
     pub fn look(&self) -> &JobLook {
         &self.look
+    }
+
+    /// The way to its last batches, to run them again, from any thread.
+    pub fn replays(&self) -> &ReplayControl {
+        &self.replays
     }
 
     /// Waits until the job has ended.

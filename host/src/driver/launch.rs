@@ -27,6 +27,8 @@ use super::plugins::{GuestVoice, JobPlugins};
 use super::publisher::{OpenSink, Publisher};
 use super::receiver_board::ReceiverBoard;
 use super::remembered::Remembered;
+use super::replay::{ReplayControl, Replayer};
+use super::retained::RetainedInputs;
 use super::scribe::Scribe;
 use super::sources::JobSources;
 use super::states::JobStates;
@@ -146,6 +148,7 @@ pub fn launch_telling(
     let answers = sender.clone();
     let scribe = log.map(|log| Scribe::new(log, &plan, source_names(&pipeline), seed));
     let ways = ways_in(engine, &pipeline, (&plan, planned.datasets), (&base, seed), &sender);
+    let replayer = replayer(engine, &pipeline, defaults, &binder, &pace);
     let event_loop = EventLoop::new(JobParts {
         ticker,
         publisher,
@@ -158,6 +161,7 @@ pub fn launch_telling(
         sources,
         receivers: receiver_board(&pipeline),
         store: Arc::new(store),
+        retained: Arc::clone(&replayer.retained),
         blocks,
         executors: Arc::clone(&engine.executors),
         // An answer to a job that has ended is nobody's.
@@ -168,16 +172,10 @@ pub fn launch_telling(
         clock,
     });
     let thread = spawn(&pipeline.name, event_loop, events, &board)?;
-    let swaps = SwapControl::new(Staging {
-        engine: Arc::clone(engine),
-        pipeline,
-        defaults,
-        binder,
-        base,
-        events: sender.clone(),
-        one: Mutex::default(),
-    });
-    Ok(JobHandle::new(Arc::clone(engine), sender, board, (swaps, ways), thread))
+    let (one, events, replays) = (Mutex::default(), sender.clone(), Arc::clone(&replayer));
+    let swaps = SwapControl::new(Staging { binder, base, replayer: replays, events, one });
+    let asked = (swaps, ReplayControl::new(replayer));
+    Ok(JobHandle::new(Arc::clone(engine), sender, board, ways, asked, thread))
 }
 
 /// The ways of others to what a job remembers, keeps and makes.
@@ -219,6 +217,21 @@ fn binder(settings: &JobSettings, seed: u64, board: &Arc<StatusBoard>) -> Binder
         poison_max: settings.poison_rows_max,
     };
     Binder { seed, bad_rows, port, counted: Counted::default() }
+}
+
+/// What runs batches again. The only batch of a job is not: nobody could ask for it in time.
+fn replayer(
+    engine: &Arc<Engine>,
+    pipeline: &Pipeline,
+    defaults: PlanDefaults,
+    binder: &Binder,
+    pace: &Pace,
+) -> Arc<Replayer> {
+    let retained = match pace {
+        Pace::Once(_) => RetainedInputs::none(),
+        Pace::Clock | Pace::AtOnce => RetainedInputs::new(&pipeline.settings),
+    };
+    Replayer::new(engine, pipeline, defaults, (binder.seed, binder.bad_rows), retained)
 }
 
 /// What is done before each tick.

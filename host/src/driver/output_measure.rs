@@ -5,8 +5,8 @@
 
 use arrow_array::RecordBatch;
 
+use crate::model::output_measure::OutputMeasure;
 use crate::model::schema::Column;
-use crate::model::status::OutputMeasure;
 use crate::wasm::exchange::{BatchShape, LoweredBatch};
 
 /// Measures the outputs of one sink.

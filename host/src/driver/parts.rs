@@ -8,6 +8,7 @@ use super::broadcasts::JobBroadcasts;
 use super::pace::Pace;
 use super::publisher::Publisher;
 use super::receiver_board::ReceiverBoard;
+use super::retained::RetainedInputs;
 use super::scribe::Scribe;
 use super::sources::JobSources;
 use super::status_board::StatusBoard;
@@ -48,6 +49,8 @@ pub struct JobParts {
     pub blocks: Arc<BlockManager>,
     /// Where datasets are kept for later batches.
     pub store: Arc<dyn PartitionStore>,
+    /// The last batches, for whoever runs them again.
+    pub retained: Arc<RetainedInputs>,
     /// The executors.
     pub executors: Arc<Executors>,
     /// Where tasks answer.

@@ -14,6 +14,7 @@ use super::batch_data::BatchData;
 use super::fed_letters::FedLetters;
 use super::history::{BatchKeeps, DatasetPartition, History};
 use super::job_version::SharedVersion;
+use super::retaining::Retaining;
 use super::states::SharedDelta;
 use crate::error::Domain;
 use crate::exec::accumulator::Additions;
@@ -101,6 +102,8 @@ pub struct RunningBatch {
     pub refused: Refused,
     /// What its tasks changed of what is kept for keys.
     pub deltas: BTreeMap<(StageId, usize), SharedDelta>,
+    /// What retains what its tasks read, if anybody may want to run it again.
+    pub retaining: Option<Arc<Retaining>>,
     /// Tasks handed out that have not ended.
     pub in_flight: usize,
     /// Why it failed, if it has.
@@ -154,6 +157,7 @@ impl RunningBatch {
             broadcasts,
             refused: Refused::default(),
             deltas: BTreeMap::new(),
+            retaining: None,
             in_flight: 0,
             failure: None,
             blame: Domain::Internal,

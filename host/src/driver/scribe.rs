@@ -12,9 +12,11 @@ use super::running_batch::RunningBatch;
 use crate::model::stage::JobPlan;
 use crate::model::status::{BatchInfo, BatchOutcome, OutputInfo};
 use crate::model::time::BatchTime;
+use crate::model::version::{PluginVersion, ShadowedBatch};
 use crate::store::batch_log::JobLog;
 use crate::store::batch_record::{
-    BatchRecord, EndRecord, OutcomeRecord, OutputRecord, PlanRecord, PluginRecord, StageRecord,
+    BatchRecord, EndRecord, OutcomeRecord, OutputRecord, PlanRecord, PluginRecord, ShadowRecord,
+    StageRecord,
 };
 
 /// Why a batch is given up that has not failed.
@@ -31,6 +33,8 @@ pub struct Scribe {
     seed: String,
     parent: Option<BatchTime>,
     begun: BTreeMap<u64, BatchRecord>,
+    /// Batches that are run in the shadow, with their records once they have ended.
+    shadowed: BTreeMap<BatchTime, Option<BatchRecord>>,
 }
 
 impl Scribe {
@@ -44,6 +48,7 @@ impl Scribe {
             seed: format!("{seed:016x}"),
             parent: None,
             begun: BTreeMap::new(),
+            shadowed: BTreeMap::new(),
         }
     }
 
@@ -62,6 +67,7 @@ impl Scribe {
             submitted_us: batch.batch.submission.submitted_us,
             started_us: batch.begun_us(),
             end: None,
+            shadow: None,
         };
         self.parent = Some(time);
         self.log.put(record.clone());
@@ -93,6 +99,33 @@ impl Scribe {
         }
         let bytes_in = record.inputs.iter().map(|input| input.bytes).sum();
         record.end = Some(self.end_of(info, batch, bytes_in));
+        if let Some(kept) = self.shadowed.get_mut(&info.time) {
+            *kept = Some(record.clone());
+        }
+        self.log.put(record);
+    }
+
+    /// A batch that is about to end will be run in the shadow.
+    pub fn will_be_shadowed(&mut self, time: BatchTime) {
+        // What was handed over before has been told, or its shadow is gone: two wait at most.
+        while self.shadowed.len() > 2 {
+            self.shadowed.pop_first();
+        }
+        self.shadowed.insert(time, None);
+    }
+
+    /// It was.
+    pub fn shadowed(&mut self, told: &ShadowedBatch) {
+        let Some(mut record) = self.shadowed.remove(&told.time).flatten() else { return };
+        let digest =
+            |(name, version): (&String, &PluginVersion)| (name.clone(), version.digest.clone());
+        record.shadow = Some(ShadowRecord {
+            digests: told.plugins.iter().map(digest).collect(),
+            same: told.differs.map(|differs| !differs),
+            failure: told.failure.clone(),
+            cpu_us: micros(told.cpu.1),
+            partitions_left_out: told.partitions_left_out,
+        });
         self.log.put(record);
     }
 

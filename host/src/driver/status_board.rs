@@ -12,6 +12,7 @@ pub use super::listener_bus::{Listener, ListenerId};
 use super::progress::Progress;
 use crate::model::counted::Counted;
 use crate::model::gauges::Gauges;
+use crate::model::replay::RetainedSizes;
 use crate::model::status::{BatchInfo, BatchOutcome, JobEvent, JobState, JobStatus};
 use crate::model::version::CodeStatus;
 use crate::sys::clock::{Clock, Wake};
@@ -49,6 +50,7 @@ impl StatusBoard {
             counters: Counted::default(),
             states: Vec::new(),
             last_batch: None,
+            retained: RetainedSizes::default(),
             code: CodeStatus::default(),
             dropped_events: 0,
         };

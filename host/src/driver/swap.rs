@@ -5,23 +5,22 @@
 //! that is refused is left.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, TryLockError};
-use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::engine::Engine;
 use super::error::DriverError;
 use super::event::Event;
 use super::job_version::{Binder, SharedVersion};
-use super::plugins::{JobPlugins, load_component, version_of};
+use super::new_code::load_new;
+use super::plugins::{JobPlugins, version_of};
+use super::replay::{GateError, Replayer};
+use super::shadow::Shadow;
 use super::versions::{BackAsked, SwapAsked, VersionBase};
 use crate::error::{Classify, Domain, Retry};
-use crate::model::pipeline::{Pipeline, PluginDeclaration};
 use crate::model::stage::JobPlan;
 use crate::model::version::{LostState, PluginChange, PluginVersion, SwapReport, SwapRules};
-use crate::plan::{PlanDefaults, plan};
+use crate::plan::plan;
 use crate::version::admission::{Refusal, may_name};
 use crate::version::changes::{Facts, differences};
 use crate::version::fit::{DroppedState, dropped_states, same_shape};
@@ -29,14 +28,7 @@ use crate::version::grants::may_import;
 use crate::version::uses::{made_with, windows_over};
 use crate::wasm::plugin::Plugin;
 
-/// Where the new version of a plugin comes from.
-#[derive(Debug, Clone)]
-pub enum NewCode {
-    /// A component file. It is loaded with the limits that the job has for the plugin.
-    Component(PathBuf),
-    /// A plugin that is loaded.
-    Loaded(Arc<Plugin>),
-}
+pub use super::new_code::NewCode;
 
 /// Why a swap or a rollback was not let in.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +42,15 @@ pub enum SwapError {
     /// The job has ended.
     #[error("the job has ended: its plugins keep their versions")]
     Ended,
+}
+
+impl From<GateError> for SwapError {
+    fn from(error: GateError) -> Self {
+        match error {
+            GateError::Refused(refusal) => Self::Refused(refusal),
+            GateError::Unfit(error) => Self::Unfit(error),
+        }
+    }
 }
 
 impl Classify for SwapError {
@@ -76,18 +77,16 @@ pub struct SwapControl(Arc<Staging>);
 
 /// Where swaps of one job are prepared, one at a time.
 pub(super) struct Staging {
-    pub(super) engine: Arc<Engine>,
-    pub(super) pipeline: Pipeline,
-    pub(super) defaults: PlanDefaults,
     pub(super) binder: Binder,
     pub(super) base: Arc<VersionBase>,
+    pub(super) replayer: Arc<Replayer>,
     pub(super) events: Sender<Event>,
     pub(super) one: Mutex<()>,
 }
 
 impl std::fmt::Debug for SwapControl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SwapControl({})", self.0.pipeline.name)
+        write!(f, "SwapControl({})", self.0.replayer.pipeline.name)
     }
 }
 
@@ -116,16 +115,18 @@ impl SwapControl {
         let base = staging.base.current();
         let names: Vec<&str> = plugins.iter().map(|(name, _)| name.as_str()).collect();
         may_name(&names, &base.told)?;
-        let mut loaded = BTreeMap::new();
-        for (name, code) in plugins {
-            loaded.insert(name.clone(), staging.load(name, code)?);
+        let replayer = &*staging.replayer;
+        let loaded = load_new(&replayer.engine, &replayer.pipeline, plugins)?;
+        let (version, mut report) = staging.prepare(&base, &loaded, &rules)?;
+        if rules.replay {
+            report.replay = Some(staging.replayer.gate(&base, &version, rules.same)?);
         }
-        let (version, report) = staging.prepare(&base, &loaded, &rules)?;
+        let shadow = staging.shadow(&version, &rules)?;
         let asked = report.plugins.iter();
         let plugins = asked.map(|change| (change.plugin.clone(), change.to.clone())).collect();
         staging.ask(|answer| {
             let prepared_for = base.number;
-            Event::Swap(SwapAsked { version, prepared_for, plugins, rules, answer })
+            Event::Swap(SwapAsked { version, prepared_for, plugins, rules, shadow, answer })
         })?;
         Ok(report)
     }
@@ -146,18 +147,6 @@ impl SwapControl {
 }
 
 impl Staging {
-    fn load(&self, name: &str, code: &NewCode) -> Result<Arc<Plugin>, DriverError> {
-        match code {
-            NewCode::Loaded(plugin) => Ok(Arc::clone(plugin)),
-            NewCode::Component(path) => {
-                let declared = self.pipeline.plugins.iter().find(|plugin| plugin.name == name);
-                let memory = declared.and_then(|plugin: &PluginDeclaration| plugin.memory_bytes);
-                let cpu: Option<Duration> = declared.and_then(|plugin| plugin.cpu_base);
-                load_component(&self.engine, name, path, memory, cpu)
-            }
-        }
-    }
-
     /// Plans the job anew with the new versions, holds the plan against the one that runs, and
     /// binds it.
     fn prepare(
@@ -167,8 +156,9 @@ impl Staging {
         rules: &SwapRules,
     ) -> Result<(SharedVersion, SwapReport), SwapError> {
         let changes = changes(&base.plugins, loaded, rules)?;
+        let Replayer { pipeline, defaults, .. } = &*self.replayer;
         let plugins = base.plugins.with(loaded);
-        let planned = plan(&self.pipeline, &plugins, self.defaults).map_err(DriverError::from)?;
+        let planned = plan(pipeline, &plugins, *defaults).map_err(DriverError::from)?;
         let new = planned.plan;
         let kept = base.states.sizes();
         let keys_of =
@@ -182,7 +172,13 @@ impl Staging {
         let steps: Vec<String> = dropped.iter().map(|state| state.step.clone()).collect();
         let lost = |state: DroppedState| LostState { name: state.step, keys: state.keys };
         let dropped_states = dropped.into_iter().map(lost).collect();
-        let report = SwapReport { plugins: changes, dropped_states, restarted_windows };
+        let report = SwapReport {
+            plugins: changes,
+            dropped_states,
+            restarted_windows,
+            replay: None,
+            shadow_batches: rules.shadow_batches,
+        };
         let states = base.states.without(&new, &steps);
         let number = self.base.next_number();
         let codes = made_with(&new).into_iter().zip(&base.codes).map(|(made_with, code)| {
@@ -192,6 +188,26 @@ impl Staging {
         let codes = codes.collect();
         let version = self.binder.bind((number, codes), Arc::new(new), plugins, states)?;
         Ok((version, report))
+    }
+
+    /// What runs live batches on new versions before those count, where that is asked for.
+    fn shadow(
+        &self,
+        version: &SharedVersion,
+        rules: &SwapRules,
+    ) -> Result<Option<Shadow>, DriverError> {
+        if rules.shadow_batches == 0 {
+            return Ok(None);
+        }
+        let unheard = self.replayer.unheard_as(version)?;
+        let share = rules.shadow_share.clamp(0.0, 1.0);
+        let cpu_max = self.replayer.pipeline.settings.batch_interval.mul_f64(share);
+        let (replayer, events) = (Arc::clone(&self.replayer), self.events.clone());
+        // A job that has ended hears nothing, and need not.
+        let tell = Box::new(move |ran| drop(events.send(Event::Shadowed(ran))));
+        Shadow::start(replayer, unheard, version.number, cpu_max, tell)
+            .map(Some)
+            .map_err(|source| DriverError::System { what: "a shadow", source })
     }
 
     /// Hands something in, and waits until the loop has decided.

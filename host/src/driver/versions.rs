@@ -4,6 +4,8 @@
 //! Takes prepared versions, and how batches went. Gives each batch its version when it begins.
 //! Never changes the version of a batch that runs: one that is to have another is run again.
 
+mod shadowing;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +16,7 @@ use super::error::DriverError;
 use super::job_version::{Binder, Counted, SharedVersion};
 use super::plugins::JobPlugins;
 use super::running_batch::RunningBatch;
+use super::shadow::Shadow;
 use super::states::JobStates;
 use super::status_board::StatusBoard;
 use crate::model::stage::JobPlan;
@@ -25,6 +28,7 @@ use crate::version::admission::{self, Refusal, Standing};
 use crate::version::effort::Usual;
 use crate::version::quarantine::Quarantine;
 use crate::version::watch::{Verdict, Watch, Went, judge};
+use shadowing::Shadowing;
 
 /// What those who prepare a swap see of the versions.
 #[derive(Debug)]
@@ -87,6 +91,8 @@ pub struct SwapAsked {
     pub plugins: BTreeMap<String, PluginVersion>,
     /// What it may do.
     pub rules: SwapRules,
+    /// What runs it in the shadow first, where that is asked for.
+    pub shadow: Option<Shadow>,
     /// Who is told whether it waits for the next batch.
     pub answer: Sender<Result<(), Refusal>>,
 }
@@ -119,6 +125,7 @@ pub struct Versions {
     current: SharedVersion,
     previous: Option<SharedVersion>,
     waiting: Option<Waiting>,
+    shadowing: Option<Shadowing>,
     watch: Option<Watch>,
     /// What rows took on the current version, while nothing is watched.
     usual: Usual,
@@ -136,6 +143,7 @@ impl Versions {
             current: base.current(),
             previous: None,
             waiting: None,
+            shadowing: None,
             watch: None,
             usual: Usual::default(),
             quarantine: Quarantine::default(),
@@ -154,10 +162,16 @@ impl Versions {
     ///
     /// # Errors
     /// Says what is in the way. Nothing has changed then.
-    pub fn ask(&mut self, asked: &SwapAsked, is_ending: bool) -> Result<(), Refusal> {
+    pub fn ask(
+        &mut self,
+        asked: &mut SwapAsked,
+        is_ending: bool,
+        board: &StatusBoard,
+    ) -> Result<(), Refusal> {
         let standing = Standing {
             is_ending,
             is_waiting: self.waiting.is_some(),
+            is_shadowing: self.is_shadowing(),
             is_as_prepared: asked.prepared_for == self.current.number,
             current: &self.current.told,
             quarantine: &self.quarantine,
@@ -166,16 +180,23 @@ impl Versions {
         for (plugin, version) in &asked.plugins {
             self.quarantine.lift(plugin, &version.digest);
         }
-        let version = Arc::clone(&asked.version);
-        self.waiting = Some(Waiting::Swap { version, rules: asked.rules.clone() });
+        let (version, rules) = (Arc::clone(&asked.version), asked.rules.clone());
+        match asked.shadow.take() {
+            Some(shadow) => self.begin_shadow((version, rules), shadow, board),
+            None => self.waiting = Some(Waiting::Swap { version, rules }),
+        }
         Ok(())
     }
 
-    /// Lets the versions before wait for the next batch.
+    /// Lets the versions before wait for the next batch; where others run in the shadow, those are
+    /// given up instead.
     ///
     /// # Errors
     /// Says what is in the way.
-    pub fn ask_back(&mut self, is_ending: bool) -> Result<(), Refusal> {
+    pub fn ask_back(&mut self, is_ending: bool, board: &StatusBoard) -> Result<(), Refusal> {
+        if self.give_up_shadow(board) {
+            return Ok(());
+        }
         let has_earlier = self.previous.is_some();
         admission::may_go_back(is_ending, self.waiting.is_some(), has_earlier)?;
         self.waiting = self.previous.clone().map(|version| Waiting::Back { version });
@@ -283,7 +304,8 @@ impl Versions {
             .collect();
         quarantined.iter().for_each(|version| self.quarantine.put(version.clone()));
         self.blamed = Some((time, quarantined.clone()));
-        // What waits was bound with the bad versions of the other plugins.
+        // What waits was bound with the bad versions of the other plugins, and so was a shadow.
+        self.give_up_shadow(board);
         if let Some(Waiting::Swap { version, .. }) = self.waiting.take() {
             let plugins = Arc::clone(&version.told);
             board.tell(&JobEvent::Versions(VersionEvent::GivenUp { plugins }));
@@ -311,6 +333,7 @@ impl Versions {
             plugins: told(&self.current),
             previous: self.previous.as_ref().map(told),
             waiting: self.waiting.as_ref().map(|waiting| told(waiting.version())),
+            shadow: self.shadowing.as_ref().map(Shadowing::status),
             watched_batches: self.watch.as_ref().map(|watch| watch.batches_left),
             quarantined: self.quarantine.all(),
             held: self.counted.count(),

@@ -127,29 +127,34 @@ impl Drop for Executors {
 
 fn run_tasks(queue: &Receiver<Task>) {
     for task in queue {
-        let Task { key, stage, facts, read, fed, taps, broadcasts, cancelled, answer } = task;
-        if cancelled.load(Ordering::Relaxed) {
-            let (outcome, cpu) = (Err(TaskError::Cancelled), Duration::ZERO);
-            answer(TaskResult { key, outcome, cpu, rows_in: 0 });
-            continue;
-        }
-        let started = thread_cpu_time();
-        let mut rows_in = 0;
-        let run = AssertUnwindSafe(|| {
-            let input = read()?;
-            let slices = || input.iter().flatten();
-            rows_in = slices().map(|slice| slice.num_rows() as u64).sum();
-            let input_bytes = slices().map(|slice| slice.get_array_memory_size() as u64).sum();
-            let input_rows = rows_in + fed.len() as u64;
-            let facts = TaskFacts { input_rows, input_bytes, ..facts };
-            let mut scope = TaskScope::new(facts).with_broadcasts(broadcasts);
-            attempt(&stage, &mut scope, input, Beside { fed: &fed, taps })
-        });
-        let (ran, added) = in_task(|| catch_unwind(run));
-        let outcome = ran.unwrap_or_else(|panic| Err(TaskError::Panic(panic_message(&*panic))));
-        let outcome = outcome.map(|attempted| Attempted { added, ..attempted });
-        drop(stage);
-        let cpu = thread_cpu_time().saturating_sub(started);
-        answer(TaskResult { key, outcome, cpu, rows_in });
+        let answer = Arc::clone(&task.answer);
+        answer(run_task(task));
     }
+}
+
+/// Runs a task on the thread of whoever asks, who hears what became of it; nobody else is told.
+pub fn run_task(task: Task) -> TaskResult {
+    let Task { key, stage, facts, read, fed, taps, broadcasts, cancelled, answer: _ } = task;
+    if cancelled.load(Ordering::Relaxed) {
+        let (outcome, cpu) = (Err(TaskError::Cancelled), Duration::ZERO);
+        return TaskResult { key, outcome, cpu, rows_in: 0 };
+    }
+    let started = thread_cpu_time();
+    let mut rows_in = 0;
+    let run = AssertUnwindSafe(|| {
+        let input = read()?;
+        let slices = || input.iter().flatten();
+        rows_in = slices().map(|slice| slice.num_rows() as u64).sum();
+        let input_bytes = slices().map(|slice| slice.get_array_memory_size() as u64).sum();
+        let input_rows = rows_in + fed.len() as u64;
+        let facts = TaskFacts { input_rows, input_bytes, ..facts };
+        let mut scope = TaskScope::new(facts).with_broadcasts(broadcasts);
+        attempt(&stage, &mut scope, input, Beside { fed: &fed, taps })
+    });
+    let (ran, added) = in_task(|| catch_unwind(run));
+    let outcome = ran.unwrap_or_else(|panic| Err(TaskError::Panic(panic_message(&*panic))));
+    let outcome = outcome.map(|attempted| Attempted { added, ..attempted });
+    drop(stage);
+    let cpu = thread_cpu_time().saturating_sub(started);
+    TaskResult { key, outcome, cpu, rows_in }
 }

@@ -237,4 +237,9 @@ impl Broadcasts {
     pub fn get(&self, name: &str) -> Option<&Arc<BroadcastVersion>> {
         self.0.get(name)
     }
+
+    /// All of them, each with its name.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Arc<BroadcastVersion>)> {
+        self.0.iter().map(|(name, version)| (name.as_str(), version))
+    }
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::counted::Counted;
 use super::id::{SinkId, SourceId};
+use super::output_measure::OutputMeasure;
 use super::partition_store::StoredSizes;
 use super::rejected::Rejected;
+use super::replay::RetainedSizes;
 use super::time::BatchTime;
 use super::version::{BatchCode, CodeStatus, VersionEvent};
 
@@ -77,17 +79,6 @@ pub struct OutputInfo {
     pub failure: Option<String>,
     /// What the sink was given, where the job's batches are logged.
     pub given: Option<OutputMeasure>,
-}
-
-/// What a sink was given in a batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputMeasure {
-    /// Rows.
-    pub rows: u64,
-    /// Bytes in canonical form.
-    pub bytes: u64,
-    /// The blake3 hash of these bytes in the order of partitions, in hexadecimal digits.
-    pub hash: String,
 }
 
 /// A receiver and what last happened to it.
@@ -332,6 +323,8 @@ pub struct JobStatus {
     pub states: Vec<StateInfo>,
     /// The last batch that ended.
     pub last_batch: Option<BatchInfo>,
+    /// Batches whose inputs are retained.
+    pub retained: RetainedSizes,
     /// The versions of its plugins.
     pub code: CodeStatus,
     /// Events that were not told, because a listener was too slow.

@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::replay::GateReport;
 use super::time::BatchTime;
-use crate::limits::SWAP_WATCHED_BATCHES;
+use crate::limits::{SHADOW_SHARE_DEFAULT, SWAP_WATCHED_BATCHES};
 
 /// One version of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +60,16 @@ pub struct SwapRules {
     pub watched_batches: u32,
     /// So many times the CPU time a row that the old version took is a failure too.
     pub slower_max: Option<f64>,
+    /// Whether the last batches whose inputs are retained are run on the new version first: one on
+    /// which it fails refuses it.
+    pub replay: bool,
+    /// Whether it is refused, too, where these batches come out otherwise in any way.
+    pub same: bool,
+    /// So many live batches are run on the new version after they have ended, and what comes out is
+    /// compared and dropped, before it runs in the place of the old one.
+    pub shadow_batches: u32,
+    /// Of a batch interval, the CPU time that this may take.
+    pub shadow_share: f64,
 }
 
 impl Default for SwapRules {
@@ -70,6 +82,10 @@ impl Default for SwapRules {
             force: false,
             watched_batches,
             slower_max: None,
+            replay: true,
+            same: false,
+            shadow_batches: 0,
+            shadow_share: SHADOW_SHARE_DEFAULT,
         }
     }
 }
@@ -109,6 +125,10 @@ pub struct SwapReport {
     pub dropped_states: Vec<LostState>,
     /// Streams whose datasets of earlier batches windows read no more: the old version made them.
     pub restarted_windows: Vec<String>,
+    /// What the new versions made of the last batches, where that was tried.
+    pub replay: Option<GateReport>,
+    /// In the shadow of so many batches they run first.
+    pub shadow_batches: u32,
 }
 
 /// A version that a job will not run again unless it is forced to.
@@ -120,6 +140,42 @@ pub struct Quarantined {
     pub version: PluginVersion,
     /// What it did.
     pub reason: String,
+}
+
+/// How new versions do in the shadow of the current ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ShadowStatus {
+    /// They.
+    pub plugins: PluginVersions,
+    /// The batches that they are to run.
+    pub batches: u32,
+    /// Those that they have run.
+    pub ran: u32,
+    /// Those of them with another output.
+    pub differing: u32,
+    /// Batches for which there was no time or no room.
+    pub batches_left_out: u32,
+    /// Partitions of sources for which there was no time, of those that they have run.
+    pub partitions_left_out: u64,
+}
+
+/// How a batch went in the shadow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShadowedBatch {
+    /// The batch.
+    pub time: BatchTime,
+    /// The versions that it ran on in the shadow.
+    pub plugins: PluginVersions,
+    /// Whether an output was another one; `None`: it failed, or not all of it ran.
+    pub differs: Option<bool>,
+    /// The first rows that differ.
+    pub lines: Vec<String>,
+    /// CPU time on the current versions, and on these.
+    pub cpu: (Duration, Duration),
+    /// Partitions of sources for which there was no time.
+    pub partitions_left_out: u64,
+    /// Why it failed, if it has.
+    pub failure: Option<String>,
 }
 
 /// The versions of a job have changed, or will not.
@@ -156,6 +212,26 @@ pub enum VersionEvent {
         /// What it would have brought.
         plugins: PluginVersions,
     },
+    /// New versions begin to run in the shadow of the current ones.
+    ShadowBegun {
+        /// They.
+        plugins: PluginVersions,
+        /// For so many batches.
+        batches: u32,
+    },
+    /// A batch was run in the shadow.
+    Shadowed(ShadowedBatch),
+    /// New versions have run in the shadow for as many batches as they were to.
+    ShadowPassed(ShadowStatus),
+    /// New versions are not let in for what they did in the shadow.
+    ShadowRefused {
+        /// They.
+        plugins: PluginVersions,
+        /// Why.
+        reason: String,
+        /// What is not to run again.
+        quarantined: Vec<Quarantined>,
+    },
     /// New versions have run for as many batches as they were watched.
     Proven {
         /// The last of them.
@@ -172,19 +248,22 @@ pub struct CodeStatus {
     pub previous: Option<PluginVersions>,
     /// What the next batch that begins switches to.
     pub waiting: Option<PluginVersions>,
+    /// What runs in the shadow of the current ones.
+    pub shadow: Option<ShadowStatus>,
     /// For how many batches the new versions are still watched.
     pub watched_batches: Option<u32>,
     /// What is not to run again.
     pub quarantined: Vec<Quarantined>,
-    /// Sets of versions in memory: the current and the previous one, one that waits, and those that
-    /// batches still run with.
+    /// Sets of versions in memory: the current and the previous one, one that waits, and those of
+    /// batches that run or whose inputs are retained.
     pub held: usize,
 }
 
 impl VersionEvent {
     /// Whether somebody should look at it.
     pub fn is_a_failure(&self) -> bool {
-        matches!(self, Self::RolledBack { .. } | Self::GivenUp { .. })
+        let refused = matches!(self, Self::ShadowRefused { .. });
+        refused || matches!(self, Self::RolledBack { .. } | Self::GivenUp { .. })
     }
 }
 
@@ -208,11 +287,39 @@ impl fmt::Display for VersionEvent {
                 let plugins = listed(plugins);
                 write!(f, "the swap to {plugins} is given up: the job was rolled back before it")
             }
+            Self::ShadowBegun { plugins, batches } => {
+                write!(f, "{} run in the shadow of {batches} batches first", listed(plugins))
+            }
+            Self::Shadowed(batch) => batch.fmt(f),
+            Self::ShadowPassed(status) => write!(
+                f,
+                "the shadow has run {} batches, {} of them with other rows: {} are swapped in",
+                status.ran,
+                status.differing,
+                listed(&status.plugins)
+            ),
+            Self::ShadowRefused { plugins, reason, .. } => {
+                write!(f, "the swap to {} is refused in the shadow: {reason}", listed(plugins))
+            }
             Self::Proven { time } => {
                 let time = time.of_day();
                 write!(f, "the new versions are watched no more: batch {time} was the last")
             }
         }
+    }
+}
+
+impl fmt::Display for ShadowedBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "shadow of batch {}: ", self.time.of_day())?;
+        match (&self.failure, self.differs) {
+            (Some(failure), _) => write!(f, "it failed: {failure}")?,
+            (None, Some(false)) => write!(f, "the same")?,
+            (None, Some(true)) => write!(f, "other rows: {}", self.lines.join(", "))?,
+            (None, None) => write!(f, "{} partitions left out", self.partitions_left_out)?,
+        }
+        let (old, new) = self.cpu;
+        write!(f, " (cpu {} -> {} us)", old.as_micros(), new.as_micros())
     }
 }
 

@@ -3,6 +3,8 @@
 //! Takes facts of the driver. Gives JSON, in the log and to whoever asks. Fields are added, never
 //! given another meaning: a record of an older program stays readable.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -31,6 +33,24 @@ pub struct BatchRecord {
     pub started_us: i64,
     /// What became of it; none while it runs.
     pub end: Option<EndRecord>,
+    /// How it went on other code, where it was run in the shadow when it had ended.
+    #[serde(default)]
+    pub shadow: Option<ShadowRecord>,
+}
+
+/// How a batch went on code that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowRecord {
+    /// The blake3 digests of the plugins, by their names in the job.
+    pub digests: BTreeMap<String, String>,
+    /// Whether all outputs were the same; none where it failed, or not all of it ran.
+    pub same: Option<bool>,
+    /// Why it failed, if it has.
+    pub failure: Option<String>,
+    /// CPU time of its tasks.
+    pub cpu_us: u64,
+    /// Partitions of sources for which there was no time.
+    pub partitions_left_out: u64,
 }
 
 /// What a batch read of one source.

@@ -60,6 +60,12 @@ pub enum Refusal {
     /// A change is decided, and no batch has begun since.
     #[error("a change of versions waits for the next batch: ask again when it has begun")]
     Waiting,
+    /// Other versions run in the shadow.
+    #[error(
+        "other versions run in the shadow of the job's batches: ask again when they have, or roll \
+         back, which gives them up"
+    )]
+    Shadowing,
     /// The job went back to other versions while the swap was prepared.
     #[error("the job's versions have changed while the swap was prepared: ask again")]
     Changed,
@@ -88,6 +94,39 @@ pub enum Refusal {
         dropped(.0)
     )]
     State(Vec<DroppedState>),
+    /// It failed with rows that the job has worked off.
+    #[error(
+        "the new version fails on batch {batch}, which the current one has run: {reason}; without \
+         the replay it is swapped in untried"
+    )]
+    Replay {
+        /// The batch.
+        batch: String,
+        /// What happened.
+        reason: String,
+    },
+    /// It makes something else of rows that the job has worked off, and must not.
+    #[error(
+        "the new version makes something else of batch {batch} than the current one: {output}, {} \
+         rows gone, {} rows come{}",
+        .rows.0, .rows.1, below(.lines)
+    )]
+    Differs {
+        /// The batch.
+        batch: String,
+        /// The output.
+        output: String,
+        /// Rows that only the current version makes, and those that only the new one does.
+        rows: (u64, u64),
+        /// The first of them.
+        lines: Vec<String>,
+    },
+    /// It must make the same, and nothing shows that it does.
+    #[error("nothing shows whether the new version makes the same: {reasons}")]
+    NotCompared {
+        /// Why.
+        reasons: String,
+    },
     /// Windows read what old versions made.
     #[error(
         "windows read what plugin `{plugin}` has made of earlier batches, of stream {}: a window \
@@ -110,7 +149,7 @@ impl Classify for Refusal {
 
     fn retry(&self) -> Retry {
         match self {
-            Self::Preparing | Self::Waiting | Self::Changed => Retry::Backoff,
+            Self::Preparing | Self::Waiting | Self::Shadowing | Self::Changed => Retry::Backoff,
             _ => Retry::Never,
         }
     }
@@ -119,6 +158,10 @@ impl Classify for Refusal {
 fn list(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     if quoted.is_empty() { "none".to_owned() } else { quoted.join(", ") }
+}
+
+fn below(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  {line}")).collect()
 }
 
 fn dropped(states: &[DroppedState]) -> String {
@@ -152,6 +195,8 @@ pub struct Standing<'a> {
     pub is_ending: bool,
     /// Whether a change waits for the next batch.
     pub is_waiting: bool,
+    /// Whether other versions run in the shadow.
+    pub is_shadowing: bool,
     /// Whether the job still has the versions for which the swap was prepared.
     pub is_as_prepared: bool,
     /// What batches that begin now run with.
@@ -174,6 +219,9 @@ pub fn may_wait(
     }
     if standing.is_waiting {
         return Err(Refusal::Waiting);
+    }
+    if standing.is_shadowing {
+        return Err(Refusal::Shadowing);
     }
     if !standing.is_as_prepared {
         return Err(Refusal::Changed);
@@ -234,6 +282,7 @@ mod tests {
         let standing = Standing {
             is_ending: false,
             is_waiting: false,
+            is_shadowing: false,
             is_as_prepared: true,
             current: &current,
             quarantine: &quarantine,
@@ -243,6 +292,7 @@ mod tests {
         let refused = |standing| may_wait(&new, true, standing);
         assert_eq!(refused(Standing { is_ending: true, ..standing }), Err(Refusal::Ending));
         assert_eq!(refused(Standing { is_waiting: true, ..standing }), Err(Refusal::Waiting));
+        assert_eq!(refused(Standing { is_shadowing: true, ..standing }), Err(Refusal::Shadowing));
         assert_eq!(refused(Standing { is_as_prepared: false, ..standing }), Err(Refusal::Changed));
         let same = may_wait(&versions(&[("b", "2")]), true, standing);
         assert!(matches!(same, Err(Refusal::Same { .. })), "{same:?}");
@@ -261,6 +311,7 @@ mod tests {
         let standing = Standing {
             is_ending: false,
             is_waiting: false,
+            is_shadowing: false,
             is_as_prepared: true,
             current: &current,
             quarantine: &quarantine,

@@ -69,7 +69,8 @@ fn what_cannot_begin_gives_two() {
         assert!(!ran.err.is_empty(), "{arguments:?}");
     }
     let ran = tidemill(job.path(), &["explan"], "");
-    assert!(ran.err.contains("a similar subcommand exists: 'explain'"), "{}", ran.err);
+    assert!(ran.err.contains("similar subcommand"), "{}", ran.err);
+    assert!(ran.err.contains("'explain'"), "{}", ran.err);
 }
 
 #[test]

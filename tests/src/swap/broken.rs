@@ -4,7 +4,7 @@
 use tidemill::model::status::{BatchInfo, BatchOutcome};
 use tidemill::model::version::SwapRules;
 
-use super::rig::{Ledger, PLUGIN, Stamping, digest, is_completed, version};
+use super::rig::{Ledger, PLUGIN, Stamping, digest, is_completed, untried, version};
 use crate::border::handmade::Handmade;
 use crate::job_rig::{component, scratch};
 
@@ -32,7 +32,7 @@ fn swapped_to(
 /// The version fails at once: every row is stamped by the old one.
 #[track_caller]
 fn is_rolled_back(behaviour: &str, why: &str) {
-    let (after, ledger, job) = swapped_to("honestly", behaviour, SwapRules::default());
+    let (after, ledger, job) = swapped_to("honestly", behaviour, untried());
     assert_eq!(ledger.versions, [1; BATCHES]);
     is_quarantined(&job, behaviour, why);
     assert_eq!(after[0].code.revision, 2);
@@ -48,7 +48,7 @@ fn is_quarantined(job: &Stamping, behaviour: &str, why: &str) {
     let reason = &code.quarantined[0].reason;
     assert!(reason.contains(why), "`{why}` is not in: {reason}");
     assert_eq!((code.previous, code.watched_batches), (None, None));
-    let refused = job.swap(version(2, behaviour), SwapRules::default());
+    let refused = job.swap(version(2, behaviour), untried());
     let refused = refused.expect_err("it is quarantined");
     assert!(refused.contains("quarantined for this job") && refused.contains(why), "{refused}");
 }
@@ -77,7 +77,7 @@ fn version_that_hoards_is_rolled_back() {
 /// the old version's.
 #[test]
 fn version_that_traps_rarely_is_rolled_back_at_its_first_trap() {
-    let (after, ledger, job) = swapped_to("honestly", "rarely", SwapRules::default());
+    let (after, ledger, job) = swapped_to("honestly", "rarely", untried());
     assert_eq!(ledger.versions, [1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1], "row 37 is in batch 3");
     assert_eq!(after.iter().filter(|batch| batch.code.revision == 2).count(), 1);
     is_quarantined(&job, "rarely", "one row in a hundred");
@@ -142,8 +142,8 @@ fn batch_that_fails_on_both_follows_the_jobs_policy() {
 
 #[test]
 fn quarantined_version_comes_again_only_when_forced() {
-    let (_, _, mut job) = swapped_to("honestly", "trapping", SwapRules::default());
-    let rules = SwapRules { force: true, ..SwapRules::default() };
+    let (_, _, mut job) = swapped_to("honestly", "trapping", untried());
+    let rules = SwapRules { force: true, ..untried() };
     job.swap(version(2, "trapping"), rules).expect("it is forced");
     let again = job.test.run(1).expect("it runs").remove(0);
     // The batch is empty: nothing traps.

@@ -47,6 +47,11 @@ pub fn version(number: u16, behaviour: &str) -> PathBuf {
     file
 }
 
+/// A swap of which the last batches are not run first: what is broken is met by a live batch.
+pub fn untried() -> SwapRules {
+    SwapRules { replay: false, ..SwapRules::default() }
+}
+
 /// Ids of a batch: so many, the first of them after those of the batches before.
 pub fn ids(batch: usize, rows: usize) -> Partitions {
     let first = batch * rows;

@@ -7,7 +7,7 @@ use tidemill::api::test_context::Collected;
 use tidemill::model::operation::OperatorRef;
 use tidemill::model::version::SwapRules;
 
-use super::rig::{Stamping, is_completed, version};
+use super::rig::{Stamping, is_completed, untried, version};
 use crate::conformance::rig::rows_of;
 use crate::lifecycle::rig::SECOND;
 
@@ -42,7 +42,7 @@ fn windows_are_restarted_only_when_that_is_asked() {
 fn windows_of_a_version_that_failed_at_once_are_whole_after_going_back() {
     let mut job = Stamping::through(6, 4, "honestly", stamped_then_window);
     job.run(3);
-    let rules = SwapRules { restart_windows: true, ..SwapRules::default() };
+    let rules = SwapRules { restart_windows: true, ..untried() };
     job.swap(version(2, "trapping"), rules).expect("nothing shows before it runs");
     let after = job.run(3);
     after.iter().for_each(is_completed);

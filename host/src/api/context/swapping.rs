@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use super::{ContextError, StreamingContext};
+use crate::driver::replay::ReplayControl;
 use crate::driver::swap::{NewCode, SwapControl};
 use crate::model::version::{SwapReport, SwapRules};
 
@@ -32,6 +33,15 @@ impl StreamingContext {
     /// When it was not started, there was no swap since it went back, or the job ends.
     pub fn roll_back(&self) -> Result<(), ContextError> {
         Ok(self.swaps()?.roll_back()?)
+    }
+
+    /// What runs the job's last batches again, from this thread or another: on the versions that
+    /// they ran with, or on others.
+    ///
+    /// # Errors
+    /// When it was not started.
+    pub fn replays(&self) -> Result<ReplayControl, ContextError> {
+        Ok(self.job()?.replays().clone())
     }
 
     /// What swaps plugins of the job from another thread.

@@ -58,6 +58,12 @@ pub(super) struct JobText {
     pub(super) graceful_stop_timeout: Option<At<HumanDuration>>,
     /// Batches that have ended and can still be asked for. Default: 1000.
     pub(super) retained_batches: Option<At<Whole>>,
+    /// Batches whose inputs are retained, for `replay` and for trying a plugin's new version before
+    /// it is swapped in. 0 retains none. Default: 3.
+    pub(super) retained_inputs: Option<At<Whole>>,
+    /// Memory for these, beside the block budget; a batch of more is not retained. Default:
+    /// "16MiB".
+    pub(super) retained_input_bytes: Option<At<HumanBytes>>,
     /// What becomes of batch times that were missed: "replay" makes a batch of each, "merge" one of
     /// all. Default: "replay".
     pub(super) catch_up: Option<At<Word<CatchUp>>>,

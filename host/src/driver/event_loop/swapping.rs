@@ -4,13 +4,14 @@
 //! again where new versions failed it. Never publishes anything of a batch that is run again.
 
 use super::EventLoop;
+use crate::driver::shadow::ShadowRan;
 use crate::driver::versions::{BackAsked, SwapAsked};
 use crate::error::Domain;
 
 impl EventLoop {
-    pub(super) fn swap_asked(&mut self, asked: SwapAsked) {
+    pub(super) fn swap_asked(&mut self, mut asked: SwapAsked) {
         let is_ending = self.is_ending();
-        let answer = self.parts.versions.ask(&asked, is_ending);
+        let answer = self.parts.versions.ask(&mut asked, is_ending, &self.parts.board);
         let told = asked.answer.clone();
         // A version that is refused is gone before anybody hears of it.
         drop(asked);
@@ -21,9 +22,18 @@ impl EventLoop {
 
     pub(super) fn back_asked(&mut self, asked: &BackAsked) {
         let is_ending = self.is_ending();
-        let answer = self.parts.versions.ask_back(is_ending);
+        let answer = self.parts.versions.ask_back(is_ending, &self.parts.board);
         self.note_status();
         let _sent = asked.answer.send(answer);
+    }
+
+    /// A batch was run in the shadow.
+    pub(super) fn shadowed(&mut self, ran: &ShadowRan) {
+        let told = self.parts.versions.shadowed(ran, &self.parts.board);
+        if let (Some(scribe), Some(told)) = (&mut self.parts.scribe, told) {
+            scribe.shadowed(&told);
+        }
+        self.note_status();
     }
 
     fn is_ending(&self) -> bool {
@@ -45,7 +55,8 @@ impl EventLoop {
         let (keeps, version) = (self.history.begin(plan), self.parts.versions.current().clone());
         self.history.seen_by(&version.codes);
         // No task of it is left that could answer: the new run has its number.
-        let again = batch.run_again(plan, keeps, failures_max, version, reason);
+        let mut again = batch.run_again(plan, keeps, failures_max, version, reason);
+        again.retaining = self.retaining();
         if let Some(scribe) = &mut self.parts.scribe {
             scribe.revised(run, &again);
         }

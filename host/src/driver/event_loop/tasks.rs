@@ -4,22 +4,20 @@
 //! Takes batches that run, and results. Gives tasks to executors. Never lets a batch go on that has
 //! failed.
 
-use std::hash::Hasher;
 use std::sync::Arc;
 
 use super::EventLoop;
 use crate::driver::batch_data::BatchData;
 use crate::driver::history;
+use crate::driver::task_facts::facts_of;
 use crate::error::Classify;
 use crate::exec::executor::{ReadInput, Task, TaskKey, TaskResult};
 use crate::exec::state::snapshot;
 use crate::exec::task_error::TaskError;
 use crate::exec::transform::transform;
 use crate::model::id::StageId;
-use crate::model::operator::TaskFacts;
 use crate::model::schema::StreamSchema;
 use crate::model::stage::{StageInput, TransformPlan};
-use crate::model::time::BatchTime;
 use crate::model::transform::BatchDataset;
 use crate::sched::batch_run::{ReadyTask, Verdict};
 
@@ -54,8 +52,12 @@ impl EventLoop {
         }
         let read: ReadInput = match &planned.input {
             StageInput::Source(source) => {
-                let partition = batch.batch.inputs[source][partition].clone();
-                self.parts.sources.reader(&partition)
+                let input = batch.batch.inputs[source][partition].clone();
+                let read = self.parts.sources.reader(&input);
+                match &batch.retaining {
+                    Some(retaining) => retaining.what(read, (*source, partition)),
+                    None => read,
+                }
             }
             StageInput::Snapshots(from) => {
                 let delta = batch.deltas.get(&(*from, partition)).map(Arc::clone);
@@ -87,13 +89,7 @@ impl EventLoop {
             Some(keeper) => Arc::new(move |result| answer(keeper.keep(result))) as _,
             None => answer,
         };
-        let facts = TaskFacts {
-            batch_time: time,
-            partition: u32::try_from(partition).unwrap_or(u32::MAX),
-            seed: task_seed(self.parts.seed, time, task),
-            input_rows: 0,
-            input_bytes: 0,
-        };
+        let facts = facts_of(self.parts.seed, time, task);
         self.parts.executors.submit(Task {
             key: TaskKey { run, stage, partition },
             stage: Arc::clone(&self.parts.versions.of_task(&batch.version, task).stages[stage.0]),
@@ -181,13 +177,4 @@ fn datasets_of(data: &BatchData, planned: &TransformPlan) -> Vec<BatchDataset> {
         partitions: data.dataset(*parent).iter().map(|slices| slices.to_vec()).collect(),
     };
     parents.map(dataset).collect()
-}
-
-/// The same chance in every attempt and every replay of a task.
-fn task_seed(job_seed: u64, time: BatchTime, task: ReadyTask) -> u64 {
-    let mut hasher = siphasher::sip::SipHasher13::new_with_keys(job_seed, 1);
-    hasher.write(&time.0.to_le_bytes());
-    hasher.write(&(task.stage.0 as u64).to_le_bytes());
-    hasher.write(&(task.partition as u64).to_le_bytes());
-    hasher.finish()
 }

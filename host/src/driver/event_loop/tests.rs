@@ -20,6 +20,7 @@ use crate::driver::job_version::{Counted, JobVersion};
 use crate::driver::pace::Pace;
 use crate::driver::publisher::{OpenSink, Publisher};
 use crate::driver::receiver_board::ReceiverBoard;
+use crate::driver::retained::RetainedInputs;
 use crate::driver::sources::JobSources;
 use crate::driver::status_board::StatusBoard;
 use crate::driver::ticker::Ticker;
@@ -33,7 +34,7 @@ use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::sink::SinkConnector;
 use crate::model::source::{Format, SourceConnector, SourceDeclaration};
-use crate::model::stage::{JobPlan, OperatorCall, PartitionInput};
+use crate::model::stage::{JobPlan, OperatorCall, PartitionInput, Stage};
 use crate::model::status::JobState;
 use crate::sink::batch_function::BatchFunctionSink;
 use crate::sys::clock::ManualClock;
@@ -106,19 +107,7 @@ fn loop_of(
     };
     let sinks = plan.sinks.iter().map(open).collect();
     let publisher = Publisher::start(sinks, Arc::clone(&board), Arc::clone(&clock), sender.clone());
-    let bind = |stage| {
-        let native = |call: &_| -> Result<_, std::convert::Infallible> {
-            let OperatorCall::Native(operator) = call else {
-                unreachable!("these tests call no operator {call:?}")
-            };
-            Ok(Arc::clone(operator))
-        };
-        Arc::new(
-            BoundStage::bind(stage, 0, BadRows::default(), None, &native)
-                .expect("nothing can fail"),
-        )
-    };
-    let stages = plan.stages.iter().map(bind).collect();
+    let stages = plan.stages.iter().map(bound).collect();
     let version = JobVersion::without_plugins(plan.clone(), stages);
     let parts = JobParts {
         scribe: None,
@@ -132,6 +121,7 @@ fn loop_of(
         pace: Pace::Clock,
         sources: sources.expect("the folder is there"),
         receivers: ReceiverBoard::default(),
+        retained: Arc::new(RetainedInputs::none()),
         store: Arc::new(KeptPartitions::new(
             Arc::clone(blocks.budget()),
             BUDGET,
@@ -148,6 +138,17 @@ fn loop_of(
     // Past all ticks of a test: files have the system's time.
     manual.advance(Duration::from_secs(1_000_000));
     (EventLoop::new(parts), events)
+}
+
+fn bound(stage: &Stage) -> Arc<BoundStage> {
+    let native = |call: &_| -> Result<_, std::convert::Infallible> {
+        let OperatorCall::Native(operator) = call else {
+            unreachable!("these tests call no operator {call:?}")
+        };
+        Ok(Arc::clone(operator))
+    };
+    let bound = BoundStage::bind(stage, 0, BadRows::default(), None, &native);
+    Arc::new(bound.expect("nothing can fail"))
 }
 
 fn tick(event_loop: &mut EventLoop, second: usize) {

@@ -52,6 +52,7 @@ fn record(job: &str, time_ms: i64, run_us: i64) -> BatchRecord {
         submitted_us: 0,
         started_us: time_ms * 1000,
         end: None,
+        shadow: None,
     }
 }
 

@@ -11,7 +11,9 @@ use crate::limits::{
     BATCH_INTERVAL_MAX, BATCH_INTERVAL_MIN, BLOCK_BUDGET_BYTES_DEFAULT, BLOCK_BUDGET_BYTES_MAX,
     BLOCK_BYTES_MAX, BLOCK_INTERVAL_MAX, BLOCK_INTERVAL_MIN, CONCURRENT_JOBS_MAX,
     GRACEFUL_STOP_MAX, PARTITIONS_MAX, POISON_ROWS_ASKED_MAX, POISON_ROWS_MAX,
-    RETAINED_BATCHES_DEFAULT, RETAINED_BATCHES_MAX, TASK_FAILURES_ASKED_MAX, TASK_FAILURES_MAX,
+    RETAINED_BATCHES_DEFAULT, RETAINED_BATCHES_MAX, RETAINED_INPUT_BYTES_DEFAULT,
+    RETAINED_INPUT_BYTES_MAX, RETAINED_INPUTS_DEFAULT, RETAINED_INPUTS_MAX,
+    TASK_FAILURES_ASKED_MAX, TASK_FAILURES_MAX,
 };
 use crate::model::pipeline::JobSettings;
 use crate::model::policy::{OnBadRow, OnFailure};
@@ -57,6 +59,7 @@ impl Meaning<'_> {
         );
         let retained = job.retained_batches.as_ref();
         let retained = self.number("retained_batches", retained, 0..=RETAINED_BATCHES_MAX);
+        let (retained_inputs, retained_input_bytes) = self.retained_inputs(job);
         let (on_rejected, poison_rows_max) = self.bad_rows(job);
         JobSettings {
             batch_interval,
@@ -74,10 +77,21 @@ impl Meaning<'_> {
             seed: self.number("seed", job.seed.as_ref(), 0..=i64::MAX.unsigned_abs()),
             graceful_stop_timeout: graceful,
             retained_batches: retained.unwrap_or(RETAINED_BATCHES_DEFAULT),
+            retained_inputs,
+            retained_input_bytes,
             remember: None,
             catch_up: job.catch_up.as_ref().map(|at| at.value.0).unwrap_or_default(),
             backpressure: self.backpressure(backpressure),
         }
+    }
+
+    /// Of how many batches inputs are retained, and how many bytes of them.
+    fn retained_inputs(&mut self, job: &JobText) -> (usize, usize) {
+        let batches = job.retained_inputs.as_ref();
+        let batches = self.number("retained_inputs", batches, 0..=RETAINED_INPUTS_MAX);
+        let bytes = job.retained_input_bytes.as_ref();
+        let bytes = self.bytes("retained_input_bytes", bytes, 0..=RETAINED_INPUT_BYTES_MAX);
+        (batches.unwrap_or(RETAINED_INPUTS_DEFAULT), bytes.unwrap_or(RETAINED_INPUT_BYTES_DEFAULT))
     }
 
     /// What becomes of rows that operators refuse, and how many may be left out of a batch because

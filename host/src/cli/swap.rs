@@ -1,0 +1,134 @@
+//! Cli: `swap`: has a running job run other versions of its plugins.
+//!
+//! Takes plugins and files. Gives what the new versions change, and what they made of the last
+//! batches. Never loads a component itself: the server does.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde_json::{Map, Value, json};
+use tidemill::limits::JOB_LINE_BYTES_MAX;
+use tidemill::model::text::{escape, grouped};
+
+use super::args::SwapArgs;
+use super::ask::client_of_job;
+use super::exit::{self, ENDED};
+
+/// Has a job run other versions of its plugins, and shows what they change.
+///
+/// # Errors
+/// When no server runs the job, or the swap is refused.
+pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
+    let (client, job) = client_of_job(&args.job)?;
+    let mut body = json!({
+        "plugins": files(&args.plugins)?,
+        "allow": args.allow,
+        "drop_state": args.drop_state,
+        "restart_windows": args.restart_windows,
+        "force": args.force,
+        "slower_max": args.slower_max,
+        "replay": !args.no_replay,
+        "same": args.same,
+        "shadow_batches": args.shadow,
+    });
+    if let Some(share) = args.shadow_share {
+        body["shadow_share"] = share.into();
+    }
+    let report = client.post(&format!("/v1/jobs/{job}/swap"), Some(&body))?;
+    let when = match report["shadow_batches"].as_u64().unwrap_or_default() {
+        0 => "from the next batch on".to_owned(),
+        batches => format!("when {batches} batches have run in the shadow"),
+    };
+    for change in report["plugins"].as_array().context("the server names no plugins")? {
+        let version = |key: &str| {
+            let word = |part: &str| change[key][part].as_str().unwrap_or_default();
+            format!("{} ({})", word("version"), word("digest").get(..12).unwrap_or_default())
+        };
+        let size = |key: &str| grouped(change["bytes"][key].as_u64().unwrap_or_default());
+        exit::print(&format!(
+            "{}: {} -> {}, {} -> {} bytes, {when}\n",
+            change["plugin"].as_str().unwrap_or_default(),
+            version("from"),
+            version("to"),
+            size("from"),
+            size("to")
+        ))?;
+        lines(change["differences"].as_array(), |line| (line, "  ", ""))?;
+    }
+    let dropped = report["dropped_states"].as_array();
+    lines(dropped, |state| (&state["step"], "step ", " begins anew"))?;
+    let restarted = report["restarted_windows"].as_array();
+    lines(restarted, |stream| (stream, "windows of ", " begin anew"))?;
+    replayed(&report["replay"])?;
+    Ok(ENDED)
+}
+
+/// Files by the names of their plugins, as a server finds them.
+///
+/// # Errors
+/// When a plugin is given twice, or a path is no text.
+pub(super) fn files(given: &[(String, PathBuf)]) -> anyhow::Result<Map<String, Value>> {
+    let mut plugins = Map::new();
+    for (plugin, file) in given {
+        let path = std::path::absolute(file)
+            .with_context(|| format!("failed to find `{}`", file.display()))?;
+        let path = path.to_str().with_context(|| format!("`{}` is no text", file.display()))?;
+        if plugins.insert(plugin.clone(), path.into()).is_some() {
+            anyhow::bail!("plugin `{plugin}` is given twice");
+        }
+    }
+    Ok(plugins)
+}
+
+/// What the new versions made of the last batches.
+fn replayed(replay: &Value) -> anyhow::Result<()> {
+    for batch in replay["batches"].as_array().into_iter().flatten() {
+        let number = |key: &str, part: &str| batch[key][part].as_u64().unwrap_or_default();
+        exit::print(&format!(
+            "batch {} run again: {} rows, cpu {} -> {} us\n",
+            batch["time_ms"],
+            grouped(batch["rows"].as_u64().unwrap_or_default()),
+            grouped(number("cpu_us", "from")),
+            grouped(number("cpu_us", "to"))
+        ))?;
+        for output in batch["outputs"].as_array().into_iter().flatten() {
+            compared(output)?;
+        }
+    }
+    lines(replay["not_tried"].as_array(), |line| (line, "not run again: ", ""))?;
+    lines(replay["left_out"].as_array(), |line| (line, "left out of it: ", ""))
+}
+
+/// An output of two runs: how large it is, and the rows that only one has.
+pub(super) fn compared(output: &Value) -> anyhow::Result<()> {
+    let name = escape(output["output"].as_str().unwrap_or_default(), JOB_LINE_BYTES_MAX);
+    let size = |side: &str, part: &str| grouped(output[side][part].as_u64().unwrap_or_default());
+    if output["same"] == true {
+        let (rows, bytes) = (size("to", "rows"), size("to", "bytes"));
+        return exit::print(&format!("  {name}: identical, {rows} rows, {bytes} bytes\n"))
+            .map(drop);
+    }
+    exit::print(&format!(
+        "  {name}: {} -> {} rows, {} -> {} bytes, {} rows gone, {} rows come\n",
+        size("from", "rows"),
+        size("to", "rows"),
+        size("from", "bytes"),
+        size("to", "bytes"),
+        grouped(output["rows_gone"].as_u64().unwrap_or_default()),
+        grouped(output["rows_come"].as_u64().unwrap_or_default())
+    ))?;
+    lines(output["lines"].as_array(), |line| (line, "    ", ""))
+}
+
+/// A line for each value: its text, between words before and after.
+pub(super) fn lines(
+    values: Option<&Vec<Value>>,
+    line: impl Fn(&Value) -> (&Value, &'static str, &'static str),
+) -> anyhow::Result<()> {
+    for value in values.into_iter().flatten() {
+        let (text, before, after) = line(value);
+        let text = escape(text.as_str().unwrap_or_default(), JOB_LINE_BYTES_MAX);
+        exit::print(&format!("{before}{text}{after}\n"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! Driver: the last batches of a job with all that running them again takes.
+//!
+//! Takes batches that have succeeded. Gives them by their times. Never holds more of them, nor more
+//! bytes, than the job's settings say.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+
+use super::job_version::SharedVersion;
+use super::retaining::Retaining;
+use crate::limits::RETAINED_INPUT_BYTES_DEFAULT;
+use crate::model::broadcast::Broadcasts;
+use crate::model::id::{SinkId, SourceId};
+use crate::model::output_measure::OutputMeasure;
+use crate::model::pipeline::JobSettings;
+use crate::model::replay::RetainedSizes;
+use crate::model::time::BatchTime;
+
+/// The datasets of sources, by partition.
+pub type SourceDatasets = BTreeMap<SourceId, Vec<Vec<RecordBatch>>>;
+
+/// A batch that can be run again.
+#[derive(Debug)]
+pub struct RetainedBatch {
+    /// Its time.
+    pub time: BatchTime,
+    /// What its tasks read. A source that is missing had no dataset.
+    pub sources: SourceDatasets,
+    /// Rows of that.
+    pub rows: u64,
+    /// The memory that it holds.
+    pub bytes: usize,
+    /// The versions of broadcasts that it read.
+    pub broadcasts: Broadcasts,
+    /// What its tasks ran.
+    pub version: SharedVersion,
+    /// What its sinks were given, where that was measured.
+    pub given: BTreeMap<SinkId, OutputMeasure>,
+    /// CPU time of its tasks.
+    pub cpu: Duration,
+}
+
+/// The batches of one job.
+#[derive(Debug)]
+pub struct RetainedInputs {
+    batches_max: usize,
+    bytes_max: usize,
+    last: Mutex<Last>,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    batches: VecDeque<Arc<RetainedBatch>>,
+    /// The newest that was too large, with its bytes.
+    too_large: Option<(BatchTime, usize)>,
+    has_ended: bool,
+}
+
+impl RetainedInputs {
+    /// Nothing yet, of as many batches and bytes as the settings say.
+    pub fn new(settings: &JobSettings) -> Self {
+        let (batches_max, bytes_max) = (settings.retained_inputs, settings.retained_input_bytes);
+        Self { batches_max, bytes_max, last: Mutex::default() }
+    }
+
+    /// Nothing, for ever.
+    pub fn none() -> Self {
+        Self { batches_max: 0, bytes_max: 0, last: Mutex::default() }
+    }
+
+    /// What retains the inputs of a batch that begins, if any are, or if they are wanted once.
+    pub fn begin(&self, wanted_once: bool) -> Option<Arc<Retaining>> {
+        let retains = self.batches_max > 0 && self.bytes_max > 0;
+        let once = wanted_once.then_some(RETAINED_INPUT_BYTES_DEFAULT);
+        retains.then_some(self.bytes_max).or(once).map(Retaining::up_to)
+    }
+
+    /// Retains a batch, and lets go of the oldest.
+    pub fn put(&self, batch: Arc<RetainedBatch>) {
+        let mut last = self.last();
+        last.batches.push_back(batch);
+        let mut gone = Vec::new();
+        while last.batches.len() > self.batches_max || bytes_of(&last.batches) > self.bytes_max {
+            gone.extend(last.batches.pop_front());
+        }
+        drop(last);
+        // Large ones take their time to go: nobody waits for that.
+        drop(gone);
+    }
+
+    /// Notes a batch that was too large.
+    pub fn left_out(&self, time: BatchTime, bytes: usize) {
+        self.last().too_large = Some((time, bytes));
+    }
+
+    /// Lets go of all of them: the job has ended, and who holds its handle may do so for long.
+    pub fn clear(&self) {
+        let ended = Last { has_ended: true, ..Last::default() };
+        let gone = std::mem::replace(&mut *self.last(), ended);
+        drop(gone);
+    }
+
+    /// The batches, the oldest first.
+    pub fn batches(&self) -> Vec<Arc<RetainedBatch>> {
+        self.last().batches.iter().cloned().collect()
+    }
+
+    /// How much is retained.
+    pub fn sizes(&self) -> RetainedSizes {
+        let last = self.last();
+        RetainedSizes {
+            batches: last.batches.len(),
+            bytes: bytes_of(&last.batches),
+            too_large: last.too_large,
+        }
+    }
+
+    /// Why there are none, or not as many as are asked for.
+    pub fn told(&self) -> Option<String> {
+        let sizes = self.sizes();
+        if self.last().has_ended {
+            return Some("the job has ended".to_owned());
+        }
+        if self.batches_max == 0 || self.bytes_max == 0 {
+            return Some(
+                "no inputs are retained: `retained_inputs` says of how many batches they are"
+                    .to_owned(),
+            );
+        }
+        if let Some((time, bytes)) = sizes.too_large {
+            return Some(format!(
+                "batch {} is not retained: its inputs hold {bytes} bytes, `retained_input_bytes` \
+                 allows {}",
+                time.of_day(),
+                self.bytes_max
+            ));
+        }
+        (sizes.batches == 0).then(|| "no batch with rows has succeeded yet".to_owned())
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes of batches with the versions of broadcasts that the newest does not read: those are held
+/// for them alone.
+fn bytes_of(batches: &VecDeque<Arc<RetainedBatch>>) -> usize {
+    let Some(newest) = batches.back() else { return 0 };
+    let mut seen: Vec<_> = newest.broadcasts.all().map(|(_, version)| version).collect();
+    let mut bytes = 0;
+    for batch in batches {
+        bytes += batch.bytes;
+        for (_, version) in batch.broadcasts.all() {
+            if !seen.iter().any(|known| Arc::ptr_eq(known, version)) {
+                bytes += version.rows().get_array_memory_size();
+                seen.push(version);
+            }
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::job_version::JobVersion;
+    use crate::model::broadcast::BroadcastVersion;
+    use crate::model::schema::StreamSchema;
+    use crate::model::stage::JobPlan;
+
+    fn retained(batches: usize, bytes: usize) -> RetainedInputs {
+        RetainedInputs::new(&JobSettings {
+            retained_inputs: batches,
+            retained_input_bytes: bytes,
+            ..JobSettings::default()
+        })
+    }
+
+    fn batch(second: i64, bytes: usize, broadcasts: Broadcasts) -> Arc<RetainedBatch> {
+        let plan = JobPlan { stages: Vec::new(), sinks: Vec::new() };
+        Arc::new(RetainedBatch {
+            time: BatchTime(second * 1000),
+            sources: SourceDatasets::new(),
+            rows: 1,
+            bytes,
+            broadcasts,
+            version: JobVersion::without_plugins(plan, Vec::new()),
+            given: BTreeMap::new(),
+            cpu: Duration::ZERO,
+        })
+    }
+
+    fn seconds(retained: &RetainedInputs) -> Vec<i64> {
+        retained.batches().iter().map(|batch| batch.time.0 / 1000).collect()
+    }
+
+    #[test]
+    fn oldest_goes_when_batches_or_bytes_are_too_many() {
+        let retained = retained(3, 100);
+        for second in 1..=4 {
+            retained.put(batch(second, 20, Broadcasts::default()));
+        }
+        assert_eq!(seconds(&retained), [2, 3, 4]);
+        retained.put(batch(5, 70, Broadcasts::default()));
+        assert_eq!(seconds(&retained), [4, 5], "20 and 70 are within 100");
+        assert_eq!(retained.sizes().bytes, 90);
+        retained.clear();
+        assert_eq!((retained.sizes().batches, retained.sizes().bytes), (0, 0));
+        assert_eq!(retained.told().as_deref(), Some("the job has ended"));
+    }
+
+    #[test]
+    fn replaced_versions_of_broadcasts_count_with_the_batches_that_hold_them() {
+        let retained = retained(3, 100);
+        let version = || {
+            let version = BroadcastVersion::new("b", &StreamSchema::default(), &[]);
+            Arc::new(version.expect("no rows are no harm"))
+        };
+        let reads = |version: &Arc<BroadcastVersion>| {
+            Broadcasts::new(BTreeMap::from([("b".to_owned(), Arc::clone(version))]))
+        };
+        let (old, new) = (version(), version());
+        let held = old.rows().get_array_memory_size();
+        retained.put(batch(1, 10, reads(&old)));
+        assert_eq!(retained.sizes().bytes, 10, "the job holds it itself");
+        retained.put(batch(2, 10, reads(&new)));
+        assert_eq!(retained.sizes().bytes, 20 + held);
+    }
+
+    #[test]
+    fn what_is_missing_is_told() {
+        let told = |retained: &RetainedInputs| retained.told().unwrap_or_default();
+        assert!(told(&RetainedInputs::none()).contains("`retained_inputs`"));
+        let retained = retained(1, 100);
+        assert!(told(&retained).contains("no batch with rows"));
+        retained.left_out(BatchTime(1000), 101);
+        assert!(told(&retained).contains("hold 101 bytes"), "{}", told(&retained));
+    }
+}
