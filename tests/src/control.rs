@@ -8,6 +8,6 @@ mod commands;
 mod hosting;
 mod limits;
 mod pausing;
-mod rig;
+pub mod rig;
 mod strangers;
 mod swapping;

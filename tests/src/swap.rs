@@ -6,6 +6,6 @@ mod accepted;
 mod broken;
 mod many;
 mod refused;
-mod rig;
+pub mod rig;
 mod states;
 mod windows;

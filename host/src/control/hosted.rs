@@ -9,11 +9,12 @@ use super::ControlError;
 use super::lines::RecentLines;
 use super::views::{JobView, LastBatchView, PluginView};
 use crate::driver::handle::{JobControl, JobHandle};
+use crate::driver::planted::PlantedFault;
 use crate::driver::plugins::JobPlugins;
 use crate::driver::status_board::StatusBoard;
 use crate::driver::swap::SwapControl;
 use crate::model::status::{BatchOutcome, JobState};
-use crate::model::version::PluginVersion;
+use crate::model::version::{CodeStatus, PluginVersion};
 
 /// What is known of a job beside its board.
 #[derive(Debug, Clone)]
@@ -78,9 +79,20 @@ impl Hosted {
         self.facts.plugins.iter().map(plugin).collect()
     }
 
+    /// How their versions stand.
+    pub(super) fn code(&self) -> CodeStatus {
+        self.board.snapshot().code
+    }
+
     /// What swaps them.
     pub(super) fn swaps(&self) -> &SwapControl {
         &self.swaps
+    }
+
+    /// Plants a fault: for tests that show that they would notice.
+    #[doc(hidden)]
+    pub fn plant(&self, fault: PlantedFault) {
+        self.swaps.plant(fault);
     }
 
     /// Its last lines.

@@ -15,6 +15,7 @@ use super::engine::Engine;
 use super::error::DriverError;
 use super::event::Event;
 use super::job_version::{Binder, SharedVersion};
+use super::planted::PlantedFault;
 use super::plugins::{JobPlugins, load_component, version_of};
 use super::versions::{BackAsked, SwapAsked, VersionBase};
 use crate::error::{Classify, Domain, Retry};
@@ -137,10 +138,10 @@ impl SwapControl {
         self.0.ask(|answer| Event::RollBack(BackAsked { answer }))
     }
 
-    /// Has tasks of one batch run different versions: for tests that show that they would notice.
+    /// Plants a fault: for tests that show that they would notice.
     #[doc(hidden)]
-    pub fn break_boundary(&self) {
-        self.0.base.break_boundary();
+    pub fn plant(&self, fault: PlantedFault) {
+        self.0.base.planted.plant(fault);
     }
 }
 
