@@ -2,7 +2,7 @@
 //!
 //! Takes what was typed. Gives the server's answer in words. Never starts a server.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -11,10 +11,11 @@ use tidemill::limits::JOB_LINE_BYTES_MAX;
 use tidemill::model::text::escape;
 use tidemill::store::data_folder::DataFolder;
 
+use super::all_jobs;
 use super::args::{JobsArgs, OneJobArgs, StopArgs, SubmitArgs, SwapArgs};
 use super::client::Client;
 use super::data;
-use super::exit::{self, ENDED};
+use super::exit::{self, ENDED, FAILED};
 use super::run::read_job;
 use super::status_line::{grouped, millis};
 
@@ -73,14 +74,36 @@ pub fn command(args: &OneJobArgs, word: &str) -> anyhow::Result<u8> {
     told(&client.post(&format!("/v1/jobs/{job}/{word}"), None)?)
 }
 
-/// Has a job run other versions of its plugins, and shows what they change.
+/// Has a job, or all jobs of a version, run other versions of plugins, and shows what they change.
 ///
 /// # Errors
 /// When no server runs the job, or the swap is refused.
 pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
-    let (client, job) = client_of_job(&args.job)?;
+    let (job, plugins) = args.named().map_err(anyhow::Error::msg)?;
+    let body = swap_body(args, &plugins)?;
+    if !args.all_jobs {
+        let (client, job) = client_of_job(&args.job)?;
+        return swap_one(&client, &job, &body, "");
+    }
+    let (client, job) = match job {
+        Some(_) => client_of_job(&args.job).map(|(client, job)| (client, Some(job)))?,
+        None => (client_of(&data::of_server(&args.job.data)?)?, None),
+    };
+    let names: Vec<&str> = plugins.iter().map(|(name, _)| name.as_str()).collect();
+    let mut code = ENDED;
+    for job in all_jobs::chosen(&client, job.as_deref(), &names)? {
+        if let Err(error) = swap_one(&client, &job, &body, &format!("{job}: ")) {
+            exit::print(&format!("{job}: refused: {error}\n"))?;
+            code = FAILED;
+        }
+    }
+    Ok(code)
+}
+
+/// What a server is asked for a swap with.
+fn swap_body(args: &SwapArgs, asked: &[(String, PathBuf)]) -> anyhow::Result<Value> {
     let mut plugins = serde_json::Map::new();
-    for (plugin, file) in &args.plugins {
+    for (plugin, file) in asked {
         let path = std::path::absolute(file)
             .with_context(|| format!("failed to find `{}`", file.display()))?;
         let path = path.to_str().with_context(|| format!("`{}` is no text", file.display()))?;
@@ -88,14 +111,18 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
             anyhow::bail!("plugin `{plugin}` is given twice");
         }
     }
-    let body = json!({
+    Ok(json!({
         "plugins": plugins,
         "drop_state": args.drop_state,
         "restart_windows": args.restart_windows,
         "force": args.force,
         "slower_max": args.slower_max,
-    });
-    let report = client.post(&format!("/v1/jobs/{job}/swap"), Some(&body))?;
+    }))
+}
+
+/// Has one job swapped, and shows what that changes, each line behind the words `before`.
+fn swap_one(client: &Client, job: &str, body: &Value, before: &str) -> anyhow::Result<u8> {
+    let report = client.post(&format!("/v1/jobs/{job}/swap"), Some(body))?;
     for change in report["plugins"].as_array().context("the server names no plugins")? {
         let version = |key: &str| {
             let word = |part: &str| change[key][part].as_str().unwrap_or_default();
@@ -103,7 +130,7 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
         };
         let size = |key: &str| grouped(change["bytes"][key].as_u64().unwrap_or_default());
         exit::print(&format!(
-            "{}: {} -> {}, {} -> {} bytes, from the next batch on\n",
+            "{before}{}: {} -> {}, {} -> {} bytes, from the next batch on\n",
             change["plugin"].as_str().unwrap_or_default(),
             version("from"),
             version("to"),
