@@ -11,13 +11,16 @@
 pub mod feed;
 pub mod feeder_process;
 pub mod figures;
+pub mod ids;
 pub mod memory;
 pub mod mode;
 pub mod plugin;
 pub mod report;
 pub mod rule;
 pub mod search;
+pub mod served_job;
 pub mod subject_process;
 pub mod text;
 pub mod timer;
 pub mod trial;
+pub mod versions;

@@ -3,6 +3,7 @@
 //! Takes arguments, a job file and signals. Gives words on a terminal and an exit code. Never
 //! knows how a job is run, only how to ask for it.
 
+pub mod all_jobs;
 pub mod args;
 pub mod ask;
 pub mod batches;

@@ -27,6 +27,7 @@ pub mod output_measure;
 pub mod pace;
 pub mod parts;
 pub mod plan_record;
+pub mod planted;
 pub mod plugins;
 pub mod progress;
 pub mod publisher;

@@ -13,6 +13,6 @@ mod limits;
 mod looking;
 mod pausing;
 mod replaying;
-mod rig;
+pub mod rig;
 mod strangers;
 mod swapping;

@@ -51,6 +51,8 @@ mod kept_windows;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod plugin_cli;
 #[cfg(test)]
 mod poison;

@@ -6,6 +6,7 @@
 pub mod c_bindings;
 pub mod c_compiler;
 pub mod c_plugin;
+pub mod http;
 pub mod job_folder;
 pub mod program;
 pub mod watched;

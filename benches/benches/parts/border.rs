@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use criterion::{Criterion, Throughput};
-use tidemill::exec::attempt::attempt;
+use tidemill::exec::attempt::{Beside, attempt};
 use tidemill::exec::stage::{BadRows, BoundFold, BoundGather, BoundOutput, BoundStage};
+use tidemill::model::id::StageId;
 use tidemill::model::operator::SharedOperator;
 use tidemill::model::stage::{Attach, Partitioner};
 use tidemill::operator::step::BoundStep;
@@ -89,6 +90,7 @@ fn attempts(
     let combine = Some(BoundFold { operator: add, keys: 1, zero_when_empty: false, schema });
     let by = Partitioner::Hash { keys: 1 };
     let stage = BoundStage {
+        id: StageId(0),
         stream: "counts".to_owned(),
         gather: BoundGather::Append,
         input_schema: rig::line_schema().to_arrow(),
@@ -99,7 +101,7 @@ fn attempts(
     };
     let lines = Arc::clone(lines);
     move || {
-        let made = attempt(&stage, &mut rig::task(&lines), vec![lines.to_vec()]);
+        let made = attempt(&stage, &mut rig::task(&lines), vec![lines.to_vec()], Beside::default());
         made.expect("operators of the project count words").rows_out
     }
 }

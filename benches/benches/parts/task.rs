@@ -114,6 +114,8 @@ fn run_on(executors: &Executors, stage: &SharedStage) -> usize {
             stage: Arc::clone(stage),
             facts: rig::task(&[]).facts,
             read: Box::new(|| Ok(Vec::new())),
+            fed: Vec::new(),
+            taps: Arc::default(),
             broadcasts: Broadcasts::default(),
             cancelled: Arc::default(),
             answer: Arc::clone(&answer),
@@ -125,6 +127,7 @@ fn run_on(executors: &Executors, stage: &SharedStage) -> usize {
 
 fn empty_stage() -> SharedStage {
     Arc::new(BoundStage {
+        id: StageId(0),
         stream: "empty".to_owned(),
         gather: BoundGather::Append,
         input_schema: rig::line_schema().to_arrow(),

@@ -204,16 +204,20 @@ pub struct StopArgs {
 /// Arguments of `swap`.
 #[derive(Debug, Args)]
 pub struct SwapArgs {
-    /// The job.
+    /// The job. It may be left out with `--all-jobs`.
     #[command(flatten)]
     pub job: OneJobArgs,
     /// Which plugin of the job is to run which component. Several switch together.
-    #[arg(value_name = "PLUGIN=FILE", required = true, value_parser = plugin_file)]
+    #[arg(value_name = "PLUGIN=FILE", required_unless_present = "all_jobs", value_parser = plugin_file)]
     pub plugins: Vec<(String, PathBuf)>,
     /// What the new version may import that the old one does not, by the interface's name, such as
     /// `host`. Once for each.
     #[arg(long, value_name = "IMPORT")]
     pub allow: Vec<String>,
+    /// Also all other jobs of the process that run the same version of these plugins as the job,
+    /// one after the other. Without a job: all that have them, if they run one version.
+    #[arg(long)]
+    pub all_jobs: bool,
     /// Steps whose state the new version cannot read begin anew.
     #[arg(long)]
     pub drop_state: bool,
@@ -276,6 +280,23 @@ fn batch_time(text: &str) -> Result<i64, String> {
          milliseconds since 1970"
             .to_owned()
     })
+}
+
+impl SwapArgs {
+    /// The job, if one is named, and the plugins: what is typed where a job may stand is a plugin
+    /// when all jobs are asked for and it looks like one.
+    ///
+    /// # Errors
+    /// When there is no plugin.
+    pub fn named(&self) -> Result<(Option<&str>, Vec<(String, PathBuf)>), String> {
+        let first = plugin_file(&self.job.job).ok().filter(|_| self.all_jobs);
+        let job = first.is_none().then_some(self.job.job.as_str());
+        let plugins: Vec<_> = first.into_iter().chain(self.plugins.iter().cloned()).collect();
+        match plugins.is_empty() {
+            true => plugin_file("").map(|_| (job, plugins)),
+            false => Ok((job, plugins)),
+        }
+    }
 }
 
 fn plugin_file(text: &str) -> Result<(String, PathBuf), String> {

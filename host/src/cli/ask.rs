@@ -91,7 +91,11 @@ pub fn logs(args: &OneJobArgs) -> anyhow::Result<u8> {
     Ok(ENDED)
 }
 
-fn client_of(folder: &DataFolder) -> anyhow::Result<Client> {
+/// The server that has a data folder.
+///
+/// # Errors
+/// When none has.
+pub fn client_of(folder: &DataFolder) -> anyhow::Result<Client> {
     Client::of(folder)?.with_context(|| {
         let path = folder.path().display();
         format!("no server runs with the data folder `{path}`: start one with `tidemill serve`")

@@ -11,17 +11,41 @@ use tidemill::limits::JOB_LINE_BYTES_MAX;
 use tidemill::model::text::{escape, grouped};
 
 use super::args::SwapArgs;
-use super::ask::client_of_job;
-use super::exit::{self, ENDED};
+use super::ask::{client_of, client_of_job};
+use super::client::Client;
+use super::exit::{self, ENDED, FAILED};
+use super::{all_jobs, data};
 
-/// Has a job run other versions of its plugins, and shows what they change.
+/// Has a job, or all jobs of a version, run other versions of plugins, and shows what they change.
 ///
 /// # Errors
 /// When no server runs the job, or the swap is refused.
 pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
-    let (client, job) = client_of_job(&args.job)?;
+    let (job, plugins) = args.named().map_err(anyhow::Error::msg)?;
+    let body = body(args, &plugins)?;
+    if !args.all_jobs {
+        let (client, job) = client_of_job(&args.job)?;
+        return swap_one(&client, &job, &body, "");
+    }
+    let (client, job) = match job {
+        Some(_) => client_of_job(&args.job).map(|(client, job)| (client, Some(job)))?,
+        None => (client_of(&data::of_server(&args.job.data)?)?, None),
+    };
+    let names: Vec<&str> = plugins.iter().map(|(name, _)| name.as_str()).collect();
+    let mut code = ENDED;
+    for job in all_jobs::chosen(&client, job.as_deref(), &names)? {
+        if let Err(error) = swap_one(&client, &job, &body, &format!("{job}: ")) {
+            exit::print(&format!("{job}: refused: {error}\n"))?;
+            code = FAILED;
+        }
+    }
+    Ok(code)
+}
+
+/// What a server is asked for a swap with.
+fn body(args: &SwapArgs, plugins: &[(String, PathBuf)]) -> anyhow::Result<Value> {
     let mut body = json!({
-        "plugins": files(&args.plugins)?,
+        "plugins": files(plugins)?,
         "allow": args.allow,
         "drop_state": args.drop_state,
         "restart_windows": args.restart_windows,
@@ -34,7 +58,12 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
     if let Some(share) = args.shadow_share {
         body["shadow_share"] = share.into();
     }
-    let report = client.post(&format!("/v1/jobs/{job}/swap"), Some(&body))?;
+    Ok(body)
+}
+
+/// Has one job swapped, and shows what that changes, each line behind the words `before`.
+fn swap_one(client: &Client, job: &str, body: &Value, before: &str) -> anyhow::Result<u8> {
+    let report = client.post(&format!("/v1/jobs/{job}/swap"), Some(body))?;
     let when = match report["shadow_batches"].as_u64().unwrap_or_default() {
         0 => "from the next batch on".to_owned(),
         batches => format!("when {batches} batches have run in the shadow"),
@@ -46,7 +75,7 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
         };
         let size = |key: &str| grouped(change["bytes"][key].as_u64().unwrap_or_default());
         exit::print(&format!(
-            "{}: {} -> {}, {} -> {} bytes, {when}\n",
+            "{before}{}: {} -> {}, {} -> {} bytes, {when}\n",
             change["plugin"].as_str().unwrap_or_default(),
             version("from"),
             version("to"),

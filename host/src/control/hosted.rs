@@ -10,12 +10,13 @@ use super::lines::RecentLines;
 use super::views::{JobView, LastBatchView, PluginView, ShadowView};
 use crate::driver::handle::{JobControl, JobHandle};
 use crate::driver::look::JobLook;
+use crate::driver::planted::PlantedFault;
 use crate::driver::plugins::JobPlugins;
 use crate::driver::replay::ReplayControl;
 use crate::driver::status_board::StatusBoard;
 use crate::driver::swap::SwapControl;
 use crate::model::status::{BatchOutcome, JobState};
-use crate::model::version::{PluginVersion, ShadowStatus};
+use crate::model::version::{CodeStatus, PluginVersion, ShadowStatus};
 
 /// What is known of a job beside its board.
 #[derive(Debug, Clone)]
@@ -83,6 +84,11 @@ impl Hosted {
         self.facts.plugins.iter().map(plugin).collect()
     }
 
+    /// How their versions stand.
+    pub(super) fn code(&self) -> CodeStatus {
+        self.board.snapshot().code
+    }
+
     /// What swaps them.
     pub(super) fn swaps(&self) -> &SwapControl {
         &self.swaps
@@ -96,6 +102,12 @@ impl Hosted {
     /// What runs its last batches again.
     pub(super) fn replays(&self) -> &ReplayControl {
         &self.replays
+    }
+
+    /// Plants a fault: for tests that show that they would notice.
+    #[doc(hidden)]
+    pub fn plant(&self, fault: PlantedFault) {
+        self.swaps.plant(fault);
     }
 
     /// Its last lines.

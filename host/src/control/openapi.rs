@@ -27,7 +27,8 @@ pub(super) fn description() -> Value {
     let query = &[JOB, ("limit", "query"), ("before_ms", "query")];
     let words = "The last batches of a job, the oldest of them first, as the batch log has them";
     path("/v1/jobs/{job}/batches", json!({ "get": given(words, "200", "Batches", query) }));
-    let words = "The plugins of a job, with digests and versions";
+    let words =
+        "The plugins of a job with their versions: those that run, wait, are watched, quarantined";
     path("/v1/jobs/{job}/plugins", json!({ "get": given(words, "200", "Plugins", &[JOB]) }));
     let query = &[JOB, ("after", "query")];
     let words = "The last lines that a job has said, those after a number";
@@ -161,7 +162,17 @@ fn schemas() -> Value {
         },
         "Jobs": list_of("jobs", &json!({ "$ref": "#/components/schemas/Job" })),
         "Batches": list_of("batches", &object),
-        "Plugins": list_of("plugins", &object),
+        "Plugins": {
+            "type": "object",
+            "properties": {
+                "plugins": { "type": "array", "items": object },
+                "previous": { "type": ["object", "null"] },
+                "waiting": { "type": ["object", "null"] },
+                "watched_batches": { "type": ["integer", "null"] },
+                "quarantined": { "type": "array", "items": object },
+                "held": { "type": "integer" },
+            },
+        },
         "Lines": list_of("lines", &object),
         "Letters": list_of("letters", &object),
         "Retried": retried(),

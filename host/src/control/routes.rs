@@ -143,7 +143,7 @@ async fn batches(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): R
 
 async fn plugins(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
     let hosted = named(&jobs, job)?;
-    Ok(json(StatusCode::OK, &json!({ "plugins": hosted.plugins() })))
+    Ok(json(StatusCode::OK, &swaps::standing(hosted.plugins(), &hosted.code())))
 }
 
 async fn logs(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQuery) -> Answer {

@@ -3,14 +3,17 @@
 //! Takes a body. Gives files and rules, and of the driver's report an answer. Never loads a
 //! component itself.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::ControlError;
 use super::replays::{self, are_absolute};
-use super::views::SwapBody;
+use super::views::{PluginView, SwapBody};
 use crate::driver::swap::{NewCode, SwapControl};
 use crate::limits::SHADOW_BATCHES_MAX;
-use crate::model::version::{LostState, PluginChange, PluginVersion, SwapReport, SwapRules};
+use crate::model::version::{
+    CodeStatus, LostState, PluginChange, PluginVersion, PluginVersions, Quarantined, SwapReport,
+    SwapRules,
+};
 
 /// Has a job swap plugins; takes as long as loading them does.
 ///
@@ -53,6 +56,29 @@ pub(super) fn swap(swaps: &SwapControl, body: SwapBody) -> Result<Value, Control
     let plugins: Vec<_> = plugins.into_iter().map(code).collect();
     let report = swaps.swap(&plugins, rules).map_err(ControlError::Swap)?;
     Ok(answer(&report))
+}
+
+/// The plugins of a job, and how their versions stand.
+pub(super) fn standing(plugins: Vec<PluginView>, code: &CodeStatus) -> Value {
+    let named = |versions: &PluginVersions| -> Value {
+        versions.iter().map(|(name, it)| (name.clone(), version(it))).collect::<Map<_, _>>().into()
+    };
+    let quarantined = |it: &Quarantined| {
+        json!({
+            "plugin": it.plugin,
+            "digest": it.version.digest,
+            "version": it.version.version,
+            "reason": it.reason,
+        })
+    };
+    json!({
+        "plugins": plugins,
+        "previous": code.previous.as_ref().map(named),
+        "waiting": code.waiting.as_ref().map(named),
+        "watched_batches": code.watched_batches,
+        "quarantined": code.quarantined.iter().map(quarantined).collect::<Vec<_>>(),
+        "held": code.held,
+    })
 }
 
 fn answer(report: &SwapReport) -> Value {

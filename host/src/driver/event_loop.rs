@@ -233,8 +233,9 @@ impl EventLoop {
             }
             batch.publishing = true;
             let sinks = &self.parts.plan.sinks;
-            let datasets =
+            let mut datasets: Vec<_> =
                 sinks.iter().map(|(_, stage)| batch.dataset(*stage).map(<[_]>::to_vec)).collect();
+            self.parts.versions.spoil(&batch.version, &mut datasets);
             let time = batch.batch.time;
             self.parts.publisher.publish(Publication { run, time, datasets });
             return;

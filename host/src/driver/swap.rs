@@ -13,6 +13,7 @@ use super::error::DriverError;
 use super::event::Event;
 use super::job_version::{Binder, SharedVersion};
 use super::new_code::load_new;
+use super::planted::PlantedFault;
 use super::plugins::{JobPlugins, version_of};
 use super::replay::{GateError, Replayer};
 use super::shadow::Shadow;
@@ -139,10 +140,10 @@ impl SwapControl {
         self.0.ask(|answer| Event::RollBack(BackAsked { answer }))
     }
 
-    /// Has tasks of one batch run different versions: for tests that show that they would notice.
+    /// Plants a fault: for tests that show that they would notice.
     #[doc(hidden)]
-    pub fn break_boundary(&self) {
-        self.0.base.break_boundary();
+    pub fn plant(&self, fault: PlantedFault) {
+        self.0.base.planted.plant(fault);
     }
 }
 

@@ -7,13 +7,15 @@
 mod shadowing;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::Sender;
 
 use super::error::DriverError;
+use super::history::DatasetPartition;
 use super::job_version::{Binder, Counted, SharedVersion};
+use super::planted::{Planted, PlantedFault};
 use super::plugins::JobPlugins;
 use super::running_batch::RunningBatch;
 use super::shadow::Shadow;
@@ -35,14 +37,14 @@ use shadowing::Shadowing;
 pub struct VersionBase {
     current: Mutex<SharedVersion>,
     numbers: AtomicU64,
-    boundary_broken: AtomicBool,
+    pub(super) planted: Planted,
 }
 
 impl VersionBase {
     /// The version that the job begins with.
     pub fn new(first: SharedVersion) -> Self {
         let numbers = AtomicU64::new(first.number);
-        Self { current: Mutex::new(first), numbers, boundary_broken: AtomicBool::new(false) }
+        Self { current: Mutex::new(first), numbers, planted: Planted::default() }
     }
 
     /// What batches that begin now run with.
@@ -68,11 +70,6 @@ impl VersionBase {
     /// A number that no version of the job has.
     pub fn next_number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Has tasks of one batch run different versions, so that a test can show that it would notice.
-    pub fn break_boundary(&self) {
-        self.boundary_broken.store(true, Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, SharedVersion> {
@@ -238,10 +235,17 @@ impl Versions {
 
     /// The version of a task: its batch's, unless a test has broken the boundary.
     pub fn of_task<'a>(&'a self, batch: &'a SharedVersion, task: ReadyTask) -> &'a SharedVersion {
-        let is_broken = self.base.boundary_broken.load(Ordering::Relaxed);
+        let is_broken = self.base.planted.is(PlantedFault::MixedVersions);
         match &self.previous {
             Some(previous) if is_broken && task.partition == 0 => previous,
             _ => batch,
+        }
+    }
+
+    /// Spoils what a batch is about to publish, if a test has planted that.
+    pub fn spoil(&self, batch: &SharedVersion, datasets: &mut [Option<Vec<DatasetPartition>>]) {
+        if batch.number > 0 {
+            self.base.planted.spoil(datasets);
         }
     }
 

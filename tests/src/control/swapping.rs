@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::rig::Rig;
 use crate::job_rig::plugin_component;
+use crate::set_up::http::Client;
 use crate::set_up::job_folder::JobFolder;
 use crate::set_up::program::tidemill;
 use crate::set_up::watched::watch;
@@ -148,4 +149,50 @@ fn a_person_swaps_and_goes_back_by_commands() {
     assert!(wrong.err.contains("as in `words=words.wasm`"), "{}", wrong.err);
     running.signal("TERM");
     assert_eq!(running.end().code, Some(0));
+}
+
+/// Three jobs of a server run one plugin, two of them the same version: those are swapped, and
+/// the one that refuses the new version makes the exit code 1.
+#[test]
+fn all_jobs_of_one_version_are_swapped_by_one_command() {
+    let folder = JobFolder::new("");
+    let (one, two) = versions(folder.path());
+    let arguments = ["serve", "--data", "served", "--control", "127.0.0.1:0"];
+    let mut server = watch(folder.path(), &arguments);
+    server.told("control: http://127.0.0.1:");
+    let ask = |arguments: &[&str]| {
+        tidemill(folder.path(), &[arguments, &["--data", "served"]].concat(), "")
+    };
+    for (name, component) in [("a", &one), ("b", &one), ("c", &two)] {
+        let text = job(component).replace("\"made\"\nbatch", &format!("\"{name}\"\nbatch"));
+        folder.put("job.toml", text.as_bytes());
+        let submitted = ask(&["submit", "job.toml"]);
+        assert_eq!(submitted.code, Some(0), "{}", submitted.err);
+    }
+    let unclear = ask(&["swap", "--all-jobs", "words=two.wasm"]);
+    assert_eq!(unclear.code, Some(2));
+    assert!(unclear.err.contains("jobs run several versions of plugin `words`"), "{}", unclear.err);
+    let swapped = ask(&["swap", "a", "words=two.wasm", "--all-jobs"]);
+    assert_eq!(swapped.code, Some(0), "{}", swapped.err);
+    let lines: Vec<&str> = swapped.out.lines().map(|line| &line[..10]).collect();
+    assert_eq!(lines, ["a: words: ", "b: words: "], "{}", swapped.out);
+    // All three have that version from their next batch on.
+    for name in ["a", "b"] {
+        server.printed("Time: ");
+        let client = Client::of(&folder.path().join("served"));
+        while !client.get(&format!("/v1/jobs/{name}/plugins")).json()["waiting"].is_null() {
+            std::thread::yield_now();
+        }
+    }
+    let refused = ask(&["swap", "--all-jobs", "words=two.wasm"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    let starts = ["a: refused: ", "b: refused: ", "c: refused: "];
+    for (line, start) in refused.out.lines().zip(starts) {
+        assert!(line.starts_with(start) && line.contains("already"), "{line}");
+    }
+    let nothing = ask(&["swap", "a", "--all-jobs"]);
+    assert_eq!(nothing.code, Some(2));
+    assert!(nothing.err.contains("as in `words=words.wasm`"), "{}", nothing.err);
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
 }

@@ -1,6 +1,7 @@
 //! A thousand swaps under way lose nothing, repeat nothing and mix nothing; and a test that could
 //! not notice is noticed.
 
+use tidemill::driver::planted::PlantedFault;
 use tidemill::limits::RETAINED_INPUTS_DEFAULT;
 use tidemill::model::version::SwapRules;
 
@@ -43,7 +44,7 @@ fn a_thousand_swaps_lose_and_repeat_nothing() {
 fn broken_boundary_is_found() {
     let mut job = Stamping::over(4, 4, "honestly");
     job.run(1);
-    job.test.context.swaps().expect("it runs").break_boundary();
+    job.test.context.swaps().expect("it runs").plant(PlantedFault::MixedVersions);
     job.swap(version(2, "honestly"), SwapRules::default()).expect("it fits");
     job.run(3);
     let ledger = job.ledger();

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -164,17 +165,30 @@ pub struct Ledger {
 
 impl Ledger {
     fn of(collected: &Collected, expected: std::ops::Range<usize>) -> Self {
+        let rows = |slice: &RecordBatch| {
+            let column = |index: usize| slice.column(index).as_primitive::<Int64Type>().clone();
+            let (ids, versions) = (column(0), column(1));
+            let id = |id: &i64| usize::try_from(*id).expect("ids are not negative");
+            let pairs = ids.values().iter().map(id).zip(versions.values().iter().copied());
+            pairs.collect::<Vec<_>>()
+        };
+        let batches: Vec<Vec<(usize, i64)>> = collected
+            .by_time()
+            .values()
+            .map(|partitions| partitions.iter().flatten().flat_map(rows).collect())
+            .collect();
+        Self::of_rows(batches.iter().map(Vec::as_slice), expected)
+    }
+
+    /// Of batches in their order, each with the ids and versions of its rows.
+    pub fn of_rows<'a>(
+        batches: impl Iterator<Item = &'a [(usize, i64)]>,
+        expected: std::ops::Range<usize>,
+    ) -> Self {
         let (mut ledger, mut seen) = (Self::default(), BTreeMap::<usize, usize>::new());
-        for partitions in collected.by_time().values() {
-            let mut versions = BTreeSet::new();
-            for slice in partitions.iter().flatten() {
-                let column = |index: usize| slice.column(index).as_primitive::<Int64Type>();
-                for row in 0..slice.num_rows() {
-                    let id = usize::try_from(column(0).value(row)).expect("ids are not negative");
-                    *seen.entry(id).or_default() += 1;
-                    versions.insert(column(1).value(row));
-                }
-            }
+        for rows in batches {
+            let versions: BTreeSet<i64> = rows.iter().map(|(_, version)| *version).collect();
+            rows.iter().for_each(|(id, _)| *seen.entry(*id).or_default() += 1);
             ledger.mixed += usize::from(versions.len() > 1);
             ledger.versions.extend(versions.first());
         }

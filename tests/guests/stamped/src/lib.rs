@@ -13,6 +13,8 @@ static STAMP: [u8; 20] = *b"stamp:0000:honestly.";
 /// Rounds that a row is thought about by a version that works, and by one that is slow.
 const ROUNDS: u64 = 100_000;
 const ROUNDS_OF_SLOW: u64 = 5 * ROUNDS;
+/// The same under a load, where rows are many.
+const ROUNDS_UNDER_LOAD: u64 = 10_000;
 
 fn stamp_of_component() -> &'static [u8; 20] {
     black_box(&STAMP)
@@ -35,6 +37,8 @@ fn behave(id: i64) -> u64 {
         b"hoarding" => hoard(),
         b"working." => think(ROUNDS),
         b"slowly.." => think(ROUNDS_OF_SLOW),
+        b"toiling." => think(ROUNDS_UNDER_LOAD),
+        b"dawdling" => think(5 * ROUNDS_UNDER_LOAD),
         _ => {}
     }
     1

@@ -1,0 +1,191 @@
+//! Rig: a job under load on a server, asked over HTTP alone, and what its files hold at the end.
+//!
+//! Takes a client and the version to begin with. Gives a ledger. It knows of the server nothing
+//! but its interface, and of the job nothing but the files that it writes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::feed::Feed;
+use crate::set_up::http::{Client, Response};
+use crate::swap::rig::Ledger;
+
+/// Rows a second.
+pub const RATE: u32 = 20_000;
+
+/// A job that stamps rows under load.
+pub struct Load<'a> {
+    client: &'a Client,
+    name: String,
+    folder: PathBuf,
+    /// None when it has ended.
+    feed: Option<Feed>,
+    sent: usize,
+}
+
+/// What came out of a job.
+pub struct Output {
+    /// Lost, repeated and mixed rows.
+    pub ledger: Ledger,
+    /// The version of each batch with rows, by its time.
+    pub versions: BTreeMap<i64, i64>,
+}
+
+impl<'a> Load<'a> {
+    /// Submits a job of that name with that version of the plugin, its files to be written into
+    /// the folder, and waits until rows come out. `limits` are further settings of the plugin.
+    pub fn start(
+        client: &'a Client,
+        folder: &Path,
+        name: &str,
+        (first, limits): (&Path, &str),
+    ) -> Self {
+        let feed = Feed::start(RATE);
+        let job = job(name, &feed.address, first, limits);
+        let submitted = client.submit(&job, folder);
+        assert_eq!(submitted.status, 201, "{submitted:?}");
+        let (name, folder) = (name.to_owned(), folder.to_owned());
+        let load = Self { client, name, folder, feed: Some(feed), sent: 0 };
+        load.until_job(|job| job["rows_in"].as_u64() > Some(u64::from(RATE) / 10));
+        load
+    }
+
+    /// Has its job do something, or asks for it.
+    pub fn ask(&self, method: &str, word: &str) -> Response {
+        self.client.ask(method, &format!("/v1/jobs/{}/{word}", self.name), None)
+    }
+
+    /// Asks for a swap to that component.
+    pub fn swap(&self, component: &Path, rules: Value) -> Response {
+        let mut body = json!({ "plugins": { "stamped": component.to_str() } });
+        for (rule, value) in rules.as_object().into_iter().flatten() {
+            body[rule] = value.clone();
+        }
+        self.client.ask("POST", &format!("/v1/jobs/{}/swap", self.name), Some(&body))
+    }
+
+    /// Asks for a swap until it is let in: one that waits for its batch is in the way of the next.
+    pub fn swapped(&self, component: &Path) -> Value {
+        loop {
+            let response = self.swap(component, json!({}));
+            if response.status == 202 {
+                return response.json();
+            }
+            assert_eq!((response.status, response.code().as_str()), (409, "swap_refused"));
+            std::thread::yield_now();
+        }
+    }
+
+    /// How the versions of its plugin stand.
+    pub fn standing(&self) -> Value {
+        let response = self.ask("GET", "plugins");
+        assert_eq!(response.status, 200, "{response:?}");
+        response.json()
+    }
+
+    /// Asks how its versions stand until they stand as wanted.
+    pub fn until(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let standing = self.standing();
+            if wanted(&standing) {
+                return standing;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// Asks how the job stands until it stands as wanted.
+    pub fn until_job(&self, wanted: impl Fn(&Value) -> bool) {
+        let path = format!("/v1/jobs/{}", self.name);
+        while !wanted(&self.client.get(&path).json()) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits until so many batches more have ended.
+    pub fn batches_more(&self, more: u64) {
+        let path = format!("/v1/jobs/{}", self.name);
+        let now = self.client.get(&path).json()["batches"].as_u64().expect("a number");
+        self.until_job(|job| job["batches"].as_u64() >= Some(now + more));
+    }
+
+    /// Asks for its batches until they are as wanted.
+    pub fn batches_until(&self, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        self.client.batches_until(&self.name, wanted)
+    }
+
+    /// Ends the feed, and waits until the job's receiver has read all that was sent.
+    pub fn end_feed(&mut self) {
+        let Some(feed) = self.feed.take() else { return };
+        self.sent = feed.end();
+        let read = |lines: &Value| lines.to_string().contains("closed the connection");
+        while !read(&self.ask("GET", "logs").json()["lines"]) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Ends the feed, has the job work off all that was sent, and reads its files.
+    pub fn end(mut self) -> Output {
+        self.end_feed();
+        let Self { client, name, folder, sent, .. } = self;
+        let path = format!("/v1/jobs/{name}");
+        // One that drains or has ended is told so, and need not be.
+        client.post(&format!("{path}/drain"));
+        while !matches!(client.get(&path).json()["state"].as_str(), Some("stopped" | "failed")) {
+            std::thread::yield_now();
+        }
+        assert_eq!(client.get(&path).json()["failure"], Value::Null);
+        let batches = read(&folder.join(&name));
+        let ledger = Ledger::of_rows(batches.values().map(Vec::as_slice), 0..sent);
+        let version = |(time, rows): (&i64, &Vec<(usize, i64)>)| Some((*time, rows.first()?.1));
+        Output { ledger, versions: batches.iter().filter_map(version).collect() }
+    }
+}
+
+impl Output {
+    /// The versions in the order in which they ran, each run of one once.
+    pub fn changes(&self) -> Vec<i64> {
+        let mut changes: Vec<i64> = self.versions.values().copied().collect();
+        changes.dedup();
+        changes
+    }
+}
+
+fn job(name: &str, address: &str, first: &Path, limits: &str) -> String {
+    format!(
+        "name = \"{name}\"\nbatch_interval = \"20ms\"\nblock_interval = \"5ms\"\n\
+         [plugins.stamped]\ncomponent = \"{}\"\n{limits}\n\
+         [sources.ids]\ntype = \"socket\"\naddress = \"{address}\"\n\
+         format = \"csv\"\nschema = {{ id = \"int64\" }}\n\
+         [streams.stamped]\nfrom = \"ids\"\n\
+         steps = [{{ flat_map = \"stamped.stamp\", as = [\"id\", \"version\"] }}]\n\
+         [sinks.out]\ntype = \"files\"\npath = \"{name}\"\nfrom = \"stamped\"\nformat = \"csv\"\n",
+        first.display()
+    )
+}
+
+/// Rows by batch time: ids and versions.
+fn read(folder: &Path) -> BTreeMap<i64, Vec<(usize, i64)>> {
+    let mut batches = BTreeMap::new();
+    for batch in std::fs::read_dir(folder).expect("the job has written") {
+        let path = batch.expect("it can be read").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let time = name.strip_prefix("out-").and_then(|time| time.parse().ok());
+        let time = time.unwrap_or_else(|| panic!("`{name}` is no batch"));
+        let rows: &mut Vec<(usize, i64)> = batches.entry(time).or_default();
+        for part in std::fs::read_dir(&path).expect("it can be read") {
+            let text = std::fs::read_to_string(part.expect("it can be read").path());
+            // The first line names the columns.
+            rows.extend(text.expect("it is text").lines().skip(1).map(row));
+        }
+    }
+    batches
+}
+
+fn row(line: &str) -> (usize, i64) {
+    let cells = line.split_once(',');
+    let row = cells.and_then(|(id, version)| Some((id.parse().ok()?, version.parse().ok()?)));
+    row.unwrap_or_else(|| panic!("`{line}` is no row"))
+}
