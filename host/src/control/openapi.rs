@@ -162,17 +162,7 @@ fn schemas() -> Value {
         },
         "Jobs": list_of("jobs", &json!({ "$ref": "#/components/schemas/Job" })),
         "Batches": list_of("batches", &object),
-        "Plugins": {
-            "type": "object",
-            "properties": {
-                "plugins": { "type": "array", "items": object },
-                "previous": { "type": ["object", "null"] },
-                "waiting": { "type": ["object", "null"] },
-                "watched_batches": { "type": ["integer", "null"] },
-                "quarantined": { "type": "array", "items": object },
-                "held": { "type": "integer" },
-            },
-        },
+        "Plugins": plugins(),
         "Lines": list_of("lines", &object),
         "Letters": list_of("letters", &object),
         "Retried": retried(),
@@ -216,6 +206,21 @@ fn schemas() -> Value {
                     "properties": { "code": text, "message": text, "findings": {} },
                 },
             },
+        },
+    })
+}
+
+fn plugins() -> Value {
+    let (list, may_be) = (json!({ "type": "array" }), json!({ "type": ["object", "null"] }));
+    json!({
+        "type": "object",
+        "properties": {
+            "plugins": list,
+            "previous": may_be,
+            "waiting": may_be,
+            "watched_batches": { "type": ["integer", "null"] },
+            "quarantined": list,
+            "held": { "type": "integer" },
         },
     })
 }
