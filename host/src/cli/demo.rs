@@ -13,11 +13,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Sender, bounded};
 use tidemill::config::job_file::JobFile;
 use tidemill::driver::pace::Pace;
 use tidemill::driver::status_board::StatusBoard;
 use tidemill::driver::swap::NewCode;
+use tidemill::limits::LISTENER_QUEUE_MAX;
 use tidemill::model::status::{JobState, JobStatus};
 use tidemill::model::text::grouped;
 use tidemill::model::version::SwapRules;
@@ -62,7 +63,8 @@ pub fn demo(args: &DemoArgs, signals: &Signals) -> anyhow::Result<u8> {
     };
     let display = Display::new(machine, false);
     let second = written.build(&|line| display.say(line))?;
-    let (sender, heard) = unbounded();
+    // Who sends has a thread of its own, and may wait.
+    let (sender, heard) = bounded(LISTENER_QUEUE_MAX);
     let beside = Beside { log: None, listener: Some(swapping::listener(sender.clone())) };
     let (handle, _) = start(&engine, &job, &display, Pace::Clock, beside)?;
     signals.drain(handle.control(), &display);

@@ -136,8 +136,8 @@ impl Followed {
             // Whoever reads has left: the job ends by itself.
             let _written = writeln!(
                 output,
-                "Swapped while lines come, from batch {} on: plugin `{}` {} -> {}, which leaves out \
-                 words of fewer than four letters; tried on {tried} batches before.\n",
+                "Swapped while lines come, from batch {} on: plugin `{}` {} -> {}, which leaves \
+                 out words of fewer than four letters; tried on {tried} batches before.\n",
                 time.of_day(),
                 change.plugin,
                 change.from,
