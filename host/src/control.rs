@@ -5,10 +5,12 @@
 
 pub mod hosted;
 pub mod jobs;
+pub mod kept_versions;
 pub mod lines;
 mod metrics;
 mod openapi;
 pub mod request;
+mod restart;
 mod routes;
 pub mod server;
 mod swaps;

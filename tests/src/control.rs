@@ -8,6 +8,7 @@ mod commands;
 mod hosting;
 mod limits;
 mod pausing;
+mod restarting;
 pub mod rig;
 mod strangers;
 mod swapping;

@@ -9,6 +9,7 @@ use crate::ingest::ReceiverEvent;
 use crate::model::id::SourceId;
 use crate::model::status::OutputInfo;
 use crate::model::time::BatchTime;
+use crate::model::version::Quarantined;
 
 /// What the loop of a job hears.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub enum Event {
     Swap(SwapAsked),
     /// A program asks for the versions before.
     RollBack(BackAsked),
+    /// An earlier run of the job has gone back from these.
+    Quarantined(Vec<Quarantined>),
 }
 
 /// What may be asked of a running job.

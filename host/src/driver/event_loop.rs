@@ -115,6 +115,7 @@ impl EventLoop {
             Event::Slice(asked) => asked.answer(&self.parts.plan, &self.history),
             Event::Swap(asked) => self.swap_asked(asked),
             Event::RollBack(asked) => self.back_asked(&asked),
+            Event::Quarantined(earlier) => self.parts.versions.remember(earlier),
         }
     }
 

@@ -21,7 +21,9 @@ use super::versions::{BackAsked, SwapAsked, VersionBase};
 use crate::error::{Classify, Domain, Retry};
 use crate::model::pipeline::{Pipeline, PluginDeclaration};
 use crate::model::stage::JobPlan;
-use crate::model::version::{LostState, PluginChange, PluginVersion, SwapReport, SwapRules};
+use crate::model::version::{
+    LostState, PluginChange, PluginVersion, Quarantined, SwapReport, SwapRules,
+};
 use crate::plan::{PlanDefaults, plan};
 use crate::version::admission::{Refusal, may_name};
 use crate::version::changes::{Facts, differences};
@@ -50,6 +52,13 @@ pub enum SwapError {
     /// The job has ended.
     #[error("the job has ended: its plugins keep their versions")]
     Ended,
+}
+
+impl SwapError {
+    /// Whether the job knows no versions to go back to.
+    pub fn is_without_earlier(&self) -> bool {
+        matches!(self, Self::Refused(Refusal::NoEarlier))
+    }
 }
 
 impl Classify for SwapError {
@@ -136,6 +145,13 @@ impl SwapControl {
     /// When there are none, or the job ends.
     pub fn roll_back(&self) -> Result<(), SwapError> {
         self.0.ask(|answer| Event::RollBack(BackAsked { answer }))
+    }
+
+    /// Has the job not run again what an earlier run of it has quarantined. What is asked for later
+    /// finds it so.
+    pub fn quarantine(&self, earlier: Vec<Quarantined>) {
+        // A job that has ended runs nothing at all.
+        let _sent = self.0.events.send(Event::Quarantined(earlier));
     }
 
     /// Plants a fault: for tests that show that they would notice.
