@@ -13,10 +13,15 @@ use super::StoreError;
 use super::database::{Kind, Store, guarded};
 
 /// The table of a file.
-#[derive(Debug)]
 pub(super) struct JsonTable {
     store: Store,
     table: TableDefinition<'static, &'static str, &'static [u8]>,
+}
+
+impl std::fmt::Debug for JsonTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "JsonTable({})", self.store.path.display())
+    }
 }
 
 impl JsonTable {

@@ -89,7 +89,7 @@ fn limit_from_arguments() -> io::Result<Registers> {
     limit(Resource::Nofile, 16, 16)?;
     limit(Resource::Core, 0, 0)?;
     // Batches of running jobs go first. A system that does not let it be so compiles all the same.
-    drop(nice(limits::COMPILE_NICENESS));
+    let _stands_back = nice(limits::COMPILE_NICENESS);
     match arguments.next().unwrap_or_default().as_str() {
         "backtracking" => Ok(Registers::Backtracking),
         "single-pass" => Ok(Registers::SinglePass),
