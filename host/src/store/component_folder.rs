@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::{StoreError, private_file};
 use crate::limits::COMPONENT_BYTES_MAX;
@@ -20,6 +21,8 @@ const ASIDE: &str = "tmp";
 #[derive(Debug)]
 pub struct ComponentFolder {
     path: PathBuf,
+    /// Held while a component is written: two that keep the same one write the same file.
+    writing: Mutex<()>,
 }
 
 impl ComponentFolder {
@@ -29,7 +32,10 @@ impl ComponentFolder {
     /// When it cannot be made.
     pub(super) fn open(path: PathBuf) -> Result<Self, StoreError> {
         private_file::create_folder(&path)?;
-        Ok(Self { path })
+        // Whoever is told a path may stand elsewhere.
+        let absolute = std::path::absolute(&path);
+        let path = absolute.map_err(|source| StoreError::File { action: "find", path, source })?;
+        Ok(Self { path, writing: Mutex::default() })
     }
 
     /// Where the component of a digest is, or would be.
@@ -61,6 +67,7 @@ impl ComponentFolder {
     /// When it cannot be written.
     pub fn keep(&self, digest: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.path_of(digest);
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if Self::read(&path).is_some_and(|(found, _)| found == digest) {
             return Ok(());
         }

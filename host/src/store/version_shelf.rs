@@ -47,7 +47,7 @@ pub struct ShelvedQuarantine {
     pub version: ShelvedVersion,
     /// What it did.
     pub reason: String,
-    /// The batch that it failed, in milliseconds since the epoch; none where that was in the shadow.
+    /// The batch that it failed, in milliseconds since the epoch; none if that was in the shadow.
     pub time_ms: Option<i64>,
 }
 
