@@ -294,12 +294,12 @@ impl EventLoop {
         let states = self.parts.versions.current().states.sizes();
         self.parts.board.change(|status| status.states = states);
         batch.settle_counts();
-        self.settle_fed(&mut batch);
         let now_us = self.parts.clock.now_us();
         let info = batch.info(now_us);
         self.parts.sources.batch_ended(&batch, &released, &info, now_us);
         // Whoever reads of its end in the log finds it retained.
         self.retain(&batch, &info);
+        self.settle_fed(&mut batch);
         if let Some(scribe) = &mut self.parts.scribe {
             scribe.ended(run, &info, &batch);
         }

@@ -5,24 +5,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::rig::Rig;
+use super::swapping::job;
 use crate::job_rig::plugin_component;
 use crate::set_up::job_folder::JobFolder;
 use crate::set_up::program::tidemill;
 use crate::set_up::watched::watch;
-
-/// A job that counts made-up words.
-fn job(component: &Path) -> String {
-    format!(
-        "name = \"made\"\nbatch_interval = \"20ms\"\n\
-         [plugins.words]\ncomponent = \"{}\"\n\
-         [sources.made]\ntype = \"generate\"\nlines_per_second = 2000\n\
-         [streams.counts]\nfrom = \"made\"\nsteps = [\n\
-         {{ flat_map = \"words.split\" }},\n{{ map = \"words.pair\" }},\n\
-         {{ reduce_by_key = \"words.add\" }},\n]\n\
-         [sinks.out]\ntype = \"print\"\nfrom = \"counts\"\n",
-        component.display()
-    )
-}
 
 fn words(folder: &Path) -> PathBuf {
     let component = folder.join("words.wasm");
