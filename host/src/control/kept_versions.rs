@@ -151,16 +151,21 @@ impl KeptVersions {
         // One that was submitted anew has nothing of what the job before it tells last.
         let versions = jobs.get_mut(job).filter(|it| it.submitted_ms == submitted_ms);
         let Some(versions) = versions else { return Ok(()) };
+        let settled = settled_by(event);
         if let Some(waiting) = waiting.get_mut(job) {
-            take_one_each(waiting, settled_by(event));
+            take_one_each(waiting, settled.iter().copied());
         }
         if matches!(event, VersionEvent::Switched { .. } | VersionEvent::RolledBack { .. }) {
             restored.remove(job);
         }
-        if changed_by(versions, event) {
+        let changes = changed_by(versions, event);
+        if changes {
             self.shelf.put(versions)?;
         }
-        self.sweep(&state);
+        // Of most events, such as those of every batch in the shadow, nothing is left over.
+        if changes || !settled.is_empty() {
+            self.sweep(&state);
+        }
         Ok(())
     }
 

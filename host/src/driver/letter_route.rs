@@ -9,7 +9,7 @@ use super::fed_letters::FedTo;
 use super::letters::letter::{Letter, Origin, Payload};
 use super::plan_record::operators_of_call;
 use crate::exec::fed_back::StepPlace;
-use crate::ingest::decoder::{Decoded, Decoder};
+use crate::ingest::decoder::Decoded;
 use crate::ingest::format;
 use crate::ingest::json_columns::JsonColumns;
 use crate::limits::LINE_BYTES_MAX;
@@ -69,10 +69,9 @@ impl Job<'_> {
         if text.contains('\n') {
             return Err("it is more than one line".to_owned());
         }
-        let mut decoded = Decoded::new(&OnBadRow::Skip);
+        let line = format!("{text}\n");
         let mut decoder = format::decoder(source);
-        decoder.decode(format!("{text}\n").as_bytes(), &mut decoded);
-        decoder.finish(&mut decoded);
+        let mut decoded = Decoded::of_all(&mut *decoder, line.as_bytes(), &OnBadRow::Skip);
         Ok(match (decoded.bad.first, decoded.slices.pop()) {
             (Some(reason), _) => Route::StillBad(reason),
             (None, Some(row)) => Route::Fed(FedTo::Source(id, None), StepPlace::Step(0), row),
@@ -179,12 +178,10 @@ fn call_of(stage: &Stage, number: usize) -> Option<&OperatorCall> {
 
 /// The row, if it is one of these columns and reads back as it was written.
 fn read_row(schema: &StreamSchema, text: &[u8]) -> Result<RecordBatch, String> {
-    let mut decoded = Decoded::new(&OnBadRow::Skip);
     let mut columns = JsonColumns::new(schema.clone(), LINE_BYTES_MAX);
     let mut line = text.to_vec();
     line.push(b'\n');
-    columns.decode(&line, &mut decoded);
-    columns.finish(&mut decoded);
+    let mut decoded = Decoded::of_all(&mut columns, &line, &OnBadRow::Skip);
     if let Some(reason) = decoded.bad.first {
         return Err(format!("its row does not fit the columns before the step: {reason}"));
     }

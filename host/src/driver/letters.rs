@@ -17,8 +17,10 @@ use crate::limits::DEAD_LETTER_LINE_BYTES_MAX;
 use crate::sys::storage::{Storage, StorageError};
 use letter::Letter;
 
-/// Bytes that are read at once.
+/// Bytes that are read at once, where a whole file is looked through.
 const PIECE_BYTES: usize = 1 << 20;
+/// Bytes that are read at once where one letter is, which most are within.
+const LETTER_BYTES: usize = 4 << 10;
 /// How a line begins that says what has become of a letter.
 const NOTE: &[u8] = b"{\"retried\":";
 
@@ -63,7 +65,7 @@ impl Waiting {
     /// When it cannot be read.
     pub fn of(storage: &dyn Storage, path: &Path) -> Result<Self, StorageError> {
         let (mut letters, mut notes) = (Vec::new(), BTreeSet::new());
-        let bytes = each_line(storage, path, 0, |byte, line| {
+        let bytes = each_line(storage, path, (0, PIECE_BYTES), |byte, line| {
             if line.starts_with(NOTE) {
                 notes.extend(noted(line));
             } else if !line.is_empty() {
@@ -86,7 +88,7 @@ pub fn read(
     (byte, check): (u64, u64),
 ) -> Result<Option<Letter>, StorageError> {
     let mut found = None;
-    each_line(storage, path, byte, |_, line| {
+    each_line(storage, path, (byte, LETTER_BYTES), |_, line| {
         if hash(line) == check {
             let id = LetterId { path: path.to_owned(), byte, check };
             found = Some(Letter::parse(id, line));
@@ -96,20 +98,20 @@ pub fn read(
     Ok(found)
 }
 
-/// Calls with each line of the file from a byte on, until it is told to stop. Of a line that is
-/// longer than any that is written, the beginning stands for it. Gives the bytes of the file, if
-/// it was read to its end.
+/// Calls with each line of the file from a byte on, reading so many at once, until it is told to
+/// stop. Of a line that is longer than any that is written, the beginning stands for it. Gives the
+/// bytes of the file, if it was read to its end.
 fn each_line(
     storage: &dyn Storage,
     path: &Path,
-    from: u64,
+    (from, piece_bytes): (u64, usize),
     mut line: impl FnMut(u64, &[u8]) -> bool,
 ) -> Result<u64, StorageError> {
     if !storage.exists(path)? {
         return Ok(0);
     }
     let (mut at, mut begun_at, mut open) = (from, from, Vec::new());
-    let mut piece = vec![0; PIECE_BYTES];
+    let mut piece = vec![0; piece_bytes];
     loop {
         let read = storage.read_at(path, at, &mut piece)?;
         if read == 0 {

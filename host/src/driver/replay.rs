@@ -25,6 +25,7 @@ use crate::error::{Classify, Domain, Retry};
 use crate::exec::stage::BadRows;
 use crate::limits::REPLAY_CASE_BYTES_MAX;
 use crate::model::id::SinkId;
+use crate::model::output_measure::OutputMeasure;
 use crate::model::partition_store::PartitionStore;
 use crate::model::pipeline::Pipeline;
 use crate::model::replay::ComparedOutput;
@@ -268,9 +269,10 @@ impl Replayer {
         let given = |sink: Option<SinkId>| {
             sink.filter(|_| asked.partition.is_none()).and_then(|sink| batch.given.get(&sink))
         };
-        let differs = |output: &Output| {
-            let measure = compare::measure(&output.columns, &output.partitions);
-            given(output.sink).is_none_or(|given| *given != measure)
+        let measured = outputs.into_iter().map(|output| (output.measure(), output));
+        let outputs: Vec<_> = measured.collect();
+        let differs = |(measure, output): &(OutputMeasure, Output)| {
+            given(output.sink).is_none_or(|given| given != measure)
         };
         let against = if is_other || outputs.iter().any(differs) {
             self.run(&batch, &recorded, asked.partition, None).1.ok()
@@ -278,8 +280,8 @@ impl Replayer {
             None
         };
         let mut against = against.map(|ran| by_name(ran.outputs)).unwrap_or_default();
-        let replayed = outputs.into_iter().map(|output| ReplayedOutput {
-            measure: compare::measure(&output.columns, &output.partitions),
+        let replayed = outputs.into_iter().map(|(measure, output)| ReplayedOutput {
+            measure,
             recorded: given(output.sink).cloned(),
             compared: compared(&mut against, &output),
             name: output.name,

@@ -10,7 +10,7 @@ use arrow_schema::ArrowError;
 
 use super::look_error::LookError;
 use super::versions::VersionBase;
-use crate::ingest::decoder::{Decoded, Decoder};
+use crate::ingest::decoder::Decoded;
 use crate::ingest::json_columns::JsonColumns;
 use crate::limits::{LINE_BYTES_MAX, LOOK_BYTES_MAX};
 use crate::model::column_type::ColumnType;
@@ -160,10 +160,8 @@ fn read_key(schema: &StreamSchema, key: &str) -> Result<RecordBatch, String> {
     let names = schema.columns.iter().map(|column| column.name.clone());
     let object: serde_json::Map<String, serde_json::Value> = names.zip(values).collect();
     let line = format!("{}\n", serde_json::Value::Object(object));
-    let mut decoded = Decoded::new(&OnBadRow::Skip);
     let mut columns = JsonColumns::new(schema.clone(), LINE_BYTES_MAX);
-    columns.decode(line.as_bytes(), &mut decoded);
-    columns.finish(&mut decoded);
+    let mut decoded = Decoded::of_all(&mut columns, line.as_bytes(), &OnBadRow::Skip);
     match (decoded.bad.first, decoded.slices.pop()) {
         (Some(why), _) => Err(why),
         (None, Some(row)) => Ok(row),

@@ -12,7 +12,7 @@ use arrow_schema::ArrowError;
 use arrow_select::take::take_record_batch;
 
 use super::error::DriverError;
-use crate::ingest::decoder::{Decoded, Decoder};
+use crate::ingest::decoder::Decoded;
 use crate::ingest::json_columns::JsonColumns;
 use crate::limits::{INITIAL_STATE_BYTES_MAX, LINE_BYTES_MAX};
 use crate::model::id::StageId;
@@ -185,10 +185,8 @@ fn read_rows(
     if text.last().is_some_and(|last| *last != b'\n') {
         text.push(b'\n');
     }
-    let mut decoded = Decoded::new(&OnBadRow::Fail);
     let mut columns = JsonColumns::new(schema.clone(), LINE_BYTES_MAX);
-    columns.decode(&text, &mut decoded);
-    columns.finish(&mut decoded);
+    let decoded = Decoded::of_all(&mut columns, &text, &OnBadRow::Fail);
     match decoded.bad.first {
         Some(first) => Err(format!("`{}`: {first}", path.display())),
         None => Ok(decoded.slices),

@@ -27,6 +27,14 @@ impl Decoded {
         };
         Self { slices: Vec::new(), bad }
     }
+
+    /// All rows of lines that are there as a whole.
+    pub fn of_all(decoder: &mut dyn Decoder, lines: &[u8], on_bad_row: &OnBadRow) -> Self {
+        let mut decoded = Self::new(on_bad_row);
+        decoder.decode(lines, &mut decoded);
+        decoder.finish(&mut decoded);
+        decoded
+    }
 }
 
 /// Makes rows of lines.

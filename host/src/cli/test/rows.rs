@@ -5,7 +5,7 @@
 
 use anyhow::{Context, bail};
 use arrow_array::RecordBatch;
-use tidemill::ingest::decoder::{Decoded, Decoder};
+use tidemill::ingest::decoder::Decoded;
 use tidemill::ingest::json_columns::JsonColumns;
 use tidemill::limits::LINE_BYTES_MAX;
 use tidemill::model::policy::OnBadRow;
@@ -21,10 +21,8 @@ pub(super) fn slices(rows: &[Written], schema: &StreamSchema) -> anyhow::Result<
         text.extend_from_slice(Written::Object(row).to_string().as_bytes());
         text.push(b'\n');
     }
-    let mut decoded = Decoded::new(&OnBadRow::Fail);
     let mut columns = JsonColumns::new(schema.clone(), LINE_BYTES_MAX);
-    columns.decode(&text, &mut decoded);
-    columns.finish(&mut decoded);
+    let decoded = Decoded::of_all(&mut columns, &text, &OnBadRow::Fail);
     match decoded.bad.first {
         Some(first) => bail!("{first}"),
         None => Ok(decoded.slices),

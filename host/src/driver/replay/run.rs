@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
+use super::compare::measure;
 use crate::driver::batch_data::BatchData;
 use crate::driver::history::{self, History};
 use crate::driver::job_version::JobVersion;
@@ -22,6 +23,7 @@ use crate::exec::executor::{ReadInput, Task, TaskKey, TaskResult, run_task};
 use crate::exec::refused::Refused;
 use crate::limits::REPLAY_BYTES_MAX;
 use crate::model::id::{SinkId, SourceId, StageId};
+use crate::model::output_measure::OutputMeasure;
 use crate::model::partition_store::PartitionStore;
 use crate::model::pipeline::JobSettings;
 use crate::model::schema::StreamSchema;
@@ -73,6 +75,13 @@ pub(super) struct Output {
     pub columns: StreamSchema,
     /// Its rows.
     pub partitions: Vec<Vec<RecordBatch>>,
+}
+
+impl Output {
+    /// Its rows, bytes and hash.
+    pub fn measure(&self) -> OutputMeasure {
+        measure(&self.columns, &self.partitions)
+    }
 }
 
 /// Why nothing came out.
