@@ -460,7 +460,7 @@ mod tests {
             let keeps = history.begin(&plan);
             history.keep(&plan, BatchTime(second * 1000), &keeps, |_| Some(1));
         }
-        let again = |second| MadeAgain {
+        let again = |second: i64| MadeAgain {
             stage: StageId(0),
             time: BatchTime(second * 1000),
             id: history.store.new_dataset(),

@@ -139,7 +139,7 @@ mod tests {
 
     impl DatasetFunction for Nothing {
         fn call(&self, _: BatchTime, _: &[BatchDataset]) -> Transformed {
-            Ok(Vec::new())
+            Ok(Some(Vec::new()))
         }
     }
 
