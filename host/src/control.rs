@@ -5,12 +5,14 @@
 
 pub mod hosted;
 pub mod jobs;
+pub mod kept_versions;
 pub mod lines;
 mod looks;
 mod metrics;
 mod openapi;
 mod replays;
 pub mod request;
+mod restart;
 mod routes;
 pub mod server;
 mod swaps;

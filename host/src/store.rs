@@ -1,16 +1,20 @@
-//! Floor 6, store: what a data folder keeps beyond a process: batch log, hosted jobs, token.
+//! Floor 6, store: what a data folder keeps beyond a process: batch log, hosted jobs with
+//! their versions, token.
 //!
 //! Takes records and jobs. Gives them back, also to the next process. Never runs a job, never
 //! looks at a row.
 
 pub mod batch_log;
 pub mod batch_record;
+pub mod component_folder;
 pub mod data_folder;
 mod database;
 pub mod job_shelf;
+mod json_table;
 mod log_tables;
 mod private_file;
 pub mod retention;
+pub mod version_shelf;
 mod writer;
 
 use std::path::PathBuf;

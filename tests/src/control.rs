@@ -13,6 +13,7 @@ mod limits;
 mod looking;
 mod pausing;
 mod replaying;
+mod restarting;
 pub mod rig;
 mod strangers;
 mod swapping;

@@ -43,7 +43,13 @@ fn same(at: Timestamp, day: Date, sum: Decimal<9, 2>) -> (Timestamp, Date, Decim
     (at, day, sum)
 }
 
-plugin!(number, large, add, same);
+/// The sum without one number.
+#[inverse]
+fn minus(sum: i64, number: i64) -> i64 {
+    sum - number
+}
+
+plugin!(number, large, add, same, minus);
 "#;
 
 /// A folder of its own, and cargo's folder of the checkout's plugins, where the SDK's dependencies
@@ -147,6 +153,9 @@ fn every_kind_of_operator_runs() {
     );
     assert!(ran.err.contains("line 2 rejected by"), "{}", ran.err);
     assert!(ran.err.contains("[number]: it is no number\n1 rows were rejected"), "{}", ran.err);
+
+    let needs = "operator `minus` is of kind `inverse`, which needs keys or a state";
+    place.refused(&["plugin", "run", &component, "minus"], "", needs);
 
     let numbers = "{\"number\":9}\n{\"number\":10}\n{\"number\":11}\n";
     let kept = |parameters: &[&str]| {

@@ -5,6 +5,7 @@
 
 mod cases;
 mod commands;
+mod demo;
 mod display;
 mod exit_codes;
 mod pipes;

@@ -22,7 +22,10 @@ use super::status_line::millis;
 pub fn batches(args: &BatchesArgs) -> anyhow::Result<u8> {
     let (folders, job) = data::of_job(&args.job)?;
     let mut first = None;
-    for folder in &folders {
+    // A job that runs now is asked of its server, also where an earlier run has left a log.
+    let is_served = |folder: &&DataFolder| matches!(Client::of(folder), Ok(Some(_)));
+    let (served, left): (Vec<_>, Vec<_>) = folders.iter().partition(is_served);
+    for folder in served.into_iter().chain(left) {
         match read(folder, &job, args.limit) {
             Ok(found) => return show(&found, args.json),
             // What the folder that comes first lacks is the error to tell.

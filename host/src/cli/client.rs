@@ -68,14 +68,28 @@ impl Client {
         self.ask(Method::POST, path, body)
     }
 
+    /// What is at a path, as it was written: a [`Value`] would bend long numbers.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn get_text(&self, path: &str) -> anyhow::Result<String> {
+        let body = self.ask_bytes(Method::GET, path, None)?;
+        String::from_utf8(body.to_vec()).context("the server answers in no text")
+    }
+
     fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let body = self.ask_bytes(method, path, body)?;
+        serde_json::from_slice(&body).context("the server answers in no JSON")
+    }
+
+    fn ask_bytes(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Bytes> {
         let answered = self.runtime.block_on(self.exchange(method, path, body));
         let (status, body) =
             answered.with_context(|| format!("the server at {} does not answer", self.address))?;
-        let body: Value = serde_json::from_slice(&body).context("the server answers in no JSON")?;
         if status.is_success() {
             return Ok(body);
         }
+        let body: Value = serde_json::from_slice(&body).context("the server answers in no JSON")?;
         let word = |key: &str| body["error"][key].as_str().unwrap_or_default().to_owned();
         let message = match word("message") {
             message if message.is_empty() => format!("the server answers {status}"),

@@ -1,21 +1,27 @@
 //! Cli: `demo`: words of a real text, over a live socket, counted by a component.
 //!
-//! Takes how long and how fast. Gives counted words on the screen. Sets up all it needs: the
-//! plugin is built from the source this program carries.
+//! Takes how long and how fast. Gives counted words on the screen, first by one version of the
+//! component, then by another. Sets up all it needs: both are built from what this program carries.
+
+mod plugins;
+mod swapping;
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use crossbeam_channel::{Sender, bounded};
 use tidemill::config::job_file::JobFile;
 use tidemill::driver::pace::Pace;
 use tidemill::driver::status_board::StatusBoard;
+use tidemill::driver::swap::NewCode;
+use tidemill::limits::LISTENER_QUEUE_MAX;
 use tidemill::model::status::{JobState, JobStatus};
 use tidemill::model::text::grouped;
-use tidemill_guest_build::{cache_folder, new_plugin, sdk_folder};
+use tidemill::model::version::SwapRules;
 
 use super::args::DemoArgs;
 use super::display::{Display, seconds};
@@ -24,9 +30,9 @@ use super::host;
 use super::run::{Beside, start};
 use super::signals::Signals;
 use super::status_line::Machine;
+use swapping::{Followed, Heard, follow};
 
 const TEXT: &str = include_str!("../../../LICENSE");
-const PLUGIN: &str = include_str!("../../../plugins/word_count/src/lib.rs");
 const JOB: &str = include_str!("demo/word_count.toml");
 
 /// How long the demo waits for its last lines to be counted.
@@ -35,18 +41,20 @@ const COUNTED_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Runs the demo.
 ///
 /// # Errors
-/// When the plugin cannot be built, or the job fails.
+/// When a version of the plugin cannot be built, the job fails or the swap is refused, or a line is
+/// lost.
 pub fn demo(args: &DemoArgs, signals: &Signals) -> anyhow::Result<u8> {
     println!("Tidemill counts the words of its licence, which come over a socket.\n");
-    let plugin = write_plugin()?;
+    let written = plugins::write()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("failed to open a port")?;
     let address = listener.local_addr().context("failed to open a port")?.to_string();
     let text = JOB
         .replace("127.0.0.1:9999", &address)
-        .replace("plugins/word_count", &plugin.display().to_string());
+        .replace("plugins/word_count", &written.first.display().to_string());
     println!("The job, as a file:\n\n{text}");
-    println!("The plugin, in Rust:\n\n{}", PLUGIN.split("\n#[cfg(test)]").next().unwrap_or(PLUGIN));
-    let job = JobFile::parse("word_count.toml", &text, &plugin)
+    println!("The plugin, in Rust:\n\n{}", plugins::shown());
+    println!("Its second version, which is swapped in at half-time:\n\n{}", plugins::difference());
+    let job = JobFile::parse("word_count.toml", &text, &written.first)
         .map_err(|errors| anyhow::anyhow!("the demo's own job is wrong: {errors:?}"))?;
     let engine = host::start_engine(None, None)?;
     let machine = Machine {
@@ -54,54 +62,71 @@ pub fn demo(args: &DemoArgs, signals: &Signals) -> anyhow::Result<u8> {
         executors: engine.config.executors,
     };
     let display = Display::new(machine, false);
-    let (handle, _) = start(&engine, &job, &display, Pace::Clock, Beside::default())?;
+    let second = written.build(&|line| display.say(line))?;
+    // Who sends has a thread of its own, and may wait.
+    let (sender, heard) = bounded(LISTENER_QUEUE_MAX);
+    let beside = Beside { log: None, listener: Some(swapping::listener(sender.clone())) };
+    let (handle, _) = start(&engine, &job, &display, Pace::Clock, beside)?;
     signals.drain(handle.control(), &display);
-    let (rate, duration) = (args.rate, args.duration);
-    let (control, board) = (handle.control(), Arc::clone(handle.board()));
+    let shown = Arc::new(AtomicBool::new(false));
+    let feeding = Feeding {
+        rate: args.rate,
+        duration: args.duration,
+        board: Arc::clone(handle.board()),
+        half_time: sender,
+        shown: Arc::clone(&shown),
+    };
+    let control = handle.control();
     let feeder = std::thread::spawn(move || {
-        let fed = listener.accept().and_then(|(stream, _)| feed(stream, rate, duration));
+        let fed = listener.accept().and_then(|(stream, _)| feeding.feed(stream));
         // The connection stays open until its lines have been counted: draining reads no more.
-        if let Ok((_, sent)) = fed {
-            wait_until_counted(&board, sent);
+        if let Ok((_, fed)) = &fed {
+            wait_until_counted(&feeding.board, fed.lines);
         }
         control.drain();
-        fed.map(|(_, sent)| sent)
+        fed.map(|(_, fed)| fed)
+    });
+    let (swaps, output) = (handle.swaps().clone(), display.output());
+    let swapper = std::thread::spawn(move || {
+        let swap = || {
+            let new = [(swapping::PLUGIN.to_owned(), NewCode::Component(second))];
+            swaps.swap(&new, SwapRules::default())
+        };
+        follow(&heard, swap, &output, &shown)
     });
     let ended = handle.wait();
     display.end(ended.as_ref().copied());
     ended?;
-    let status = handle.status();
-    let sent = feeder.join().map_err(|_| anyhow::anyhow!("the feeder panicked"))?;
-    println!(
-        "Counted {} lines in {} batches, {} failed; {} lines were sent in {}.",
-        grouped(status.rows_in),
-        grouped(status.batches),
-        grouped(status.failed_batches),
-        grouped(sent.context("failed to feed the socket")?),
-        seconds(duration)
-    );
+    let fed = feeder.join().map_err(|_| anyhow::anyhow!("the feeder panicked"))?;
+    let followed = swapper.join().map_err(|_| anyhow::anyhow!("the swapper panicked"))?;
+    sum_up(&handle.status(), fed.context("failed to feed the socket")?, followed)?;
     println!(
         "Write a plugin of your own: `tidemill plugin new NAME`; then `tidemill run JOB.toml`."
     );
     Ok(ENDED)
 }
 
-/// Writes the plugin this program carries into the cache, where cargo can build it.
-fn write_plugin() -> anyhow::Result<PathBuf> {
-    let folder = cache_folder().join("demo").join(version(&sdk_folder()?)).join("word_count");
-    if !folder.exists() {
-        new_plugin(&folder).context("failed to write the demo's plugin")?;
+/// Says what was sent and counted, and with which versions.
+fn sum_up(status: &JobStatus, fed: Fed, followed: Followed) -> anyhow::Result<()> {
+    let lost = fed.lines.abs_diff(status.rows_in);
+    println!(
+        "Counted {} lines in {} batches, {} failed; {} lines were sent in {}: {}.",
+        grouped(status.rows_in),
+        grouped(status.batches),
+        grouped(status.failed_batches),
+        grouped(fed.lines),
+        seconds(fed.took),
+        if lost == 0 { "none was lost".to_owned() } else { format!("{} differ", grouped(lost)) }
+    );
+    println!("{followed}");
+    if fed.cut_short {
+        return Ok(());
     }
-    let source = folder.join("src").join("lib.rs");
-    std::fs::write(&source, PLUGIN)
-        .with_context(|| format!("failed to write `{}`", source.display()))?;
-    Ok(folder)
-}
-
-/// Names what the demo's plugin is built from: its source, and the SDK, which it names by path.
-fn version(sdk: &Path) -> String {
-    let sdk = sdk.as_os_str().as_encoded_bytes();
-    blake3::hash(&[PLUGIN.as_bytes(), sdk].concat()).to_hex()[..16].to_owned()
+    if let Some(Err(error)) = followed.swap {
+        return Err(error).context("the demo's swap was refused");
+    }
+    anyhow::ensure!(lost == 0, "the lines that were sent are not those that were counted");
+    Ok(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "it watches a job that runs by the wall clock")]
@@ -113,36 +138,59 @@ fn wait_until_counted(board: &StatusBoard, lines: u64) {
     }
 }
 
-/// Sends the text, over and over, at the rate; gives the open connection and the lines sent.
-#[expect(clippy::disallowed_methods, reason = "it paces a real socket, for people to watch")]
-fn feed(mut stream: TcpStream, rate: u32, duration: Duration) -> std::io::Result<(TcpStream, u64)> {
-    let begun = Instant::now();
-    let mut lines = TEXT.lines().cycle();
-    let (mut sent, mut chunk) = (0_u64, Vec::new());
-    while begun.elapsed() < duration {
-        let due = (begun.elapsed().as_secs_f64() * f64::from(rate)) as u64;
-        chunk.clear();
-        while sent < due {
-            chunk.extend_from_slice(lines.next().unwrap_or_default().as_bytes());
-            chunk.push(b'\n');
-            sent += 1;
-        }
-        stream.write_all(&chunk)?;
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Ok((stream, sent))
+/// How the text is sent.
+struct Feeding {
+    rate: u32,
+    duration: Duration,
+    board: Arc<StatusBoard>,
+    /// Is told when half of the time is over.
+    half_time: Sender<Heard>,
+    /// Whether both versions have been seen: until then lines go on.
+    shown: Arc<AtomicBool>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What was sent.
+struct Fed {
+    lines: u64,
+    took: Duration,
+    /// The job ended first: somebody sent a signal.
+    cut_short: bool,
+}
 
-    /// The folder was named by the plugin's source alone, and outlived the program: the next
-    /// version, with another treaty and so another SDK, built it against the old one, and its demo
-    /// ended with a component that did not fit.
-    #[test]
-    fn another_sdk_is_another_folder() {
-        assert_ne!(version(Path::new("sdk/one")), version(Path::new("sdk/two")));
-        assert_eq!(version(Path::new("sdk/one")), version(Path::new("sdk/one")));
+impl Feeding {
+    /// Sends the text, over and over, at the rate; gives the open connection and what was sent.
+    #[expect(clippy::disallowed_methods, reason = "it paces a real socket, for people to watch")]
+    fn feed(&self, mut stream: TcpStream) -> std::io::Result<(TcpStream, Fed)> {
+        let begun = Instant::now();
+        let mut lines = TEXT.lines().cycle();
+        let (mut sent, mut chunk) = (0_u64, Vec::new());
+        let (mut half, mut running) = (Some(Heard::HalfTime), true);
+        while running && (begun.elapsed() < self.duration || !self.shown.load(Ordering::Acquire)) {
+            let due = (begun.elapsed().as_secs_f64() * f64::from(self.rate)) as u64;
+            chunk.clear();
+            while sent < due {
+                chunk.extend_from_slice(lines.next().unwrap_or_default().as_bytes());
+                chunk.push(b'\n');
+                sent += 1;
+            }
+            match stream.write_all(&chunk) {
+                Err(_) if !self.is_running() => break,
+                written => written?,
+            }
+            if begun.elapsed() * 2 >= self.duration
+                && let Some(half) = half.take()
+            {
+                // Nobody hears it any more when the job has ended.
+                let _told = self.half_time.send(half);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+            running = self.is_running();
+        }
+        let cut_short = !self.is_running();
+        Ok((stream, Fed { lines: sent, took: begun.elapsed(), cut_short }))
+    }
+
+    fn is_running(&self) -> bool {
+        self.board.snapshot().state == JobState::Running
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Takes the job and a name. Gives rows as `print` shows them, or JSON lines.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anyhow::Context;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tidemill::limits::CONTROL_RESPONSE_BYTES_MAX;
 use tidemill::model::text::{escape, grouped};
 
@@ -28,15 +30,21 @@ pub fn tap(args: &TapArgs) -> anyhow::Result<u8> {
         return names(answer["places"].as_array(), |name| name.as_str().map(str::to_owned));
     };
     let (of, wait) = (in_query(of), args.wait.as_millis());
-    let answer = client.get(&format!("{path}?of={of}&limit={}&wait_ms={wait}", args.limit))?;
-    let batches = answer["batches"].as_array().context("the server gives no batches")?;
-    for batch in batches {
-        match args.json {
-            true => json_lines(batch)?,
-            false => printed(batch)?,
-        }
-    }
-    if batches.is_empty() {
+    let asked = format!("{path}?of={of}&limit={}&wait_ms={wait}", args.limit);
+    let seen = if args.json {
+        let answer = raw(&client.get_text(&asked)?)?;
+        let batches: Vec<Raw> = serde_json::from_str(
+            answer.get("batches").context("the server gives no batches")?.get(),
+        )?;
+        batches.iter().try_for_each(json_lines)?;
+        batches.len()
+    } else {
+        let answer = client.get(&asked)?;
+        let batches = answer["batches"].as_array().context("the server gives no batches")?;
+        batches.iter().try_for_each(printed)?;
+        batches.len()
+    };
+    if seen == 0 {
         let waited = humantime::format_duration(args.wait);
         exit::tell(&format!("no rows came within {waited}"));
     }
@@ -60,10 +68,11 @@ pub fn state(args: &StateArgs) -> anyhow::Result<u8> {
     if let Some(key) = &args.key {
         asked.push_str(&format!("&key={}", in_query(key)));
     }
-    let answer = client.get(&asked)?;
+    let text = client.get_text(&asked)?;
+    let answer: Value = serde_json::from_str(&text).context("the server answers in no JSON")?;
     let shown = answer["shown"].as_array().context("the server gives no rows")?;
     if args.json {
-        json_lines(&answer)?;
+        json_lines(&raw(&text)?)?;
     } else {
         let word = |key: &str| escape(answer[key].as_str().unwrap_or_default(), 4096);
         let version = answer["state_version"].as_u64().unwrap_or_default();
@@ -112,11 +121,17 @@ fn rows(shown: &[Value]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn json_lines(of: &Value) -> anyhow::Result<()> {
-    for row in of["rows"].as_array().context("the server gives no rows")? {
-        exit::print(&format!("{row}\n"))?;
-    }
-    Ok(())
+/// An object whose values are as they were written.
+type Raw = BTreeMap<String, Box<RawValue>>;
+
+fn raw(text: &str) -> anyhow::Result<Raw> {
+    serde_json::from_str(text).context("the server answers in no JSON")
+}
+
+fn json_lines(of: &Raw) -> anyhow::Result<()> {
+    let rows = of.get("rows").context("the server gives no rows")?;
+    let rows: Vec<Box<RawValue>> = serde_json::from_str(rows.get())?;
+    rows.iter().try_for_each(|row| exit::print(&format!("{row}\n")).map(drop))
 }
 
 /// A text as it may stand in a query.

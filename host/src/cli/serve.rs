@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::bounded;
 use tidemill::control::jobs::{Host, Jobs};
+use tidemill::control::kept_versions::KeptVersions;
 use tidemill::store::retention::Retention;
 
 use super::args::ServeArgs;
@@ -23,7 +24,7 @@ pub fn serve(args: &ServeArgs, signals: &Signals) -> anyhow::Result<u8> {
     let folder = data::of_server(&args.data)?;
     folder.create()?;
     let engine = host::start_engine(args.executors, args.artefacts.clone())?;
-    let shelf = folder.job_shelf()?;
+    let shelf = (folder.job_shelf()?, KeptVersions::open(folder.version_shelf()?)?);
     let log = folder.batch_log(Retention::default(), Arc::clone(&engine.config.clock))?;
     let output = Arc::new(Mutex::new(std::io::stdout()));
     let report = Box::new(|line: &str| exit::tell(line));

@@ -27,6 +27,8 @@ pub struct JobFacts {
     pub batch_interval: Duration,
     /// When its run began, in microseconds since the epoch.
     pub run_us: i64,
+    /// When it was submitted, in milliseconds since the epoch; when it was run, if it was not.
+    pub submitted_ms: i64,
     /// Its plugins.
     pub plugins: Vec<PluginView>,
 }
@@ -40,7 +42,8 @@ impl JobFacts {
             version: version.to_owned(),
         };
         let plugins = plugins.loaded().map(plugin).collect();
-        Self { name: name.to_owned(), batch_interval, run_us, plugins }
+        let (name, submitted_ms) = (name.to_owned(), run_us / 1000);
+        Self { name, batch_interval, run_us, submitted_ms, plugins }
     }
 }
 
@@ -82,6 +85,11 @@ impl Hosted {
             None => plugin.clone(),
         };
         self.facts.plugins.iter().map(plugin).collect()
+    }
+
+    /// When it was submitted.
+    pub(super) fn submitted_ms(&self) -> i64 {
+        self.facts.submitted_ms
     }
 
     /// How their versions stand.

@@ -11,7 +11,9 @@ use std::thread::JoinHandle;
 
 use super::ControlError;
 use super::hosted::{Asked, Hosted, JobFacts};
+use super::kept_versions::KeptVersions;
 use super::lines::RecentLines;
+use super::restart::Restart;
 use super::views::{FindingView, Submission};
 use crate::config::job_file::{JobFile, JobFileErrors};
 use crate::driver::engine::Engine;
@@ -21,6 +23,7 @@ use crate::driver::launch::{JobRequest, launch};
 use crate::driver::plugins::JobPlugins;
 use crate::limits::HOSTED_JOBS_MAX;
 use crate::sink::SharedWriter;
+use crate::store::StoreError;
 use crate::store::batch_log::{BatchLog, BatchQuery};
 use crate::store::batch_record::BatchRecord;
 use crate::store::job_shelf::{JobShelf, ShelvedJob};
@@ -52,6 +55,8 @@ pub struct Host {
     pub engine: Arc<Engine>,
     /// Where they are kept for the next start.
     pub shelf: JobShelf,
+    /// Which versions of their plugins they are then to run.
+    pub versions: Arc<KeptVersions>,
     /// Where their `print` sinks print.
     pub output: SharedWriter,
     /// Who hears of their starts and ends.
@@ -68,9 +73,22 @@ impl std::fmt::Debug for Host {
 
 impl Host {
     /// Hosts no job yet.
-    pub fn new(engine: Arc<Engine>, shelf: JobShelf, output: SharedWriter, report: Report) -> Self {
+    pub fn new(
+        engine: Arc<Engine>,
+        (shelf, versions): (JobShelf, Arc<KeptVersions>),
+        output: SharedWriter,
+        report: Report,
+    ) -> Self {
         let (ending, threads) = (AtomicBool::new(false), Mutex::default());
-        Self { engine, shelf, output, report, ending, threads }
+        Self { engine, shelf, versions, output, report, ending, threads }
+    }
+}
+
+impl Host {
+    /// A job is not to be started again, and its versions are nobody's any more.
+    fn end(&self, hosted: &Hosted) -> Result<(), StoreError> {
+        self.shelf.end(hosted.name(), hosted.submitted_ms())?;
+        self.versions.forget(hosted.name(), hosted.submitted_ms())
     }
 }
 
@@ -138,7 +156,7 @@ impl Jobs {
         if let Some(host) = &self.host
             && asked.ends()
         {
-            host.shelf.end(name)?;
+            host.shelf.end(name, hosted.submitted_ms())?;
         }
         hosted.command(asked)?;
         Ok(hosted)
@@ -151,7 +169,10 @@ impl Jobs {
     pub fn submit(&self, submission: &Submission) -> Result<Arc<Hosted>, ControlError> {
         let job = self.read(submission)?;
         let name = job.pipeline.name.clone();
-        let submitted_ms = self.clock.now_ms();
+        // Another than the last job's of that name, however the clock is set: its end is not to be
+        // taken for this one's.
+        let last_ms = self.get(&name).map_or(i64::MIN, |last| last.submitted_ms());
+        let submitted_ms = self.clock.now_ms().max(last_ms.saturating_add(1));
         let shelved = ShelvedJob {
             name: name.clone(),
             file_name: submission.file_name.clone(),
@@ -161,7 +182,7 @@ impl Jobs {
             wanted: true,
         };
         let host = self.host()?;
-        self.start(host, &job, |host| Ok(host.shelf.put(&shelved)?))
+        self.start(host, (&job, submitted_ms), |host| Ok(host.shelf.put(&shelved)?))
     }
 
     /// Starts again what ran when the last process ended. What cannot be started is reported, and
@@ -171,12 +192,12 @@ impl Jobs {
     /// When the jobs cannot be read.
     pub fn start_again(&self) -> Result<(), ControlError> {
         let host = self.host()?;
-        for ShelvedJob { name, file_name, folder, text, wanted, .. } in host.shelf.all()? {
-            if !wanted {
-                continue;
-            }
+        let wanted: Vec<_> = host.shelf.all()?.into_iter().filter(|job| job.wanted).collect();
+        host.versions.forget_others(&wanted.iter().map(|job| job.name.clone()).collect())?;
+        for ShelvedJob { name, file_name, folder, text, submitted_ms, .. } in wanted {
             let submission = Submission { text, folder, file_name };
-            let started = self.read(&submission).and_then(|job| self.start(host, &job, |_| Ok(())));
+            let job = self.read(&submission);
+            let started = job.and_then(|job| self.start(host, (&job, submitted_ms), |_| Ok(())));
             if let Err(error) = started {
                 (host.report)(&format!("job `{name}` is not started again: {error}"));
             }
@@ -193,6 +214,11 @@ impl Jobs {
         self.all().iter().for_each(|hosted| drop(hosted.command(Asked::Drain)));
         let threads = std::mem::take(&mut *lock(&host.threads));
         threads.into_iter().for_each(|thread| drop(thread.join()));
+    }
+
+    /// What keeps the versions of jobs for the next process, where that is done.
+    pub(super) fn kept_versions(&self) -> Option<&Arc<KeptVersions>> {
+        self.host.as_ref().map(|host| &host.versions)
     }
 
     fn host(&self) -> Result<&Arc<Host>, ControlError> {
@@ -216,12 +242,12 @@ impl Jobs {
     fn start(
         &self,
         host: &Arc<Host>,
-        job: &JobFile,
+        (job, submitted_ms): (&JobFile, i64),
         keep: impl FnOnce(&Host) -> Result<(), ControlError>,
     ) -> Result<Arc<Hosted>, ControlError> {
         let name = &job.pipeline.name;
         let before = self.reserve(name)?;
-        let started = self.launch(host, job).and_then(|started| {
+        let started = self.launch(host, job, submitted_ms).and_then(|started| {
             keep(host)?;
             Ok(started)
         });
@@ -268,25 +294,36 @@ impl Jobs {
         }
     }
 
-    fn launch(&self, host: &Host, job: &JobFile) -> Result<(Hosted, JobHandle), ControlError> {
-        let (pipeline, lines) = (job.pipeline.clone(), RecentLines::new(Arc::clone(&self.clock)));
+    fn launch(
+        &self,
+        host: &Host,
+        job: &JobFile,
+        submitted_ms: i64,
+    ) -> Result<(Hosted, JobHandle), ControlError> {
+        let (mut pipeline, lines) =
+            (job.pipeline.clone(), RecentLines::new(Arc::clone(&self.clock)));
         let located = |error: DriverError| match error.findings() {
             Some(findings) => refused(&job.locate(findings)),
             None => error.into(),
         };
         let report = |line: &str| lines.say("info", line);
+        let (name, run_us) = (pipeline.name.clone(), self.clock.now_us());
+        let mut restart = Restart::of(&host.versions, &name, submitted_ms);
+        restart.find(&mut pipeline.plugins, &report, &located)?;
         let plugins =
             JobPlugins::load(&host.engine, &pipeline.plugins, &report).map_err(located)?;
-        let (name, run_us) = (pipeline.name.clone(), self.clock.now_us());
+        restart.check(&plugins)?;
         let facts = JobFacts::new(&name, pipeline.settings.batch_interval, run_us, &plugins);
         let request = JobRequest {
             pipeline,
-            plugins,
-            listeners: vec![lines.listener()],
+            plugins: plugins.clone(),
+            listeners: vec![host.versions.listener((&name, submitted_ms), &lines)],
             output: Arc::clone(&host.output),
             log: Some(self.log.job(&name, run_us)),
         };
         let handle = launch(&host.engine, request).map_err(located)?;
+        restart.done(&plugins, &handle)?;
+        let facts = JobFacts { submitted_ms, ..facts };
         Ok((Hosted::new(facts, &handle, lines), handle))
     }
 
@@ -304,7 +341,7 @@ impl Jobs {
             let told = match ended {
                 Ok(()) if waiting.ending.load(Ordering::Acquire) => format!("job `{name}` ended"),
                 // Its sources have ended, or somebody has stopped it.
-                Ok(()) => match waiting.shelf.end(name) {
+                Ok(()) => match waiting.end(&hosted) {
                     Ok(()) => format!("job `{name}` ended"),
                     Err(error) => {
                         format!("job `{name}` ended, and would be started again: {error}")

@@ -6,9 +6,11 @@
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::ControlError;
+use super::views::{Looked, RowsView, SeenView};
 use crate::driver::fed_letters::FedOutcome;
 use crate::driver::letter_control::Retried;
 use crate::driver::letters::letter::{Letter, Payload};
@@ -107,22 +109,18 @@ pub(super) fn retry(look: &JobLook) -> Result<Value, ControlError> {
 pub(super) fn tap(
     look: &JobLook,
     [of, limit, wait_ms]: [Option<String>; 3],
-) -> Result<Value, ControlError> {
+) -> Result<Looked<SeenView>, ControlError> {
     let Some(of) = of else {
-        return Ok(json!({ "places": look.taps().places() }));
+        return Ok(Looked::Names(json!({ "places": look.taps().places() })));
     };
     let rows = bounded(number(limit, "limit")?, LOOK_ROWS_MAX, "limit")?;
     let wait = number(wait_ms, "wait_ms")?.map(i64::unsigned_abs);
     let wait = wait.map_or(TAP_WAIT_DEFAULT, Duration::from_millis).min(TAP_WAIT_MAX);
     let seen = look.taps().look(&of, rows, wait).map_err(ControlError::Look)?;
     let batch = |(time, batch): (&BatchTime, &SeenBatch)| {
-        let mut shown = rows_of(&batch.slices);
-        shown["time_ms"] = time.0.into();
-        shown["more"] = batch.more.into();
-        shown
+        rows_of(&batch.slices, json!({ "time_ms": time.0, "more": batch.more }))
     };
-    let batches: Vec<Value> = seen.batches.iter().map(batch).collect();
-    Ok(json!({ "batches": batches }))
+    Ok(Looked::Rows(SeenView { batches: seen.batches.iter().map(batch).collect() }))
 }
 
 /// What a step keeps, or which steps keep something.
@@ -132,36 +130,39 @@ pub(super) fn tap(
 pub(super) fn state(
     look: &JobLook,
     [step, key, limit]: [Option<String>; 3],
-) -> Result<Value, ControlError> {
+) -> Result<Looked<RowsView>, ControlError> {
     let Some(step) = step else {
         let sizes = look.states().sizes();
         let size = |of: &StateInfo| json!({ "step": of.name, "keys": of.keys, "bytes": of.bytes });
-        return Ok(json!({ "steps": sizes.iter().map(size).collect::<Vec<_>>() }));
+        return Ok(Looked::Names(json!({ "steps": sizes.iter().map(size).collect::<Vec<_>>() })));
     };
     let most = bounded(number(limit, "limit")?, LOOK_ROWS_MAX, "limit")?;
     let kept = look.states().look(&step, key.as_deref(), most).map_err(ControlError::Look)?;
-    let mut shown = rows_of(std::slice::from_ref(&kept.rows));
-    shown["step"] = kept.step.into();
-    shown["state_version"] = kept.version.into();
-    shown["schema"] = kept.schema.to_string().into();
-    shown["keys"] = kept.keys.into();
-    shown["bytes"] = kept.bytes.into();
-    Ok(shown)
+    let of = json!({
+        "step": kept.step,
+        "state_version": kept.version,
+        "schema": kept.schema.to_string(),
+        "keys": kept.keys,
+        "bytes": kept.bytes,
+    });
+    Ok(Looked::Rows(rows_of(std::slice::from_ref(&kept.rows), of)))
 }
 
-fn rows_of(slices: &[RecordBatch]) -> Value {
+fn rows_of(slices: &[RecordBatch], of: Value) -> RowsView {
     let (mut rows, mut shown) = (Vec::new(), Vec::new());
     for slice in slices {
         for row in 0..slice.num_rows() {
             // A row at a time: an object of each.
-            let object = serde_json::from_slice(&json_lines(&slice.slice(row, 1)));
-            rows.push(object.unwrap_or(Value::Null));
+            let object = json_lines(&slice.slice(row, 1));
+            rows.push(
+                serde_json::from_slice(&object).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+            );
             let mut text = String::new();
             write_element(&mut text, slice, row);
             shown.push(text);
         }
     }
-    json!({ "rows": rows, "shown": shown })
+    RowsView { rows, shown, of }
 }
 
 fn number(text: Option<String>, key: &str) -> Result<Option<i64>, ControlError> {
@@ -179,5 +180,27 @@ fn bounded(limit: Option<i64>, most: usize, key: &str) -> Result<usize, ControlE
             let message = format!("`{key}` is {limit}, expected 1 to {most}");
             Err(ControlError::BadRequest { message })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Decimal128Array};
+
+    use super::*;
+
+    /// What was lost: digits of decimals, in rows that somebody carries a state on by.
+    #[test]
+    fn rows_have_all_their_digits() {
+        let decimals = Decimal128Array::from(vec![900_719_925_474_099_317, 100]);
+        let decimals = decimals.with_precision_and_scale(38, 2).expect("it fits");
+        let slice = RecordBatch::try_from_iter([("amt", Arc::new(decimals) as ArrayRef)]);
+        let view = rows_of(&[slice.expect("one column")], json!({ "more": false }));
+        let text = serde_json::to_string(&view).expect("it can be written");
+        let rows = r#""rows":[{"amt":9007199254740993.17},{"amt":1.00}]"#;
+        assert!(text.contains(rows), "{text}");
+        assert!(text.contains(r#""more":false"#), "{text}");
     }
 }

@@ -25,7 +25,7 @@ use super::hosted::{Asked, Hosted};
 use super::jobs::Jobs;
 use super::lines::Line;
 use super::views::{ErrorView, LineView};
-use super::{looks, metrics, openapi, replays, request, swaps};
+use super::{looks, metrics, openapi, replays, request, restart, swaps};
 use crate::limits::BATCHES_ASKED_DEFAULT;
 use crate::store::batch_log::BatchQuery;
 use crate::store::data_folder::Token;
@@ -206,7 +206,7 @@ async fn swap(
 ) -> Answer {
     let hosted = named(&jobs, job)?;
     let asked = request::json(&headers, body).await?;
-    let report = aside(move || swaps::swap(hosted.swaps(), asked)).await?;
+    let report = aside(move || restart::swap(jobs.kept_versions(), &hosted, asked)).await?;
     Ok(json(StatusCode::ACCEPTED, &report))
 }
 
@@ -225,7 +225,7 @@ async fn replay(
 async fn roll_back(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
     let hosted = named(&jobs, job)?;
     let view = aside(move || {
-        hosted.swaps().roll_back().map_err(ControlError::Swap)?;
+        restart::roll_back(jobs.kept_versions(), &hosted)?;
         Ok(hosted.view())
     });
     Ok(json(StatusCode::ACCEPTED, &view.await?))

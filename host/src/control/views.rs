@@ -6,8 +6,39 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::limits::{SHADOW_SHARE_DEFAULT, SWAP_WATCHED_BATCHES};
+
+/// Rows, word by word as a sink would write them: a value of JSON in memory is a double, which
+/// bends decimals and long whole numbers.
+#[derive(Debug, Serialize)]
+pub struct RowsView {
+    /// An object of each.
+    pub rows: Vec<Box<RawValue>>,
+    /// Each as `print` shows it.
+    pub shown: Vec<String>,
+    /// What else is told of them.
+    #[serde(flatten)]
+    pub of: serde_json::Value,
+}
+
+/// What a look gives: names, where nobody says what is to be seen.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Looked<T> {
+    /// What could be looked at.
+    Names(serde_json::Value),
+    /// What is seen.
+    Rows(T),
+}
+
+/// Rows of the next batches.
+#[derive(Debug, Serialize)]
+pub struct SeenView {
+    /// Batch by batch.
+    pub batches: Vec<RowsView>,
+}
 
 /// A job at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

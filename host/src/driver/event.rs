@@ -14,6 +14,7 @@ use crate::ingest::ReceiverEvent;
 use crate::model::id::SourceId;
 use crate::model::status::OutputInfo;
 use crate::model::time::BatchTime;
+use crate::model::version::Quarantined;
 
 /// What the loop of a job hears.
 #[derive(Debug)]
@@ -61,6 +62,8 @@ pub enum Event {
     Feed(FeedAsked),
     /// Somebody looks at rows of the batches.
     Tap(TapAsked),
+    /// An earlier run of the job has gone back from these.
+    Quarantined(Vec<Quarantined>),
 }
 
 /// What may be asked of a running job.

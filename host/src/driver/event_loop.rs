@@ -140,6 +140,7 @@ impl EventLoop {
             Event::RollBack(asked) => self.back_asked(&asked),
             Event::Feed(asked) => self.feed_asked(asked),
             Event::Tap(asked) => self.taps.begin(asked),
+            Event::Quarantined(earlier) => self.parts.versions.remember(earlier),
         }
     }
 

@@ -4,7 +4,7 @@
 //! loop's thread: a job's plugins are loaded before it starts.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,15 +137,22 @@ fn load_declared(
     plugin: &PluginDeclaration,
     report: &dyn Fn(&str),
 ) -> Result<Arc<Plugin>, DriverError> {
-    let built;
-    let component = match &plugin.code {
-        PluginCode::Component(path) => path.as_path(),
-        PluginCode::Source(folder) => {
-            built = build(&plugin.name, folder, report)?;
-            built.as_path()
-        }
-    };
-    load_component(engine, &plugin.name, component, plugin.memory_bytes, plugin.cpu_base)
+    let component = component_of(plugin, report)?;
+    load_component(engine, &plugin.name, &component, plugin.memory_bytes, plugin.cpu_base)
+}
+
+/// The component of a plugin, built if it is given as source.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn component_of(
+    plugin: &PluginDeclaration,
+    report: &dyn Fn(&str),
+) -> Result<PathBuf, DriverError> {
+    match &plugin.code {
+        PluginCode::Component(path) => Ok(path.clone()),
+        PluginCode::Source(folder) => build(&plugin.name, folder, report),
+    }
 }
 
 /// Which version a plugin is.
@@ -186,7 +193,7 @@ pub(super) fn build(
     name: &str,
     folder: &Path,
     report: &dyn Fn(&str),
-) -> Result<std::path::PathBuf, DriverError> {
+) -> Result<PathBuf, DriverError> {
     use tidemill_guest_build::{Options, build};
     let options = Options { report, warnings: report, ..Options::default() };
     let built = build(folder, &options)

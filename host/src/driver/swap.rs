@@ -22,7 +22,9 @@ use super::versions::{BackAsked, SwapAsked, VersionBase};
 use crate::error::{Classify, Domain, Retry};
 use crate::model::partition_store::PartitionStore;
 use crate::model::stage::JobPlan;
-use crate::model::version::{LostState, PluginChange, PluginVersion, SwapReport, SwapRules};
+use crate::model::version::{
+    LostState, PluginChange, PluginVersion, Quarantined, SwapReport, SwapRules,
+};
 use crate::plan::plan;
 use crate::version::admission::{Refusal, may_name};
 use crate::version::changes::{Facts, differences};
@@ -54,6 +56,13 @@ impl From<GateError> for SwapError {
             GateError::Refused(refusal) => Self::Refused(refusal),
             GateError::Unfit(error) => Self::Unfit(error),
         }
+    }
+}
+
+impl SwapError {
+    /// Whether the job knows no versions to go back to.
+    pub fn is_without_earlier(&self) -> bool {
+        matches!(self, Self::Refused(Refusal::NoEarlier))
     }
 }
 
@@ -112,6 +121,27 @@ impl SwapControl {
         plugins: &[(String, NewCode)],
         rules: SwapRules,
     ) -> Result<SwapReport, SwapError> {
+        self.swap_by(plugins, |_| rules)
+    }
+
+    /// As [`Self::swap`], to versions that an earlier run of the job had: they may import what they
+    /// did then, what does not fit them begins anew, and no batch is replayed, as for any rollback.
+    ///
+    /// # Errors
+    /// As [`Self::swap`].
+    pub fn swap_back(&self, plugins: &[(String, NewCode)]) -> Result<SwapReport, SwapError> {
+        self.swap_by(plugins, |loaded| {
+            let allow = loaded.values().flat_map(|plugin| plugin.imports().to_vec()).collect();
+            let (drop_state, restart_windows, replay) = (true, true, false);
+            SwapRules { allow, drop_state, restart_windows, replay, ..SwapRules::default() }
+        })
+    }
+
+    fn swap_by(
+        &self,
+        plugins: &[(String, NewCode)],
+        rules: impl FnOnce(&BTreeMap<String, Arc<Plugin>>) -> SwapRules,
+    ) -> Result<SwapReport, SwapError> {
         let staging = &*self.0;
         let _one = match staging.one.try_lock() {
             Ok(one) => one,
@@ -123,6 +153,7 @@ impl SwapControl {
         may_name(&names, &base.told)?;
         let replayer = &*staging.replayer;
         let loaded = load_new(&replayer.engine, &replayer.pipeline, plugins)?;
+        let rules = rules(&loaded);
         let (version, mut report) = staging.prepare(&base, &loaded, &rules)?;
         if rules.replay {
             report.replay = Some(staging.replayer.gate(&base, &version, rules.same)?);
@@ -153,6 +184,13 @@ impl SwapControl {
     /// When there are none, or the job ends.
     pub fn roll_back(&self) -> Result<(), SwapError> {
         self.0.ask(|answer| Event::RollBack(BackAsked { answer }))
+    }
+
+    /// Has the job not run again what an earlier run of it has quarantined. What is asked for later
+    /// finds it so.
+    pub fn quarantine(&self, earlier: Vec<Quarantined>) {
+        // A job that has ended runs nothing at all.
+        let _sent = self.0.events.send(Event::Quarantined(earlier));
     }
 
     /// Plants a fault: for tests that show that they would notice.

@@ -187,6 +187,11 @@ impl Versions {
         Ok(())
     }
 
+    /// Takes over what an earlier run of the job has quarantined.
+    pub fn remember(&mut self, earlier: Vec<Quarantined>) {
+        earlier.into_iter().for_each(|version| self.quarantine.put(version));
+    }
+
     /// Lets the versions before wait for the next batch; where others run in the shadow, those are
     /// given up instead.
     ///

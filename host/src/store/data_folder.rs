@@ -12,11 +12,14 @@ use super::batch_log::{BatchLog, LogReader};
 use super::job_shelf::JobShelf;
 use super::private_file;
 use super::retention::Retention;
+use super::version_shelf::VersionShelf;
 use crate::sys::clock::Clock;
 use crate::sys::entropy::Entropy;
 
 const BATCH_LOG: &str = "batches.redb";
 const JOB_SHELF: &str = "jobs.redb";
+const VERSION_SHELF: &str = "versions.redb";
+const COMPONENTS: &str = "components";
 const TOKEN: &str = "token";
 const SERVER: &str = "server";
 
@@ -75,6 +78,14 @@ impl DataFolder {
     /// As [`JobShelf::open`].
     pub fn job_shelf(&self) -> Result<JobShelf, StoreError> {
         JobShelf::open(&self.path.join(JOB_SHELF))
+    }
+
+    /// Opens the shelf of the versions that hosted jobs run, or begins it.
+    ///
+    /// # Errors
+    /// As [`VersionShelf::open`].
+    pub fn version_shelf(&self) -> Result<VersionShelf, StoreError> {
+        VersionShelf::open(&self.path.join(VERSION_SHELF), &self.path.join(COMPONENTS))
     }
 
     /// The token of the folder's server; `None` where no server has run.

@@ -3,12 +3,14 @@
 //! Takes a job as it was submitted. Gives all of them. Each change survives a loss of power.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::database::{Kind, Store, Syncs, guarded};
+use super::database::{Kind, Syncs};
+use super::json_table::JsonTable;
 use crate::limits::JOB_SHELF_CACHE_BYTES;
 
 /// Jobs by name, in JSON.
@@ -42,7 +44,9 @@ pub struct ShelvedJob {
 /// The shelf.
 #[derive(Debug)]
 pub struct JobShelf {
-    store: Store,
+    jobs: JsonTable,
+    /// An end reads before it writes: no job is to be put in between.
+    one: Mutex<()>,
 }
 
 impl JobShelf {
@@ -51,7 +55,7 @@ impl JobShelf {
     /// # Errors
     /// When another process has it, it is no shelf of this format, or it is damaged.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { store: Store::open(path, KIND)? })
+        Ok(Self { jobs: JsonTable::open(path, KIND, JOBS)?, one: Mutex::default() })
     }
 
     /// Keeps a job, in place of an earlier one of its name.
@@ -59,32 +63,19 @@ impl JobShelf {
     /// # Errors
     /// When it cannot be written.
     pub fn put(&self, job: &ShelvedJob) -> Result<(), StoreError> {
-        guarded(&self.store.path, || {
-            let failed = |error: redb::Error| self.store.failed(error);
-            let json = serde_json::to_vec(job).map_err(|error| StoreError::File {
-                action: "write a job to",
-                path: self.store.path.clone(),
-                source: error.into(),
-            })?;
-            let database = &self.store.database;
-            let mut writing = database.begin_write().map_err(|error| failed(error.into()))?;
-            writing.set_quick_repair(true);
-            {
-                let mut jobs = writing.open_table(JOBS).map_err(|error| failed(error.into()))?;
-                let put = jobs.insert(job.name.as_str(), json.as_slice());
-                put.map_err(|error| failed(error.into()))?;
-            }
-            writing.commit().map_err(|error| failed(error.into()))
-        })
+        let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
+        self.jobs.put(&job.name, job)
     }
 
-    /// Notes that a job is not to be started again.
+    /// Notes that a job is not to be started again, if it is the one that was submitted then.
     ///
     /// # Errors
     /// When it cannot be read or written.
-    pub fn end(&self, name: &str) -> Result<(), StoreError> {
-        match self.all()?.into_iter().find(|job| job.name == name && job.wanted) {
-            Some(job) => self.put(&ShelvedJob { wanted: false, ..job }),
+    pub fn end(&self, name: &str, submitted_ms: i64) -> Result<(), StoreError> {
+        let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |job: &ShelvedJob| job.name == name && job.submitted_ms == submitted_ms;
+        match self.all()?.into_iter().find(|job| is_it(job) && job.wanted) {
+            Some(job) => self.jobs.put(&job.name, &ShelvedJob { wanted: false, ..job.clone() }),
             None => Ok(()),
         }
     }
@@ -94,23 +85,6 @@ impl JobShelf {
     /// # Errors
     /// When they cannot be read.
     pub fn all(&self) -> Result<Vec<ShelvedJob>, StoreError> {
-        guarded(&self.store.path, || {
-            let failed = |error: redb::Error| self.store.failed(error);
-            let reading = self.store.database.begin_read().map_err(|error| failed(error.into()))?;
-            let table = match reading.open_table(JOBS) {
-                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-                opened => opened.map_err(|error| failed(error.into()))?,
-            };
-            let mut jobs = Vec::new();
-            for entry in table.iter().map_err(|error| failed(error.into()))? {
-                let (_, json) = entry.map_err(|error| failed(error.into()))?;
-                let job = serde_json::from_slice(json.value());
-                jobs.push(job.map_err(|error| StoreError::Damaged {
-                    path: self.store.path.clone(),
-                    reason: format!("a job cannot be read: {error}"),
-                })?);
-            }
-            Ok(jobs)
-        })
+        self.jobs.all()
     }
 }

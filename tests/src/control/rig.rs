@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use crossbeam_channel::{Receiver, unbounded};
 use tempfile::TempDir;
 use tidemill::control::jobs::{Host, Jobs};
+use tidemill::control::kept_versions::KeptVersions;
 use tidemill::control::server::{Server, ServerLimits};
 use tidemill::store::data_folder::DataFolder;
 use tidemill::store::retention::Retention;
@@ -39,7 +40,9 @@ impl Rig {
         let folder = DataFolder::at(folder.path().join("data"));
         folder.create().expect("a folder");
         let engine = engine();
-        let shelf = folder.job_shelf().expect("nobody else has it");
+        let versions = folder.version_shelf().expect("nobody else has it");
+        let versions = KeptVersions::open(versions).expect("it can be read");
+        let shelf = (folder.job_shelf().expect("nobody else has it"), versions);
         let clock = Arc::clone(&engine.config.clock);
         let log = folder.batch_log(Retention::default(), clock).expect("nobody else has it");
         let (sender, said) = unbounded();

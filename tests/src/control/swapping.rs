@@ -15,7 +15,7 @@ use crate::set_up::job_folder::JobFolder;
 use crate::set_up::program::tidemill;
 use crate::set_up::watched::watch;
 
-fn job(component: &Path) -> String {
+pub(super) fn job(component: &Path) -> String {
     format!(
         "name = \"made\"\nbatch_interval = \"20ms\"\n\
          [plugins.words]\ncomponent = \"{}\"\n\
@@ -29,7 +29,7 @@ fn job(component: &Path) -> String {
 }
 
 /// The two versions, in that folder.
-fn versions(folder: &Path) -> (PathBuf, PathBuf) {
+pub(super) fn versions(folder: &Path) -> (PathBuf, PathBuf) {
     let (one, two) = (folder.join("one.wasm"), folder.join("two.wasm"));
     let mut bytes = std::fs::read(plugin_component("word_count")).expect("it is built");
     std::fs::write(&one, &bytes).expect("there is room");

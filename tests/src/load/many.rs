@@ -31,8 +31,11 @@ fn swaps_under_load_lose_repeat_and_mix_nothing() {
         for (key, stamp) in [("from", 1 + (number - 1) % 2), ("to", 1 + number % 2)] {
             digests.insert(change[key]["digest"].to_string(), stamp as i64);
         }
-        // Each version runs a batch at least before the next swap.
+        // Each version runs a batch with rows at least before the next swap: of batches that come
+        // late all but the first are empty. The first to end may be the one before it.
         load.until(|standing| standing["waiting"].is_null());
+        load.more_rows();
+        load.more_rows();
     }
     load.batches_more(1);
     let logged = load.batches_until(|batches| batches.iter().any(|batch| !batch["end"].is_null()));

@@ -79,6 +79,15 @@ impl<'a> Load<'a> {
         }
     }
 
+    /// Waits until another batch with rows has ended.
+    pub fn more_rows(&self) {
+        let rows = || self.client.get(&format!("/v1/jobs/{}", self.name)).json()["rows_in"].clone();
+        let before = rows();
+        while rows() == before {
+            std::thread::yield_now();
+        }
+    }
+
     /// How the versions of its plugin stand.
     pub fn standing(&self) -> Value {
         let response = self.ask("GET", "plugins");

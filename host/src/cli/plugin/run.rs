@@ -43,6 +43,20 @@ pub fn run(args: &RunArgs, input: &mut dyn BufRead, out: &mut dyn Write) -> anyh
     let operator = GuestOperator::new(plugin, &name, vec![step], Arc::new(Terminal))?;
     let (kind, schema) = described
         .map_or((OperatorKind::Map, StreamSchema::default()), |found| (found.kind, found.input));
+    if matches!(
+        kind,
+        OperatorKind::Combine
+            | OperatorKind::Inverse
+            | OperatorKind::UpdateState
+            | OperatorKind::MapWithState
+    ) {
+        let operator = &args.operator;
+        anyhow::bail!(
+            "operator `{operator}` is of kind `{kind}`, which needs keys or a state: `plugin run` \
+             runs functions of rows, `map_partitions` and `reduce`; try the others in a job, with \
+             `tidemill test`"
+        );
+    }
     let mut reader = RowReader::new(input, &schema);
     let mut counted = Counted::default();
     let mut taken = Taken { operator: &operator, counted: &mut counted, out };

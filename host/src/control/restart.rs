@@ -1,0 +1,141 @@
+//! Control: what a job needs to run, after a restart, the versions that it ran last.
+//!
+//! Takes a job that starts, and swaps and rollbacks of one that runs. Gives components that are
+//! kept in the data folder. Never starts a job with other versions than it ran last.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::ControlError;
+use super::hosted::Hosted;
+use super::kept_versions::{Held, KeptVersions, quarantined};
+use super::swaps;
+use super::views::SwapBody;
+use crate::driver::error::DriverError;
+use crate::driver::handle::JobHandle;
+use crate::driver::plugins::{JobPlugins, component_of};
+use crate::driver::swap::NewCode;
+use crate::model::pipeline::{PluginCode, PluginDeclaration};
+use crate::store::StoreError;
+use crate::store::version_shelf::ShelvedVersions;
+
+/// The start of a hosted job: its first, or one after a restart of the process.
+pub(super) struct Restart<'a> {
+    versions: &'a KeptVersions,
+    held: Held,
+    job: &'a str,
+    submitted_ms: i64,
+    /// What it ran last, if it ran.
+    before: Option<ShelvedVersions>,
+}
+
+impl<'a> Restart<'a> {
+    pub(super) fn of(versions: &'a Arc<KeptVersions>, job: &'a str, submitted_ms: i64) -> Self {
+        let before = versions.of(job, submitted_ms);
+        Self { held: versions.holding(), versions, job, submitted_ms, before }
+    }
+
+    /// Has each plugin come from the component that the job ran last, or else from a copy of the
+    /// one that its file names, which is built if it is given as source.
+    ///
+    /// # Errors
+    /// When one cannot be built or copied.
+    pub(super) fn find(
+        &mut self,
+        declared: &mut [PluginDeclaration],
+        report: &dyn Fn(&str),
+        located: &dyn Fn(DriverError) -> ControlError,
+    ) -> Result<(), ControlError> {
+        for plugin in declared {
+            let before = self.before.as_ref().and_then(|before| before.plugins.get(&plugin.name));
+            let component = match before {
+                Some(version) => self.versions.path_of(&version.digest),
+                None => component_of(plugin, report).map_err(located)?,
+            };
+            // What is kept already is not written again.
+            let kept = self.held.take_in(&component)?;
+            plugin.code = PluginCode::Component(kept.unwrap_or(component));
+        }
+        Ok(())
+    }
+
+    /// Whether these are the versions that the job ran last.
+    ///
+    /// # Errors
+    /// When a component was altered.
+    pub(super) fn check(&self, plugins: &JobPlugins) -> Result<(), ControlError> {
+        let Some(before) = &self.before else { return Ok(()) };
+        for (name, digest, _) in plugins.loaded() {
+            if let Some(expected) = before.plugins.get(name).filter(|it| it.digest != digest) {
+                let path = self.versions.path_of(&expected.digest);
+                let reason = format!("it holds another component than plugin `{name}` ran");
+                return Err(StoreError::Damaged { path, reason }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The job runs: what it had gone back from is not to run again, and what it runs is kept.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub(super) fn done(self, plugins: &JobPlugins, handle: &JobHandle) -> Result<(), ControlError> {
+        match &self.before {
+            Some(before) => handle.swaps().quarantine(quarantined(before)),
+            None => self.versions.begin(self.job, self.submitted_ms, plugins)?,
+        }
+        Ok(())
+    }
+}
+
+/// Swaps plugins of a job; the components are kept, where the job is kept.
+///
+/// # Errors
+/// Says what is in the way. Nothing of them is left then.
+pub(super) fn swap(
+    kept: Option<&Arc<KeptVersions>>,
+    hosted: &Hosted,
+    mut asked: SwapBody,
+) -> Result<Value, ControlError> {
+    let mut held = kept.map(KeptVersions::holding);
+    if let Some(held) = &mut held {
+        for path in asked.plugins.values_mut().filter(|path| path.is_absolute()) {
+            if let Some(copy) = held.take_in(path)? {
+                *path = copy;
+            }
+        }
+    }
+    // Before it is asked for: the job may switch before it has answered.
+    held.iter().for_each(|held| held.wait_for(hosted.name()));
+    let report = swaps::swap(hosted.swaps(), asked);
+    if let (Some(held), Err(_)) = (held, &report) {
+        held.refused(hosted.name());
+    }
+    report
+}
+
+/// Has a job go back to the versions before its last swap. One that was started again since then
+/// has nothing of them in memory: it is swapped to them, and its steps and windows begin anew, as
+/// everything did at its start.
+///
+/// # Errors
+/// Says what is in the way.
+pub(super) fn roll_back(
+    kept: Option<&Arc<KeptVersions>>,
+    hosted: &Hosted,
+) -> Result<(), ControlError> {
+    let refused = match hosted.swaps().roll_back() {
+        Err(error) if error.is_without_earlier() => error,
+        other => return other.map_err(ControlError::Swap),
+    };
+    let before = kept.and_then(|kept| kept.before_restart(hosted.name()));
+    let Some(before) = before.filter(|before| !before.is_empty()) else {
+        return Err(ControlError::Swap(refused));
+    };
+    let code = |(plugin, path): (String, PathBuf)| (plugin, NewCode::Component(path));
+    let plugins: Vec<_> = before.into_iter().map(code).collect();
+    hosted.swaps().swap_back(&plugins).map_err(ControlError::Swap)?;
+    Ok(())
+}

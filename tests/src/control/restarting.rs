@@ -1,0 +1,237 @@
+//! Versions beyond a restart: a job goes on with what it ran last, and with what it had learnt.
+//!
+//! Takes jobs that were swapped, and the next process over their data folder. Gives the files they
+//! were started from away: nothing of them is needed any more.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::rig::Rig;
+use super::swapping::{job, versions};
+use crate::job_rig::Feeder;
+use crate::set_up::http::{Client, Response};
+use crate::set_up::job_folder::JobFolder;
+use crate::set_up::watched::{Watched, watch};
+use crate::swap::rig::version;
+
+fn standing(client: &Client, job: &str) -> Value {
+    client.get(&format!("/v1/jobs/{job}/plugins")).json()
+}
+
+fn swap(client: &Client, job: &str, plugin: &str, file: &Path, force: bool) -> Response {
+    let body = json!({ "plugins": { plugin: file.to_str() }, "force": force });
+    client.ask("POST", &format!("/v1/jobs/{job}/swap"), Some(&body))
+}
+
+/// Waits until the job has said the words, which it does when what they say is kept.
+fn said(client: &Client, job: &str, words: &str) {
+    let lines = || client.get(&format!("/v1/jobs/{job}/logs")).json()["lines"].to_string();
+    while !lines().contains(words) {
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until a batch with that digest has ended.
+fn ran(client: &Client, job: &str, digest: &Value) {
+    client.batches_until(job, |batches| {
+        batches.iter().rev().any(|batch| {
+            let plan = batch["plans"].as_array().and_then(|plans| plans.last());
+            let is_it = plan.is_some_and(|plan| plan["plugins"][0]["digest"] == *digest);
+            is_it && !batch["end"].is_null()
+        })
+    });
+}
+
+fn components(folder: &TempDir) -> usize {
+    std::fs::read_dir(folder.path().join("data/components")).expect("it is there").count()
+}
+
+#[test]
+fn job_goes_on_with_the_version_it_ran_last_and_can_go_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = versions(folder.path());
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&job(&one), folder.path()).status, 201);
+    let first = standing(&rig, "made")["plugins"][0]["digest"].clone();
+    let swapped = swap(&rig, "made", "words", &two, false);
+    assert_eq!(swapped.status, 202, "{swapped:?}");
+    let second = swapped.json()["plugins"][0]["to"]["digest"].clone();
+    said(&rig, "made", "swapped: from batch");
+    rig.end();
+    for file in [one, two] {
+        std::fs::remove_file(file).expect("it is there");
+    }
+    assert_eq!(components(&folder), 2, "what runs, and what it may go back to");
+
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    let now = standing(&rig, "made");
+    assert_eq!((&now["plugins"][0]["digest"], &now["previous"]), (&second, &Value::Null));
+    ran(&rig, "made", &second);
+    let back = rig.post("/v1/jobs/made/rollback");
+    assert_eq!(back.status, 202, "{back:?}");
+    ran(&rig, "made", &first);
+    said(&rig, "made", "swapped: from batch");
+    rig.end();
+
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    assert_eq!(standing(&rig, "made")["plugins"][0]["digest"], first);
+    assert_eq!(rig.post("/v1/jobs/made/stop").status, 202);
+    rig.told("job `made` ended");
+    rig.end();
+    assert_eq!(components(&folder), 0, "no job needs them");
+}
+
+#[test]
+fn job_without_a_swap_has_nothing_to_go_back_to_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, _) = versions(folder.path());
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&job(&one), folder.path()).status, 201);
+    rig.end();
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    let refused = rig.post("/v1/jobs/made/rollback");
+    assert_eq!((refused.status, refused.code().as_str()), (409, "swap_refused"));
+    assert!(refused.body.contains("no versions to go back to"), "{}", refused.body);
+    rig.end();
+}
+
+/// A job that is submitted anew under its old name is another job: it runs its file's version.
+#[test]
+fn job_that_is_submitted_anew_runs_what_its_file_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = versions(folder.path());
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&job(&one), folder.path()).status, 201);
+    let first = standing(&rig, "made")["plugins"][0]["digest"].clone();
+    assert_eq!(swap(&rig, "made", "words", &two, false).status, 202);
+    said(&rig, "made", "swapped: from batch");
+    assert_eq!(rig.post("/v1/jobs/made/stop").status, 202);
+    rig.told("job `made` ended");
+    assert_eq!(rig.submit(&job(&one), folder.path()).status, 201);
+    assert_eq!(standing(&rig, "made")["plugins"][0]["digest"], first);
+    rig.end();
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    assert_eq!(standing(&rig, "made")["plugins"][0]["digest"], first);
+    rig.end();
+}
+
+fn stamping(component: &Path, feeder: &Feeder) -> String {
+    format!(
+        "name = \"stamps\"\nbatch_interval = \"20ms\"\n\
+         [plugins.stamped]\ncomponent = \"{}\"\n\
+         [sources.ids]\ntype = \"socket\"\naddress = \"{}\"\n\
+         format = \"csv\"\nschema = {{ id = \"int64\" }}\n\
+         [streams.stamped]\nfrom = \"ids\"\nsteps = [{{ flat_map = \"stamped.stamp\" }}]\n\
+         [sinks.out]\ntype = \"print\"\nfrom = \"stamped\"\n",
+        component.display(),
+        feeder.address()
+    )
+}
+
+#[test]
+fn quarantine_survives_a_restart_with_its_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (rig, feeder) = (Rig::over(&folder), Feeder::new());
+    let first = version(1, "honestly");
+    assert_eq!(rig.submit(&stamping(&first, &feeder), folder.path()).status, 201);
+    let mut stream = feeder.accept();
+    let bad = version(2, "trapping");
+    let swapped = swap(&rig, "stamps", "stamped", &bad, false);
+    assert_eq!(swapped.status, 202, "{swapped:?}");
+    let change = swapped.json()["plugins"][0].clone();
+    said(&rig, "stamps", "swapped: from batch");
+    stream.write_all(b"1\n2\n").expect("it is received");
+    said(&rig, "stamps", "rolled back: batch");
+    rig.end();
+    assert_eq!(components(&folder), 1, "the broken one is gone");
+
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    let refused = swap(&rig, "stamps", "stamped", &bad, false);
+    assert_eq!((refused.status, refused.code().as_str()), (409, "swap_refused"));
+    for words in ["quarantined for this job", "this version traps"] {
+        assert!(refused.body.contains(words), "`{words}` is not in {}", refused.body);
+    }
+    let now = standing(&rig, "stamps");
+    assert_eq!(now["plugins"][0]["digest"], change["from"]["digest"]);
+    assert_eq!(now["quarantined"][0]["digest"], change["to"]["digest"]);
+    assert_eq!(components(&folder), 1, "nothing is left of what was refused");
+    let forced = swap(&rig, "stamps", "stamped", &bad, true);
+    assert_eq!(forced.status, 202, "{forced:?}");
+    said(&rig, "stamps", "swapped: from batch");
+    assert_eq!(standing(&rig, "stamps")["quarantined"], json!([]));
+    rig.end();
+}
+
+#[test]
+fn old_components_go_when_no_job_needs_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (rig, feeder) = (Rig::over(&folder), Feeder::new());
+    let first = version(1, "honestly");
+    assert_eq!(rig.submit(&stamping(&first, &feeder), folder.path()).status, 201);
+    assert_eq!(components(&folder), 1);
+    for number in 2..5 {
+        let swapped = swap(&rig, "stamps", "stamped", &version(number, "honestly"), false);
+        assert_eq!(swapped.status, 202, "{swapped:?}");
+        let digest = swapped.json()["plugins"][0]["to"]["digest"].clone();
+        said(&rig, "stamps", &format!("({})", &digest.as_str().expect("a digest")[..12]));
+        assert_eq!(components(&folder), 2, "the current version and the one before");
+    }
+    let no_component = folder.path().join("text.wasm");
+    std::fs::write(&no_component, "no component").expect("there is room");
+    assert_eq!(swap(&rig, "stamps", "stamped", &no_component, false).status, 422);
+    assert_eq!(components(&folder), 2, "nothing is left of what was refused");
+    rig.end();
+}
+
+#[test]
+fn damaged_component_is_told_and_the_job_is_not_started_with_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = versions(folder.path());
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&job(&one), folder.path()).status, 201);
+    let digest = standing(&rig, "made")["plugins"][0]["digest"].clone();
+    rig.end();
+    let kept = format!("data/components/{}.wasm", digest.as_str().expect("a digest"));
+    std::fs::copy(two, folder.path().join(kept)).expect("it is there");
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    let told = rig.told("job `made` is not started again");
+    assert!(told.contains("holds another component than plugin `words` ran"), "{told}");
+    rig.end();
+}
+
+fn serve(folder: &JobFolder) -> Watched {
+    let arguments = ["serve", "--data", "data", "--control", "127.0.0.1:0"];
+    let mut server = watch(folder.path(), &arguments);
+    server.told("control: http://127.0.0.1:");
+    server
+}
+
+#[test]
+fn server_that_is_killed_runs_the_swapped_version_again() {
+    let folder = JobFolder::new("");
+    let (one, two) = versions(folder.path());
+    let server = serve(&folder);
+    let client = Client::of(&folder.path().join("data"));
+    assert_eq!(client.submit(&job(&one), folder.path()).status, 201);
+    let swapped = swap(&client, "made", "words", &two, false);
+    assert_eq!(swapped.status, 202, "{swapped:?}");
+    said(&client, "made", "swapped: from batch");
+    server.signal("KILL");
+    assert_eq!(server.end().code, None);
+    let mut server = serve(&folder);
+    server.told("job `made` runs");
+    let client = Client::of(&folder.path().join("data"));
+    let now = standing(&client, "made")["plugins"][0]["digest"].clone();
+    assert_eq!(now, swapped.json()["plugins"][0]["to"]["digest"]);
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+}
