@@ -205,8 +205,7 @@ impl EventLoop {
     fn begin_batches(&mut self) {
         // What reads earlier batches waits for them.
         let at_once = if self.looks_back { 1 } else { self.parts.settings.concurrent_jobs };
-        let may_begin = !self.paused && !self.is_held() && self.failure.is_none();
-        while may_begin && self.running.len() < at_once {
+        while self.may_begin() && self.running.len() < at_once {
             let Some(batch) = self.queue.pop_front() else { return };
             let run = self.next_run;
             self.next_run += 1;

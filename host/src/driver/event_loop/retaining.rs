@@ -1,7 +1,7 @@
 //! Driver: what the loop of a job does so that batches can be run again.
 //!
-//! Takes a batch that has ended. Gives it to those that are retained if it has succeeded, and, if it
-//! has rows, to a shadow. Never holds a batch up.
+//! Takes a batch that has ended. Gives it to those that are retained, if it has succeeded, and to
+//! a shadow, if it has rows. Never holds a batch up.
 
 use std::sync::Arc;
 
@@ -26,14 +26,13 @@ impl EventLoop {
         }
         let has_rows = info.rows_in > 0;
         // One without rows shows nothing of a version, but windows look back to it.
-        let Some(retaining) = batch.retaining.as_ref().filter(|_| has_rows || self.looks_back)
-        else {
+        if !has_rows && !self.looks_back {
             return;
-        };
-        // What was fed back to a batch is no input of it that could be read again.
-        if batch.batch.fed.is_some() {
-            return self.parts.retained.missing(time);
         }
+        // What was fed back to a batch is no input of it that could be read again.
+        let Some(retaining) = batch.retaining.as_ref().filter(|_| batch.batch.fed.is_none()) else {
+            return self.parts.retained.missing(time);
+        };
         let ReadSlices { partitions, bytes } = retaining.take();
         let Some(mut partitions) = partitions else {
             self.parts.retained.left_out(time, bytes);

@@ -33,9 +33,10 @@ impl EventLoop {
         let _sent = asked.answer.send(answer);
     }
 
-    /// Whether a swap holds batches back. A job that ends waits for none: it will be refused.
-    pub(super) fn is_held(&self) -> bool {
-        !self.is_ending() && !matches!(self.held, Held::No)
+    /// Whether a batch may begin. A swap holds none back of a job that ends: it will be refused.
+    pub(super) fn may_begin(&self) -> bool {
+        let is_held = !self.is_ending() && !matches!(self.held, Held::No);
+        !self.paused && !is_held && self.failure.is_none()
     }
 
     /// Tells a swap that no batch runs, and that none will begin.

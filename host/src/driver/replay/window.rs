@@ -104,8 +104,7 @@ impl WindowsMade<'_> {
     }
 
     fn all_are_there(&self, unbroken: &Unbroken, begin: BatchTime) -> Result<(), Refusal> {
-        let retains = self.replayer.pipeline.settings.retained_inputs > 0;
-        if retains && unbroken.after.is_none_or(|missing| missing <= begin) {
+        if unbroken.after.is_none_or(|missing| missing <= begin) {
             return Ok(());
         }
         let wanted = (Bound::Excluded(begin), Bound::Unbounded);
