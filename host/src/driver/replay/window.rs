@@ -9,7 +9,7 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use super::Replayer;
-use super::run::{Replay, Stopped};
+use super::run::Stopped;
 use crate::driver::history::{History, MadeAgain};
 use crate::driver::job_version::SharedVersion;
 use crate::driver::retained::Unbroken;
@@ -70,8 +70,7 @@ impl WindowsMade<'_> {
                 Some(batch) => {
                     let replayable = &self.parents.replayable;
                     let whole = self.replayer.whole(batch, &self.version, replayable);
-                    let replay = Replay { cpu_max: None, ..whole };
-                    replay.run_on(&mut self.history).map_err(|stopped| {
+                    whole.run_on(&mut self.history).map_err(|stopped| {
                         let Stopped { message: reason, .. } = stopped;
                         Refusal::Replay { batch: time.of_day(), reason }
                     })?;
