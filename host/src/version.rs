@@ -13,3 +13,4 @@ pub mod replayable;
 pub mod shadow;
 pub mod uses;
 pub mod watch;
+pub mod window_parents;

@@ -12,3 +12,4 @@ pub mod rig;
 mod shadow;
 mod states;
 mod windows;
+mod windows_made_again;

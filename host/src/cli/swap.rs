@@ -88,6 +88,8 @@ fn swap_one(client: &Client, job: &str, body: &Value, before: &str) -> anyhow::R
     lines(dropped, |state| (&state["step"], "step ", " begins anew"))?;
     let restarted = report["restarted_windows"].as_array();
     lines(restarted, |stream| (stream, "windows of ", " begin anew"))?;
+    let made = report["recomputed_windows"].as_array();
+    lines(made, |stream| (stream, "windows of ", " go on, with the new version's rows"))?;
     replayed(&report["replay"])?;
     Ok(ENDED)
 }

@@ -181,6 +181,7 @@ fn schemas() -> Value {
                 "plugins": { "type": "array", "items": object },
                 "dropped_states": { "type": "array", "items": object },
                 "restarted_windows": { "type": "array", "items": text },
+                "recomputed_windows": { "type": "array", "items": text },
                 "replay": { "type": ["object", "null"] },
                 "shadow_batches": { "type": "integer" },
             },

@@ -90,6 +90,7 @@ fn answer(report: &SwapReport) -> Value {
         "plugins": plugins,
         "dropped_states": dropped,
         "restarted_windows": report.restarted_windows,
+        "recomputed_windows": report.recomputed_windows,
         "replay": report.replay.as_ref().map(replays::gate),
         "shadow_batches": report.shadow_batches,
     })

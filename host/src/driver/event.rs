@@ -50,6 +50,10 @@ pub enum Event {
     Slice(SliceAsked),
     /// A program has prepared new versions of plugins.
     Swap(SwapAsked),
+    /// A swap makes what windows read again: no batch is to begin. Who is told when none runs.
+    Hold(Sender<()>),
+    /// It does so no more.
+    Release,
     /// A batch was run on new versions in the shadow of the current ones.
     Shadowed(ShadowRan),
     /// A program asks for the versions before.

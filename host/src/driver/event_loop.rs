@@ -15,7 +15,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 
 use super::dead_letter;
 use super::error::JobFailure;
@@ -37,6 +37,14 @@ use crate::model::policy::{OnBadRow, OnFailure};
 use crate::model::status::{JobEvent, OutputInfo};
 use crate::model::time::BatchTime;
 
+/// Whether batches are held back for a swap.
+enum Held {
+    No,
+    /// As soon as none runs, somebody is told.
+    Asked(Sender<()>),
+    Told,
+}
+
 /// The loop of one job.
 pub struct EventLoop {
     parts: JobParts,
@@ -57,6 +65,8 @@ pub struct EventLoop {
     draining: bool,
     /// No batch is made or begun until somebody says so.
     paused: bool,
+    /// No batch is begun while a swap makes again what windows read, unless the job ends.
+    held: Held,
     /// No more input comes: what is queued and running is the rest.
     last_batch_made: bool,
     failure: Option<JobFailure>,
@@ -79,6 +89,7 @@ impl EventLoop {
             next_run: 0,
             draining: false,
             paused: false,
+            held: Held::No,
             last_batch_made: false,
             failure: None,
         }
@@ -100,6 +111,7 @@ impl EventLoop {
             self.hear(event);
             self.begin_batches();
             self.publish_in_order();
+            self.answer_hold();
             if self.is_over() {
                 break;
             }
@@ -122,6 +134,8 @@ impl EventLoop {
             Event::Deadline => self.give_up_the_rest(),
             Event::Slice(asked) => asked.answer(&self.parts.plan, &self.history),
             Event::Swap(asked) => self.swap_asked(asked),
+            Event::Hold(answer) => self.held = Held::Asked(answer),
+            Event::Release => self.held = Held::No,
             Event::Shadowed(ran) => self.shadowed(&ran),
             Event::RollBack(asked) => self.back_asked(&asked),
             Event::Feed(asked) => self.feed_asked(asked),
@@ -191,7 +205,7 @@ impl EventLoop {
     fn begin_batches(&mut self) {
         // What reads earlier batches waits for them.
         let at_once = if self.looks_back { 1 } else { self.parts.settings.concurrent_jobs };
-        while !self.paused && self.failure.is_none() && self.running.len() < at_once {
+        while self.may_begin() && self.running.len() < at_once {
             let Some(batch) = self.queue.pop_front() else { return };
             let run = self.next_run;
             self.next_run += 1;

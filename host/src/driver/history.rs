@@ -5,6 +5,8 @@
 //! an empty one. Never keeps what nobody reads, and never loses what a window does: its blocks are
 //! gone, so what memory has no room for goes to disk.
 
+mod made_again;
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +25,7 @@ use crate::model::partition_store::{
 use crate::model::stage::{JobPlan, Span, Stage, StageInput};
 use crate::model::storage_level::StorageLevel;
 use crate::model::time::BatchTime;
+pub use made_again::MadeAgain;
 
 /// A partition of a dataset; several stages, sinks and later batches may read it.
 pub type DatasetPartition = Arc<Vec<RecordBatch>>;
@@ -123,12 +126,17 @@ pub struct History {
 
 #[derive(Debug, Default)]
 struct Kept {
-    datasets: BTreeMap<BatchTime, KeptDataset>,
+    /// By time, and by the code that has made them: a swap leaves those of the old version, for the
+    /// case that the job goes back, and may make others beside them.
+    datasets: BTreeMap<(BatchTime, u64), KeptDataset>,
     /// The newest that was let go.
     forgotten: Option<BatchTime>,
     /// Whether its windows are made of the ones before.
     slides: bool,
 }
+
+/// The code of a dataset that nobody made: past all others.
+const NOBODY: u64 = u64::MAX;
 
 #[derive(Debug, Clone, Copy)]
 struct KeptDataset {
@@ -183,8 +191,7 @@ impl History {
     pub fn keeper(&self, keeps: &BatchKeeps, stage: &Stage, partition: usize) -> Option<Keeper> {
         let dataset = *keeps.get(&stage.id)?;
         let key = PartitionKey { dataset, partition };
-        let level = stage.level.unwrap_or(StorageLevel::OF_STREAMS).with_disk();
-        Some(Keeper { store: Arc::clone(&self.store), key, level })
+        Some(Keeper { store: Arc::clone(&self.store), key, level: level_of(stage) })
     }
 
     /// Remembers what a batch that has succeeded has kept, `None` standing for a stage without a
@@ -200,7 +207,8 @@ impl History {
         for ((stage, code), kept) in stages.zip(&mut self.stages) {
             let Some(&id) = keeps.get(&stage.id) else { continue };
             if let Some(partitions) = partitions_of(stage.id) {
-                kept.datasets.insert(time, KeptDataset { id, partitions, code: Some(*code) });
+                let dataset = KeptDataset { id, partitions, code: Some(*code) };
+                kept.datasets.insert((time, *code), dataset);
             }
             kept.forget(&*self.store, time.before(stage.remember));
         }
@@ -215,7 +223,8 @@ impl History {
             }
             if time.is_multiple_of(stage.slide) && !kept.slides {
                 let id = self.store.new_dataset();
-                kept.datasets.insert(time, KeptDataset { id, partitions: 0, code: None });
+                let dataset = KeptDataset { id, partitions: 0, code: None };
+                kept.datasets.insert((time, NOBODY), dataset);
             }
             kept.forget(&*self.store, time.before(stage.remember));
         }
@@ -234,10 +243,8 @@ impl History {
         partition: usize,
         time: BatchTime,
     ) -> Option<Vec<HeldPartition>> {
-        let dataset = self.stages[stage.0].datasets.get(&time)?;
-        if !self.sees(stage, dataset) {
-            return None;
-        }
+        let at = self.stages[stage.0].datasets.range((time, 0)..=(time, NOBODY));
+        let dataset = at.map(|(_, dataset)| dataset).find(|dataset| self.sees(stage, dataset))?;
         Some(self.held(dataset, partition).into_iter().collect())
     }
 
@@ -297,7 +304,7 @@ impl History {
         after: BatchTime,
         to: BatchTime,
     ) -> impl Iterator<Item = &KeptDataset> {
-        let range = (Bound::Excluded(after), Bound::Included(to));
+        let range = (Bound::Excluded((after, NOBODY)), Bound::Included((to, NOBODY)));
         let range = (after < to).then(|| self.stages[stage.0].datasets.range(range));
         let kept = range.into_iter().flatten().map(|(_, dataset)| dataset);
         kept.filter(move |dataset| self.sees(stage, dataset))
@@ -325,15 +332,27 @@ impl History {
         let held = |dataset: &KeptDataset| -> Vec<HeldPartition> {
             (0..dataset.partitions).filter_map(|number| self.held(dataset, number)).collect()
         };
-        let found = self.stages[stage.0].datasets.range(from..=to);
-        found.map(|(time, dataset)| (*time, held(dataset))).collect()
+        let found = self.stages[stage.0].datasets.range((from, 0)..=(to, NOBODY));
+        let mut by_time: BTreeMap<BatchTime, &KeptDataset> = BTreeMap::new();
+        for ((time, _), dataset) in found {
+            // Of two versions' the one that batches see now.
+            if self.sees(stage, dataset) || !by_time.contains_key(time) {
+                by_time.insert(*time, dataset);
+            }
+        }
+        by_time.into_iter().map(|(time, dataset)| (time, held(dataset))).collect()
     }
+}
+
+/// How a stage's datasets are kept: what windows read is never dropped.
+fn level_of(stage: &Stage) -> StorageLevel {
+    stage.level.unwrap_or(StorageLevel::OF_STREAMS).with_disk()
 }
 
 impl Kept {
     fn forget(&mut self, store: &dyn PartitionStore, up_to: BatchTime) {
-        while let Some(entry) = self.datasets.first_entry().filter(|entry| *entry.key() <= up_to) {
-            self.forgotten = Some(*entry.key());
+        while let Some(entry) = self.datasets.first_entry().filter(|entry| entry.key().0 <= up_to) {
+            self.forgotten = Some(entry.key().0);
             store.remove(entry.remove().id);
         }
     }
@@ -387,7 +406,7 @@ mod tests {
 
     /// Seconds of the datasets that a stage has kept.
     fn kept(history: &History, stage: usize) -> Vec<i64> {
-        history.stages[stage].datasets.keys().map(|time| time.0 / 1000).collect()
+        history.stages[stage].datasets.keys().map(|(time, _)| time.0 / 1000).collect()
     }
 
     /// Case D01 of Spark's suites: ten batches, remember 3 s, then a window (2 s, 1 s) and one of
@@ -430,6 +449,32 @@ mod tests {
         history.seen_by(&[0]);
         assert_eq!((seen(&history), kept(&history, 0).len()), (1, 3));
         assert!(history.at(StageId(0), 0, BatchTime(1000)).is_some());
+    }
+
+    /// A swap makes a window's datasets again; who goes back finds the old ones.
+    #[test]
+    fn datasets_that_are_made_again_lie_beside_the_old_ones() {
+        let plan = plan(vec![stage(0, StageInput::Source(SourceId(0)), 1, 9)]);
+        let mut history = history(&plan);
+        for second in [1, 2] {
+            let keeps = history.begin(&plan);
+            history.keep(&plan, BatchTime(second * 1000), &keeps, |_| Some(1));
+        }
+        let again = |second: i64| MadeAgain {
+            stage: StageId(0),
+            time: BatchTime(second * 1000),
+            id: history.store.new_dataset(),
+            partitions: 3,
+        };
+        let made = vec![again(1), again(2)];
+        history.add_made_again(made, &[7]);
+        let seen = |history: &History| {
+            let datasets = history.from_to(StageId(0), BatchTime(0), BatchTime(9000)).len();
+            (history.partitions(StageId(0), BatchTime(0), BatchTime(9000)), datasets)
+        };
+        assert_eq!(seen(&history), (2, 2), "one partition each");
+        history.seen_by(&[7]);
+        assert_eq!(seen(&history), (6, 2), "three each");
     }
 
     #[test]

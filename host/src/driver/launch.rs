@@ -49,6 +49,7 @@ use crate::limits::{
     RECONNECT_WAIT_MAX,
 };
 use crate::model::id::{SinkId, SourceId, StageId};
+use crate::model::partition_store::PartitionStore;
 use crate::model::pipeline::{JobSettings, Pipeline};
 use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
@@ -132,6 +133,7 @@ pub fn launch_telling(
     // Receivers find room however much windows keep: what is more goes to disk.
     let kept_max = blocks.budget().capacity() / KEPT_SHARE;
     let store = engine.partition_store_under(Arc::clone(blocks.budget()), kept_max);
+    let store: Arc<dyn PartitionStore> = Arc::new(store);
 
     // Unbounded by itself: blocks by the byte budget, tasks by the running batches, ticks by time.
     let (sender, events) = unbounded();
@@ -160,7 +162,7 @@ pub fn launch_telling(
         pace,
         sources,
         receivers: receiver_board(&pipeline),
-        store: Arc::new(store),
+        store: Arc::clone(&store),
         retained: Arc::clone(&replayer.retained),
         blocks,
         executors: Arc::clone(&engine.executors),
@@ -173,7 +175,7 @@ pub fn launch_telling(
     });
     let thread = spawn(&pipeline.name, event_loop, events, &board)?;
     let (one, events, replays) = (Mutex::default(), sender.clone(), Arc::clone(&replayer));
-    let swaps = SwapControl::new(Staging { binder, base, replayer: replays, events, one });
+    let swaps = SwapControl::new(Staging { binder, base, replayer: replays, store, events, one });
     let asked = (swaps, ReplayControl::new(replayer));
     Ok(JobHandle::new(Arc::clone(engine), sender, board, ways, asked, thread))
 }

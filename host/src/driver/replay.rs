@@ -9,6 +9,7 @@ mod compare;
 mod gate;
 mod run;
 mod shadowed;
+mod window;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -209,18 +210,28 @@ impl Replayer {
         cpu_max: Option<Duration>,
     ) -> (Replayable, Result<Replayed, Stopped>) {
         let replayable = Replayable::of(&version.plan);
-        let replay = Replay {
-            replayable: &replayable,
+        let replay = Replay { partition, cpu_max, ..self.whole(batch, version, &replayable) };
+        let ran = replay.run(&|sink: SinkId| self.pipeline.sinks[sink.0].name.clone());
+        (replayable, ran)
+    }
+
+    /// All of a batch, however long it takes.
+    fn whole<'a>(
+        &'a self,
+        batch: &'a RetainedBatch,
+        version: &'a SharedVersion,
+        replayable: &'a Replayable,
+    ) -> Replay<'a> {
+        Replay {
+            replayable,
             version,
             batch,
-            partition,
+            partition: None,
             settings: &self.pipeline.settings,
             seed: self.binder.seed,
             nothing: Arc::clone(&self.nothing),
-            cpu_max,
-        };
-        let ran = replay.run(&|sink: SinkId| self.pipeline.sinks[sink.0].name.clone());
-        (replayable, ran)
+            cpu_max: None,
+        }
     }
 
     fn replay(&self, asked: &ReplayAsked) -> Result<ReplayReport, ReplayError> {

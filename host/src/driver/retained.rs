@@ -1,7 +1,8 @@
 //! Driver: the last batches of a job with all that running them again takes.
 //!
-//! Takes batches that have succeeded. Gives them by their times. Never holds more of them, nor more
-//! bytes, than the job's settings say.
+//! Takes batches that have ended. Gives them by their times, and says since when none is missing.
+//! Never holds more of them, nor more bytes, than the job's settings say; those without rows, which
+//! windows want as well, stand beside the others and take no place of theirs.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,9 +52,26 @@ pub struct RetainedInputs {
     last: Mutex<Last>,
 }
 
+/// The batches of which none is missing, as windows see them.
+#[derive(Debug, Default)]
+pub struct Unbroken {
+    /// The oldest first; `None`: it has failed, and left nothing.
+    pub batches: BTreeMap<BatchTime, Option<Arc<RetainedBatch>>>,
+    /// The newest batch before them that is missing, if there was one.
+    pub after: Option<BatchTime>,
+    /// The newest batch that has ended.
+    pub newest: Option<BatchTime>,
+}
+
 #[derive(Debug, Default)]
 struct Last {
     batches: VecDeque<Arc<RetainedBatch>>,
+    /// Batches that have failed.
+    failed: VecDeque<BatchTime>,
+    /// The newest that has ended.
+    newest: Option<BatchTime>,
+    /// The newest of those that are not there any more, or never were.
+    missing: Option<BatchTime>,
     /// The newest that was too large, with its bytes.
     too_large: Option<(BatchTime, usize)>,
     has_ended: bool,
@@ -81,11 +99,21 @@ impl RetainedInputs {
     /// Retains a batch, and lets go of the oldest.
     pub fn put(&self, batch: Arc<RetainedBatch>) {
         let mut last = self.last();
+        last.newest = Some(batch.time);
         last.batches.push_back(batch);
         let mut gone = Vec::new();
-        while last.batches.len() > self.batches_max || bytes_of(&last.batches) > self.bytes_max {
+        // Each kind has its own places, so that idle times do not drive out the batches with rows.
+        for idle in [false, true] {
+            let is_one = |batch: &Arc<RetainedBatch>| (batch.rows == 0) == idle;
+            while last.batches.iter().filter(|batch| is_one(batch)).count() > self.batches_max {
+                let oldest = last.batches.iter().position(is_one);
+                gone.extend(oldest.and_then(|oldest| last.batches.remove(oldest)));
+            }
+        }
+        while bytes_of(&last.batches) > self.bytes_max {
             gone.extend(last.batches.pop_front());
         }
+        last.missing = last.missing.max(gone.iter().map(|batch| batch.time).max());
         drop(last);
         // Large ones take their time to go: nobody waits for that.
         drop(gone);
@@ -94,6 +122,32 @@ impl RetainedInputs {
     /// Notes a batch that was too large.
     pub fn left_out(&self, time: BatchTime, bytes: usize) {
         self.last().too_large = Some((time, bytes));
+        self.missing(time);
+    }
+
+    /// Notes a batch that cannot be run again.
+    pub fn missing(&self, time: BatchTime) {
+        let mut last = self.last();
+        (last.newest, last.missing) = (Some(time), last.missing.max(Some(time)));
+    }
+
+    /// Notes a batch that has failed.
+    pub fn failed(&self, time: BatchTime) {
+        let mut last = self.last();
+        last.newest = Some(time);
+        last.failed.push_back(time);
+        while last.failed.len() > self.batches_max {
+            last.missing = last.missing.max(last.failed.pop_front());
+        }
+    }
+
+    /// The newest batches of which none is missing.
+    pub fn unbroken(&self) -> Unbroken {
+        let last = self.last();
+        let failed = last.failed.iter().map(|time| (*time, None));
+        let all = last.batches.iter().map(|batch| (batch.time, Some(Arc::clone(batch))));
+        let unbroken = failed.chain(all).filter(|(time, _)| last.missing < Some(*time));
+        Unbroken { batches: unbroken.collect(), after: last.missing, newest: last.newest }
     }
 
     /// Lets go of all of them: the job has ended, and who holds its handle may do so for long.
@@ -103,16 +157,16 @@ impl RetainedInputs {
         drop(gone);
     }
 
-    /// The batches, the oldest first.
+    /// The batches with rows, the oldest first.
     pub fn batches(&self) -> Vec<Arc<RetainedBatch>> {
-        self.last().batches.iter().cloned().collect()
+        self.last().batches.iter().filter(|batch| batch.rows > 0).cloned().collect()
     }
 
     /// How much is retained.
     pub fn sizes(&self) -> RetainedSizes {
         let last = self.last();
         RetainedSizes {
-            batches: last.batches.len(),
+            batches: last.batches.iter().filter(|batch| batch.rows > 0).count(),
             bytes: bytes_of(&last.batches),
             too_large: last.too_large,
         }
@@ -211,6 +265,31 @@ mod tests {
         retained.clear();
         assert_eq!((retained.sizes().batches, retained.sizes().bytes), (0, 0));
         assert_eq!(retained.told().as_deref(), Some("the job has ended"));
+    }
+
+    /// Windows see batches without rows and those that failed: a swap makes them again.
+    #[test]
+    fn batches_without_rows_take_no_places_and_what_is_missing_breaks_the_row() {
+        let retained = retained(2, 100);
+        let idle = |second| {
+            let batch = batch(second, 0, Broadcasts::default());
+            Arc::new(RetainedBatch { rows: 0, ..Arc::into_inner(batch).expect("nobody else's") })
+        };
+        let unbroken = |retained: &RetainedInputs| -> Vec<i64> {
+            retained.unbroken().batches.keys().map(|time| time.0 / 1000).collect()
+        };
+        retained.put(batch(1, 20, Broadcasts::default()));
+        retained.put(idle(2));
+        retained.failed(BatchTime(3000));
+        retained.put(idle(4));
+        assert_eq!((unbroken(&retained), seconds(&retained)), (vec![1, 2, 3, 4], vec![1]));
+        retained.put(idle(5));
+        assert_eq!((unbroken(&retained), seconds(&retained)), (vec![3, 4, 5], vec![1]));
+        retained.missing(BatchTime(6000));
+        retained.put(batch(7, 20, Broadcasts::default()));
+        assert_eq!((unbroken(&retained), seconds(&retained)), (vec![7], vec![1, 7]));
+        assert_eq!(retained.unbroken().newest, Some(BatchTime(7000)));
+        assert_eq!(retained.unbroken().after, Some(BatchTime(6000)));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use super::error::DriverError;
 use super::event::Event;
+use super::history::MadeAgain;
 use super::job_version::{Binder, SharedVersion};
 use super::new_code::load_new;
 use super::planted::PlantedFault;
@@ -19,6 +20,7 @@ use super::replay::{GateError, Replayer};
 use super::shadow::Shadow;
 use super::versions::{BackAsked, SwapAsked, VersionBase};
 use crate::error::{Classify, Domain, Retry};
+use crate::model::partition_store::PartitionStore;
 use crate::model::stage::JobPlan;
 use crate::model::version::{
     LostState, PluginChange, PluginVersion, Quarantined, SwapReport, SwapRules,
@@ -29,6 +31,7 @@ use crate::version::changes::{Facts, differences};
 use crate::version::fit::{DroppedState, dropped_states, same_shape};
 use crate::version::grants::may_import;
 use crate::version::uses::{made_with, windows_over};
+use crate::version::window_parents::WindowParents;
 use crate::wasm::plugin::Plugin;
 
 pub use super::new_code::NewCode;
@@ -90,6 +93,7 @@ pub(super) struct Staging {
     pub(super) binder: Binder,
     pub(super) base: Arc<VersionBase>,
     pub(super) replayer: Arc<Replayer>,
+    pub(super) store: Arc<dyn PartitionStore>,
     pub(super) events: Sender<Event>,
     pub(super) one: Mutex<()>,
 }
@@ -107,7 +111,8 @@ impl SwapControl {
 
     /// Prepares new versions of plugins, checks them against every step of the job that calls them,
     /// and has all of them wait for the next batch that begins to run. Takes as long as loading
-    /// does; batches go on meanwhile.
+    /// does; batches go on meanwhile. Where windows read what a plugin has made of earlier batches,
+    /// that is made again, and none begins for the time that the last of it takes.
     ///
     /// # Errors
     /// Names what is in the way. The job is as it was then.
@@ -154,11 +159,21 @@ impl SwapControl {
             report.replay = Some(staging.replayer.gate(&base, &version, rules.same)?);
         }
         let shadow = staging.shadow(&version, &rules)?;
+        let (made_again, _hold) = staging.windows(&version, &loaded, &rules)?;
+        report.recomputed_windows = streams_of(&version.plan, &made_again);
         let asked = report.plugins.iter();
         let plugins = asked.map(|change| (change.plugin.clone(), change.to.clone())).collect();
         staging.ask(|answer| {
             let prepared_for = base.number;
-            Event::Swap(SwapAsked { version, prepared_for, plugins, rules, shadow, answer })
+            Event::Swap(SwapAsked {
+                version,
+                prepared_for,
+                plugins,
+                rules,
+                made_again,
+                shadow,
+                answer,
+            })
         })?;
         Ok(report)
     }
@@ -215,6 +230,7 @@ impl Staging {
             plugins: changes,
             dropped_states,
             restarted_windows,
+            recomputed_windows: Vec::new(),
             replay: None,
             shadow_batches: rules.shadow_batches,
         };
@@ -249,6 +265,31 @@ impl Staging {
             .map_err(|source| DriverError::System { what: "a shadow", source })
     }
 
+    /// Makes again what windows read of earlier batches: of those that have ended while batches go
+    /// on, then of the last while none begins.
+    fn windows(
+        &self,
+        version: &SharedVersion,
+        loaded: &BTreeMap<String, Arc<Plugin>>,
+        rules: &SwapRules,
+    ) -> Result<(Vec<MadeAgain>, Option<Hold<'_>>), SwapError> {
+        let parents = parents_to_make(&version.plan, loaded)?;
+        if parents.reach.is_empty() || rules.restart_windows {
+            return Ok((Vec::new(), None));
+        }
+        let unheard = self.replayer.unheard_as(version)?;
+        let mut made = self.replayer.windows(parents, unheard, Arc::clone(&self.store));
+        made.go_on()?;
+        // What has ended meanwhile: the shorter batches are held back the better.
+        made.go_on()?;
+        let (answer, answered) = bounded(1);
+        self.events.send(Event::Hold(answer)).map_err(|_| SwapError::Ended)?;
+        let hold = Hold(&self.events);
+        answered.recv().map_err(|_| SwapError::Ended)?;
+        made.go_on()?;
+        Ok((made.taken(), Some(hold)))
+    }
+
     /// Hands something in, and waits until the loop has decided.
     fn ask(
         &self,
@@ -260,21 +301,57 @@ impl Staging {
     }
 }
 
-/// The streams whose windows begin anew, where they may.
+/// The streams whose windows begin anew, where that is asked for; where it is not, what they read
+/// must be such that it can be made again before the next batch.
 fn restarted_windows(
     plan: &JobPlan,
     loaded: &BTreeMap<String, Arc<Plugin>>,
     rules: &SwapRules,
 ) -> Result<Vec<String>, Refusal> {
-    let mut all = BTreeSet::new();
-    for plugin in loaded.keys() {
-        let streams = windows_over(plan, plugin);
-        if !streams.is_empty() && !rules.restart_windows {
-            return Err(Refusal::Window { plugin: plugin.clone(), streams });
-        }
-        all.extend(streams);
+    let over = loaded.keys().flat_map(|plugin| windows_over(plan, plugin));
+    let streams: BTreeSet<String> = over.collect();
+    let streams: Vec<String> = streams.into_iter().collect();
+    if streams.is_empty() || rules.restart_windows {
+        return Ok(streams);
     }
-    Ok(all.into_iter().collect())
+    if rules.shadow_batches > 0 {
+        let reason = "a version that runs in the shadow first is swapped in later".to_owned();
+        let plugin = list(loaded);
+        return Err(Refusal::Window { plugin, streams, reason });
+    }
+    parents_to_make(plan, loaded).map(|_| Vec::new())
+}
+
+/// What windows read of the plugins that are swapped, if it can be made again of batches' inputs.
+fn parents_to_make(
+    plan: &JobPlan,
+    loaded: &BTreeMap<String, Arc<Plugin>>,
+) -> Result<WindowParents, Refusal> {
+    WindowParents::of(plan, |plugin| loaded.contains_key(plugin)).map_err(|reason| {
+        let over = loaded.keys().flat_map(|plugin| windows_over(plan, plugin));
+        let streams: BTreeSet<String> = over.collect();
+        let streams = streams.into_iter().collect();
+        Refusal::Window { plugin: list(loaded), streams, reason }
+    })
+}
+
+fn list(loaded: &BTreeMap<String, Arc<Plugin>>) -> String {
+    loaded.keys().map(String::as_str).collect::<Vec<_>>().join("`, `")
+}
+
+fn streams_of(plan: &JobPlan, made: &[MadeAgain]) -> Vec<String> {
+    let streams = made.iter().map(|made| plan.stages[made.stage.0].stream.clone());
+    streams.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Lets batches begin again when it goes, whatever has become of the swap.
+struct Hold<'a>(&'a Sender<Event>);
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        // A job that has ended holds nothing.
+        let _sent = self.0.send(Event::Release);
+    }
 }
 
 /// What the new versions change, if they may import what they do.

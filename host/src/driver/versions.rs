@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crossbeam_channel::Sender;
 
 use super::error::DriverError;
-use super::history::DatasetPartition;
+use super::history::{DatasetPartition, MadeAgain};
 use super::job_version::{Binder, Counted, SharedVersion};
 use super::planted::{Planted, PlantedFault};
 use super::plugins::JobPlugins;
@@ -88,6 +88,8 @@ pub struct SwapAsked {
     pub plugins: BTreeMap<String, PluginVersion>,
     /// What it may do.
     pub rules: SwapRules,
+    /// What windows read of earlier batches, made again by it.
+    pub made_again: Vec<MadeAgain>,
     /// What runs it in the shadow first, where that is asked for.
     pub shadow: Option<Shadow>,
     /// Who is told whether it waits for the next batch.

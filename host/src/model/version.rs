@@ -125,6 +125,8 @@ pub struct SwapReport {
     pub dropped_states: Vec<LostState>,
     /// Streams whose datasets of earlier batches windows read no more: the old version made them.
     pub restarted_windows: Vec<String>,
+    /// Streams whose datasets of earlier batches the new versions have made again, for windows.
+    pub recomputed_windows: Vec<String>,
     /// What the new versions made of the last batches, where that was tried.
     pub replay: Option<GateReport>,
     /// In the shadow of so many batches they run first.

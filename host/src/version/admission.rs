@@ -130,8 +130,8 @@ pub enum Refusal {
     /// Windows read what old versions made.
     #[error(
         "windows read what plugin `{plugin}` has made of earlier batches, of stream {}: a window \
-         of two versions would mix them; windows begin anew with the new version's batches if they \
-         may be restarted",
+         of two versions would mix them, and it cannot be made again: {reason}; windows begin anew \
+         with the new version's batches if they may be restarted",
         list(.streams)
     )]
     Window {
@@ -139,6 +139,22 @@ pub enum Refusal {
         plugin: String,
         /// The streams whose datasets windows read.
         streams: Vec<String>,
+        /// Why it cannot be made again.
+        reason: String,
+    },
+    /// Windows read what old versions made, and not all that it takes to make it again is retained.
+    #[error(
+        "windows read what the plugin has made of earlier batches: a window of two versions would \
+         mix them; to make it again the inputs of the last {needed} batches are needed, and those \
+         of {retained} are retained: set `retained_inputs` to {needed} or more, and \
+         `retained_input_bytes` to what they take; windows begin anew with the new version's \
+         batches if they may be restarted"
+    )]
+    WindowInputs {
+        /// Batches that windows reach back to.
+        needed: usize,
+        /// The newest of them, without a gap, whose inputs are retained.
+        retained: usize,
     },
 }
 

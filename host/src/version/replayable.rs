@@ -46,19 +46,33 @@ impl Replayable {
                 left_out.push(line);
             }
         }
-        let kept = |stage: &Stage| match out.contains(&stage.id) {
-            false => stage.clone(),
-            true => Stage {
-                input: StageInput::Source(NO_SOURCE),
-                without_parent: WithoutParent::HasNone,
-                ..stage.clone()
-            },
-        };
-        let stages = plan.stages.iter().map(kept).collect();
+        let stages = without(plan, &out);
         let sinks = plan.sinks.iter().filter(|(_, stage)| !out.contains(stage)).copied().collect();
         let ends = ends.into_iter().collect();
         Self { plan: JobPlan { stages, sinks }, ends, left_out }
     }
+
+    /// Only these stages, all of whose parents are among them, windows too: for who runs batches
+    /// one after the other and has what windows read.
+    pub fn only(plan: &JobPlan, stages: &BTreeSet<StageId>) -> Self {
+        let all = plan.stages.iter().map(|stage| stage.id);
+        let out = all.filter(|stage| !stages.contains(stage)).collect();
+        let plan = JobPlan { stages: without(plan, &out), sinks: Vec::new() };
+        Self { plan, ends: Vec::new(), left_out: Vec::new() }
+    }
+}
+
+/// The stages of a plan, some of which have no dataset.
+fn without(plan: &JobPlan, out: &BTreeSet<StageId>) -> Vec<Stage> {
+    let kept = |stage: &Stage| match out.contains(&stage.id) {
+        false => stage.clone(),
+        true => Stage {
+            input: StageInput::Source(NO_SOURCE),
+            without_parent: WithoutParent::HasNone,
+            ..stage.clone()
+        },
+    };
+    plan.stages.iter().map(kept).collect()
 }
 
 /// Why a stage needs more than the batch's inputs, if it does.

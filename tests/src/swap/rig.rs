@@ -112,14 +112,23 @@ impl Stamping {
         behaviour: &str,
         build: impl Fn(&DStream, OperatorRef) -> DStream,
     ) -> Self {
-        let test = TestContext::new(config(), SECOND).expect("an engine starts");
-        let first = load(&test, &version(1, behaviour));
-        assert_eq!(first.name(), PLUGIN);
         let input = (0..batches).map(|batch| Some(ids(batch, rows))).collect();
+        Self { rows, ..Self::fed(input, &version(1, behaviour), build) }
+    }
+
+    /// Over batches of these datasets, `None` standing for none; it begins with that component.
+    pub fn fed(
+        input: Vec<Option<Partitions>>,
+        first: &PathBuf,
+        build: impl Fn(&DStream, OperatorRef) -> DStream,
+    ) -> Self {
+        let test = TestContext::new(config(), SECOND).expect("an engine starts");
+        let first = load(&test, first);
+        assert_eq!(first.name(), PLUGIN);
         let input = test.input(schema(), input);
         let stamp = first.operator("stamp").expect("the guest has it");
         let stamped = test.collect(&build(&input, stamp));
-        Self { test, stamped, rows, batches: 0 }
+        Self { test, stamped, rows: 0, batches: 0 }
     }
 
     /// Runs so many batches.

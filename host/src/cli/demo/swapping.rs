@@ -171,6 +171,7 @@ mod tests {
             plugins: vec![change],
             dropped_states: Vec::new(),
             restarted_windows: Vec::new(),
+            recomputed_windows: Vec::new(),
             replay: None,
             shadow_batches: 0,
         }

@@ -1,7 +1,7 @@
 //! Driver: what the loop of a job does so that batches can be run again.
 //!
-//! Takes a batch that has ended. Gives it to those that are retained, and to a shadow, if it has
-//! succeeded and has rows. Never holds a batch up.
+//! Takes a batch that has ended. Gives it to those that are retained, if it has succeeded, and to
+//! a shadow, if it has rows. Never holds a batch up.
 
 use std::sync::Arc;
 
@@ -20,13 +20,19 @@ impl EventLoop {
 
     /// Retains a batch that has ended.
     pub(super) fn retain(&mut self, batch: &RunningBatch, info: &BatchInfo) {
-        // One without rows would take the place of one on which something shows.
-        let Some(retaining) = batch.retaining.as_ref().filter(|_| info.rows_in > 0) else { return };
-        // What was fed back to a batch is no input of it that could be read again.
-        if batch.failure.is_some() || batch.batch.fed.is_some() {
+        let (time, board) = (batch.batch.time, &self.parts.board);
+        if batch.failure.is_some() {
+            return self.parts.retained.failed(time);
+        }
+        let has_rows = info.rows_in > 0;
+        // One without rows shows nothing of a version, but windows look back to it.
+        if !has_rows && !self.looks_back {
             return;
         }
-        let (time, board) = (batch.batch.time, &self.parts.board);
+        // What was fed back to a batch is no input of it that could be read again.
+        let Some(retaining) = batch.retaining.as_ref().filter(|_| batch.batch.fed.is_none()) else {
+            return self.parts.retained.missing(time);
+        };
         let ReadSlices { partitions, bytes } = retaining.take();
         let Some(mut partitions) = partitions else {
             self.parts.retained.left_out(time, bytes);
@@ -51,7 +57,7 @@ impl EventLoop {
             given: info.outputs.iter().filter_map(measured).collect(),
             cpu: info.cpu,
         });
-        if self.parts.versions.is_shadowing() {
+        if has_rows && self.parts.versions.is_shadowing() {
             self.shadow(batch, Arc::clone(&retained));
         }
         self.parts.retained.put(retained);

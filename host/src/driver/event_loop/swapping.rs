@@ -3,7 +3,7 @@
 //! Takes prepared versions, and batches whose tasks have ended. Gives answers, and runs a batch
 //! again where new versions failed it. Never publishes anything of a batch that is run again.
 
-use super::EventLoop;
+use super::{EventLoop, Held};
 use crate::driver::shadow::ShadowRan;
 use crate::driver::versions::{BackAsked, SwapAsked};
 use crate::error::Domain;
@@ -13,6 +13,12 @@ impl EventLoop {
         let is_ending = self.is_ending();
         let answer = self.parts.versions.ask(&mut asked, is_ending, &self.parts.board);
         let told = asked.answer.clone();
+        let made_again = std::mem::take(&mut asked.made_again);
+        match &answer {
+            Ok(()) => self.history.add_made_again(made_again, &asked.version.codes),
+            Err(_) => self.history.give_up_made_again(&made_again),
+        }
+        self.held = Held::No;
         // A version that is refused is gone before anybody hears of it.
         drop(asked);
         self.note_status();
@@ -25,6 +31,26 @@ impl EventLoop {
         let answer = self.parts.versions.ask_back(is_ending, &self.parts.board);
         self.note_status();
         let _sent = asked.answer.send(answer);
+    }
+
+    /// Whether a batch may begin. A swap holds none back of a job that ends: it will be refused.
+    pub(super) fn may_begin(&self) -> bool {
+        let is_held = !self.is_ending() && !matches!(self.held, Held::No);
+        !self.paused && !is_held && self.failure.is_none()
+    }
+
+    /// Tells a swap that no batch runs, and that none will begin.
+    pub(super) fn answer_hold(&mut self) {
+        if !self.running.is_empty() && !self.is_ending() {
+            return;
+        }
+        match std::mem::replace(&mut self.held, Held::No) {
+            Held::Asked(answer) => {
+                // Where nobody waits any more nothing is held back.
+                self.held = if answer.send(()).is_ok() { Held::Told } else { Held::No };
+            }
+            other => self.held = other,
+        }
     }
 
     /// A batch was run in the shadow.

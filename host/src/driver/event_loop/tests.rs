@@ -3,6 +3,7 @@
 //! Takes events, as the loop would hear them. Gives the batches that wait. No thread runs the loop.
 
 mod counted;
+mod held;
 mod lineage;
 
 use std::path::{Path, PathBuf};

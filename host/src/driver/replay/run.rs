@@ -98,11 +98,40 @@ pub(super) struct Stopped {
 impl Replay<'_> {
     /// Runs every stage that can be run, one task after the other. `name_of` names sinks.
     pub fn run(&self, name_of: &dyn Fn(SinkId) -> String) -> Result<Replayed, Stopped> {
+        // No stage that runs reads earlier batches.
+        let history = History::new(&self.replayable.plan, Arc::clone(&self.nothing));
+        let (run, made) = self.run_all(&history)?;
+        let outputs = self.outputs(&run, &made.data, name_of);
+        let Made { cpu, refused, partitions_left_out, .. } = made;
+        Ok(Replayed { outputs, cpu, rejected: refused.counts.rows(), partitions_left_out })
+    }
+
+    /// Runs them after the batches of a history, which keeps what they make for the next.
+    pub fn run_on(&self, history: &mut History) -> Result<(), Stopped> {
+        let plan = &self.replayable.plan;
+        let (run, made) = self.run_all(history)?;
+        let keeps = history.begin(plan);
+        for (stage, dataset) in &keeps {
+            let partitions = made.data.dataset(*stage).iter().enumerate();
+            for (partition, slices) in partitions {
+                let put = history.put(*dataset, &plan.stages[stage.0], partition, slices);
+                if let Err(error) = put {
+                    history.give_up(&keeps);
+                    return Err(made.stopped(error.to_string(), Domain::External));
+                }
+            }
+        }
+        let partitions_of = |stage| (!run.is_absent(stage)).then(|| made.data.dataset(stage).len());
+        history.keep(plan, self.batch.time, &keeps, partitions_of);
+        Ok(())
+    }
+
+    fn run_all(&self, history: &History) -> Result<(BatchRun, Made), Stopped> {
         let plan = &self.replayable.plan;
         let mut run = BatchRun::new(plan, self.batch.time, 1);
-        let mut made = Made::new(plan, &self.nothing);
+        let mut made = Made::new(plan);
         loop {
-            let tasks = run.ready(plan, &Known(self.batch));
+            let tasks = run.ready(plan, &Known(self.batch, history));
             let tasks = tasks.map_err(|missing| made.stopped(missing.to_string(), Domain::User))?;
             if tasks.is_empty() {
                 break;
@@ -111,21 +140,25 @@ impl Replay<'_> {
                 made.data.open(task.stage, run.tasks_of(task.stage));
             }
             for task in tasks {
-                self.task(task, &mut run, &mut made)?;
+                self.task(task, &mut run, &mut made, history)?;
             }
         }
         if let Some((message, blame)) = failure_of(&made.refused, self.settings) {
             return Err(made.stopped(message, blame));
         }
-        let outputs = self.outputs(&run, &made.data, name_of);
-        let Made { cpu, refused, partitions_left_out, .. } = made;
-        Ok(Replayed { outputs, cpu, rejected: refused.counts.rows(), partitions_left_out })
+        Ok((run, made))
     }
 
-    fn task(&self, task: ReadyTask, run: &mut BatchRun, made: &mut Made) -> Result<(), Stopped> {
+    fn task(
+        &self,
+        task: ReadyTask,
+        run: &mut BatchRun,
+        made: &mut Made,
+        history: &History,
+    ) -> Result<(), Stopped> {
         let ReadyTask { stage, partition } = task;
         let planned = &self.replayable.plan.stages[stage.0];
-        let read = self.reader(planned, partition, made);
+        let read = self.reader(planned, partition, made, history);
         let TaskResult { outcome, cpu, .. } = run_task(Task {
             key: TaskKey { run: 0, stage, partition },
             stage: Arc::clone(&self.version.stages[stage.0]),
@@ -154,9 +187,15 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn reader(&self, stage: &Stage, partition: usize, made: &mut Made) -> ReadInput {
+    fn reader(
+        &self,
+        stage: &Stage,
+        partition: usize,
+        made: &mut Made,
+        history: &History,
+    ) -> ReadInput {
         let StageInput::Source(source) = &stage.input else {
-            let input = made.data.input(stage, partition, self.batch.time, &made.history);
+            let input = made.data.input(stage, partition, self.batch.time, history);
             return Box::new(move || history::read(&input));
         };
         let in_time = self.cpu_max.is_none_or(|most| made.cpu < most);
@@ -210,7 +249,6 @@ impl Replay<'_> {
 /// What the tasks have made so far.
 struct Made {
     data: BatchData,
-    history: History,
     refused: Refused,
     cpu: Duration,
     bytes: usize,
@@ -218,10 +256,9 @@ struct Made {
 }
 
 impl Made {
-    fn new(plan: &JobPlan, nothing: &Arc<dyn PartitionStore>) -> Self {
+    fn new(plan: &JobPlan) -> Self {
         Self {
             data: BatchData::new(plan),
-            history: History::new(plan, Arc::clone(nothing)),
             refused: Refused::default(),
             cpu: Duration::ZERO,
             bytes: 0,
@@ -251,17 +288,17 @@ impl Made {
     }
 }
 
-/// What a retained batch is made of.
-struct Known<'a>(&'a RetainedBatch);
+/// What a retained batch is made of, and what it can look back to.
+struct Known<'a>(&'a RetainedBatch, &'a History);
 
 impl Inputs for Known<'_> {
     fn of_source(&self, source: SourceId) -> Option<usize> {
         self.0.sources.get(&source).map(Vec::len)
     }
 
-    fn of_earlier(&self, _: StageId, _: Duration) -> usize {
-        // No stage that runs reads earlier batches.
-        0
+    fn of_earlier(&self, stage: StageId, length: Duration) -> usize {
+        let time = self.0.time;
+        self.1.partitions(stage, time.before(length), time)
     }
 }
 

@@ -1,0 +1,72 @@
+//! Driver: a swap holds batches back while it makes again what windows read, and never for ever.
+//!
+//! Takes events, as a swap's caller sends them. Gives the batches that have begun.
+
+use super::*;
+
+fn one_waits() -> EventLoop {
+    let storage = MemoryStorage::new();
+    storage.put("/in/old", b"x\n");
+    let mut event_loop = watching(&storage);
+    tick(&mut event_loop, 1);
+    event_loop
+}
+
+/// Batches that run once those that may begin have begun.
+fn running(event_loop: &mut EventLoop) -> usize {
+    event_loop.begin_batches();
+    event_loop.answer_hold();
+    event_loop.running.len()
+}
+
+#[test]
+fn no_batch_begins_until_the_swap_lets_go() {
+    let mut event_loop = one_waits();
+    let (answer, answered) = bounded(1);
+    event_loop.hear(Event::Hold(answer));
+    assert_eq!(running(&mut event_loop), 0);
+    assert_eq!(answered.try_recv(), Ok(()));
+    assert_eq!(running(&mut event_loop), 0);
+    event_loop.hear(Event::Release);
+    assert_eq!(running(&mut event_loop), 1);
+}
+
+#[test]
+fn swap_waits_for_the_batch_that_runs() {
+    let mut event_loop = one_waits();
+    assert_eq!(running(&mut event_loop), 1);
+    let (answer, answered) = bounded(1);
+    event_loop.hear(Event::Hold(answer));
+    tick(&mut event_loop, 2);
+    assert_eq!(running(&mut event_loop), 1);
+    assert!(answered.try_recv().is_err(), "it still runs");
+    event_loop.running.clear();
+    assert_eq!(running(&mut event_loop), 0);
+    assert_eq!(answered.try_recv(), Ok(()));
+}
+
+#[test]
+fn caller_that_is_gone_holds_nothing() {
+    let mut event_loop = one_waits();
+    let (answer, answered) = bounded(1);
+    drop(answered);
+    event_loop.hear(Event::Hold(answer));
+    assert_eq!(running(&mut event_loop), 0);
+    assert_eq!(running(&mut event_loop), 1);
+}
+
+/// Whatever the swap does: what is left is worked off, and the swap is not let in any more.
+#[test]
+fn job_that_ends_is_not_held() {
+    let mut event_loop = one_waits();
+    let (answer, answered) = bounded(1);
+    event_loop.hear(Event::Hold(answer));
+    assert_eq!(running(&mut event_loop), 0);
+    event_loop.hear(Event::Command(Command::Drain));
+    assert_eq!(running(&mut event_loop), 1);
+    assert_eq!(answered.try_recv(), Ok(()));
+    let (answer, answered) = bounded(1);
+    event_loop.hear(Event::Hold(answer));
+    assert_eq!(running(&mut event_loop), 1);
+    assert_eq!(answered.try_recv(), Ok(()), "who asks late is answered at once");
+}
