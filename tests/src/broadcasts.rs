@@ -4,5 +4,5 @@ mod guests;
 mod joins;
 mod mismatched;
 mod reloaded;
-mod rig;
+pub mod rig;
 mod versions;

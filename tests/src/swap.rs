@@ -12,4 +12,5 @@ pub mod rig;
 mod shadow;
 mod states;
 mod windows;
+mod windows_beside;
 mod windows_made_again;

@@ -76,4 +76,22 @@ fn total(ones: impl Iterator<Item = i64>, so_far: Option<i64>) -> Option<i64> {
     Some(ones.sum::<i64>() + so_far.unwrap_or_default())
 }
 
-plugin!(stamp, key, total);
+/// A key of three, and the id times the version.
+#[map(keys = 1)]
+fn weigh(id: i64) -> (i64, i64) {
+    (id % 3, id * version())
+}
+
+/// The sum of two.
+#[reduce]
+fn add(left: i64, right: i64) -> i64 {
+    left + right
+}
+
+/// A sum without one that was added.
+#[inverse]
+fn take_away(sum: i64, value: i64) -> i64 {
+    sum - value
+}
+
+plugin!(stamp, key, total, weigh, add, take_away);
