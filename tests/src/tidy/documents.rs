@@ -143,6 +143,32 @@ fn readme_explains_every_key_of_a_job_file() {
     assert!(missing.is_empty(), "README.md does not explain {missing:?}");
 }
 
+/// What Spark's calls become, beside what is no word of this kind.
+fn words_for_spark(readme: &str) -> Vec<&str> {
+    let table = readme.split("| Spark Streaming | Tidemill |").nth(1).unwrap_or_default();
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let ours = rows.filter_map(|row| row.rsplit('|').nth(1)).flat_map(quoted);
+    let is_name = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    ours.map(|(_, word)| word).filter(is_name).collect()
+}
+
+/// A reader who comes from Spark looks for these words in job files and in the API.
+#[test]
+fn what_calls_of_spark_become_is_there() {
+    let keys = keys_of_job_files();
+    let api = files().iter().filter(|file| file.path.starts_with("host/src/api/"));
+    let api: String = api.map(|file| file.text.as_str()).collect();
+    let is_there = |word: &str| {
+        let kinds = ["print", "files", "socket"].contains(&word);
+        let methods = [format!("pub fn {word}("), format!("pub fn {word}<")];
+        kinds || keys.contains(word) || methods.iter().any(|method| api.contains(method))
+    };
+    let words = words_for_spark(text_of("README.md"));
+    assert!(words.contains(&"map_with_state") && words.contains(&"for_each_batch"), "{words:?}");
+    let missing: Vec<_> = words.into_iter().filter(|word| !is_there(word)).collect();
+    assert!(missing.is_empty(), "there is no {missing:?}");
+}
+
 #[test]
 fn planted_untruths_are_found() {
     let planted = SourceFile::planted;
