@@ -4,6 +4,7 @@
 //! it says and its exit code.
 
 mod cases;
+mod cases_apart;
 mod commands;
 mod demo;
 mod display;
