@@ -44,6 +44,7 @@ pub mod shadow;
 pub mod slice;
 pub mod source_watch;
 pub mod sources;
+mod state_key;
 pub mod state_look;
 pub mod states;
 pub mod status_board;
