@@ -95,14 +95,18 @@ impl Case {
             expected.insert(name, batches);
         }
         ensure!(!expected.is_empty(), "`out` is missing: the rows that streams are to have");
-        let least = datasets.values().map(Vec::len).chain(expected.values().map(Vec::len)).max();
+        let broadcasts = broadcasts(&case, job)?;
+        let lists = lists("in", &datasets)
+            .chain(lists("out", &expected))
+            .chain(lists("broadcasts", &broadcasts));
+        let batches = batches(&case, &lists.collect::<Vec<_>>())?;
         Ok(Self {
             name: match case.get("name") {
                 None => None,
                 Some(name) => Some(name.as_text().context("`name` is no text")?.to_owned()),
             },
             line: number,
-            batches: whole(&case, "batches", least.unwrap_or(0))?,
+            batches,
             in_order: match case.get("cmp").map(Written::as_text) {
                 None | Some(Some("set")) => false,
                 Some(Some("list")) => true,
@@ -114,7 +118,7 @@ impl Case {
                 .keys()
                 .filter_map(|name| Some((name.clone(), schema(job, planned, name)?)))
                 .collect(),
-            broadcasts: broadcasts(&case, job)?,
+            broadcasts,
             expected,
         })
     }
@@ -161,6 +165,33 @@ fn by_name<'a>(
             [only] => Ok(vec![list(only, value)?]),
             _ => bail!("`{key}` is an object by name; there are {}", list_words(names.clone())),
         },
+    }
+}
+
+/// How many batches each list of a key has, by the name that it stands under.
+fn lists<'a, T>(
+    key: &'a str,
+    by_name: &'a BTreeMap<String, Vec<T>>,
+) -> impl Iterator<Item = (&'a str, &'a str, usize)> {
+    by_name.iter().map(move |(name, batches)| (key, name.as_str(), batches.len()))
+}
+
+/// Batches to run, which no list goes beyond: what is written is read, and what is expected looked
+/// at.
+fn batches(case: &Fields, lists: &[(&str, &str, usize)]) -> anyhow::Result<usize> {
+    if let Some((key, name, _)) =
+        lists.iter().find(|(key, _, batches)| *key == "out" && *batches == 0)
+    {
+        bail!("`{key}` of `{name}` has no batch, expected is one at least, which may be \"any\"");
+    }
+    let longest = lists.iter().map(|(.., batches)| *batches).max().unwrap_or(0);
+    let run = whole(case, "batches", longest)?;
+    match lists.iter().find(|(.., batches)| *batches > run) {
+        Some((key, name, found)) => bail!(
+            "`{key}` of `{name}` has {found} batches, allowed are as many as `batches` has run: \
+             {run}"
+        ),
+        None => Ok(run),
     }
 }
 
