@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod event_loop;
 pub mod fed_letters;
+pub mod first_state;
 pub mod handle;
 pub mod history;
 pub mod job_version;

@@ -9,6 +9,7 @@ mod commands;
 mod demo;
 mod display;
 mod exit_codes;
+mod first_states;
 mod pipes;
 mod signals;
 mod source_watch;

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, anyhow, bail, ensure};
 use arrow_array::RecordBatch;
 use tidemill::api::given::Partitions;
+use tidemill::driver::first_state;
 use tidemill::model::finding::list_words;
 use tidemill::model::pipeline::Pipeline;
 use tidemill::model::schema::StreamSchema;
-use tidemill::model::stage::{Gather, StageInput};
+use tidemill::model::stage::{Gather, StageInput, StatePlan};
 use tidemill::plan::PlannedJob;
 
 use super::rows::slices;
@@ -232,15 +233,19 @@ fn states(
         StageInput::Keyed(keyed) => Some(&keyed.gather),
         _ => None,
     });
-    let kept: BTreeMap<&str, &StreamSchema> = keyed
+    let kept: BTreeMap<&str, &StatePlan> = keyed
         .filter_map(|gather| match gather {
-            Gather::State(state) => Some((state.name.as_str(), &state.output)),
+            Gather::State(state) => Some((state.name.as_str(), state)),
             _ => None,
         })
         .collect();
     let mut states = BTreeMap::new();
     for (name, rows) in by_name(case, "initial", kept.keys().copied())? {
-        let rows = slices(rows, kept[name.as_str()]);
+        let state = kept[name.as_str()];
+        let rows = slices(rows, &state.output).and_then(|rows| {
+            first_state::check(state, &rows).map_err(anyhow::Error::msg)?;
+            Ok(rows)
+        });
         states.insert(name.clone(), rows.with_context(|| format!("`initial` of `{name}`"))?);
     }
     Ok(states)
