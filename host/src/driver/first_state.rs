@@ -1,32 +1,42 @@
 //! Driver: what a stateful step begins with, looked at before anything runs.
 //!
 //! Takes rows of keys and what is kept for each, of a file or a program. Gives them if a step can
-//! have come to keep them. Never makes an average.
+//! have come to keep them. Never lets two rows decide about one key.
 
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, RecordBatch};
+use arrow_schema::ArrowError;
 
 use crate::ingest::bad_row::shown;
-use crate::ingest::decoder::Decoded;
+use crate::ingest::decoder::{Decoded, each_line};
 use crate::ingest::json_columns::JsonColumns;
+use crate::ingest::json_names::name_twice;
 use crate::limits::{INITIAL_STATE_BYTES_MAX, LINE_BYTES_MAX};
 use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
 use crate::model::stage::StatePlan;
+use crate::operator::canonical::canonical_keys;
 use crate::sink::json_lines::json_lines;
+use crate::state::codec::RowCodec;
+use crate::state::delta::{Changed, StateDelta};
 use crate::sys::storage::Storage;
 
 /// Looks whether a step can have come to keep these rows.
 ///
 /// # Errors
-/// Names the first key whose values contradict each other or are missing, with what was found and
-/// what is allowed.
+/// Names the first key that stands twice, or whose values contradict each other or are missing,
+/// with what was found and what is allowed.
 pub fn check(state: &StatePlan, batches: &[RecordBatch]) -> Result<(), String> {
     let keys = state.output.keys;
+    let schema = StreamSchema::new(state.output.key_columns().to_vec()).to_arrow();
+    let codec = RowCodec::new(&schema).map_err(in_words)?;
+    let mut seen = StateDelta::default();
     for batch in batches {
+        let columns = canonical_keys(&batch.columns()[..keys]);
+        let encoded = codec.encode(&columns).map_err(in_words)?;
         for row in 0..batch.num_rows() {
             let key = || written(batch, row, 0..keys);
             if let Some(fault) = lacking(state, batch, row) {
@@ -35,6 +45,10 @@ pub fn check(state: &StatePlan, batches: &[RecordBatch]) -> Result<(), String> {
             if let Some(fault) = impossible(state, batch, row) {
                 return Err(format!("key `{}` has {fault}", key()));
             }
+            if seen.get(encoded.row(row)).is_some() {
+                return Err(format!("key `{}` stands twice, allowed is once", key()));
+            }
+            seen.set(encoded.row(row), Changed::Touched);
         }
     }
     Ok(())
@@ -68,6 +82,10 @@ fn written(batch: &RecordBatch, row: usize, columns: impl IntoIterator<Item = us
     shown(row.map(|row| json_lines(&row)).unwrap_or_default().trim_ascii_end())
 }
 
+fn in_words(error: ArrowError) -> String {
+    error.to_string()
+}
+
 /// The rows of a file of JSON lines.
 ///
 /// # Errors
@@ -96,8 +114,15 @@ pub(super) fn read(
     }
     let mut columns = JsonColumns::new(schema.clone(), LINE_BYTES_MAX);
     let decoded = Decoded::of_all(&mut columns, &text, &OnBadRow::Fail);
-    match decoded.bad.first {
-        Some(first) => Err(format!("`{}`: {first}", path.display())),
+    if let Some(first) = decoded.bad.first {
+        return Err(format!("`{}`: {first}", path.display()));
+    }
+    let twice = (1..).zip(each_line(&text)).find_map(|(number, line)| {
+        let name = name_twice(line)?;
+        Some(format!("line {number}: `{}` stands twice, allowed is once", shown(name.as_bytes())))
+    });
+    match twice {
+        Some(fault) => Err(format!("`{}`, {fault}", path.display())),
         None => Ok(decoded.slices),
     }
 }
@@ -113,6 +138,7 @@ mod tests {
     use crate::model::operation::InitialState;
     use crate::model::schema::Column;
     use crate::model::stage::{OperatorCall, StateMode};
+    use crate::sys::storage_memory::MemoryStorage;
 
     /// An average by a number, of a column that may be missing or not.
     fn state(nullable: bool) -> StatePlan {
@@ -181,5 +207,31 @@ mod tests {
         assert_eq!(told, "key `{\"k\":1.0}` has no `mean.sum`, expected float64");
         let told = said(true, &[(Some(1.0), Some(1.0), None)]);
         assert_eq!(told, "key `{\"k\":1.0}` has no `mean.count`, expected int64");
+    }
+
+    /// What was lost: the first of two rows of a key.
+    #[test]
+    fn a_key_that_stands_twice_is_refused() {
+        let of = |key: Option<f64>| (key, Some(1.0), Some(1));
+        for (key, again, shown) in
+            [(Some(1.5), Some(1.5), "1.5"), (Some(0.0), Some(-0.0), "-0.0"), (None, None, "null")]
+        {
+            let told = said(false, &[of(key), of(Some(7.0)), of(again)]);
+            assert_eq!(told, format!("key `{{\"k\":{shown}}}` stands twice, allowed is once"));
+        }
+    }
+
+    /// What was lost: the first of two values of a name.
+    #[test]
+    fn a_name_that_stands_twice_in_a_line_is_refused() {
+        let storage = MemoryStorage::new();
+        let line = "{\"k\":1,\"mean.sum\":1,\"mean.count\":1}\n";
+        let twice = "{\"k\":2,\"mean.sum\":1,\"mean.count\":1,\"k\":3}";
+        storage.put("/d/first", format!("{line}\n{twice}").as_bytes());
+        let read = |path: &str| read(&storage, Path::new(path), &state(false).output);
+        let told = read("/d/first").expect_err("a name stands twice");
+        assert_eq!(told, "`/d/first`, line 3: `k` stands twice, allowed is once");
+        storage.put("/d/first", line.as_bytes());
+        assert_eq!(read("/d/first").map(|slices| slices.len()), Ok(1));
     }
 }

@@ -35,6 +35,10 @@ fn wrong() -> Vec<([String; 2], String)> {
         impossible("5", "-2"),
         impossible("null", "3"),
         (
+            [row("a", "1", "1"), row("a", "2", "1")],
+            format!("{} stands twice, allowed is once", key("a")),
+        ),
+        (
             [row("a", "1", "1"), row("b", "2", "null")],
             "column `mean.count` is null, expected int64".to_owned(),
         ),
@@ -45,11 +49,17 @@ fn wrong() -> Vec<([String; 2], String)> {
     ]
 }
 
-/// The story: an average of nothing failed the first batch with words of Arrow's that named no key.
+/// The story: an average of nothing failed the first batch with words of Arrow's that named no key,
+/// and of two rows of a key, or two values of a name, the last one counted.
 #[test]
 fn a_file_of_states_that_cannot_be_is_refused_before_anything_runs() {
     let job = JobFolder::new(JOB);
-    for (rows, words) in wrong() {
+    let twice = row("b", "1", "1").replace("\"mean.sum\"", "\"mean.count\":7,\"mean.sum\"");
+    let twice = (
+        [row("a", "1", "1"), twice],
+        "line 2: `mean.count` stands twice, allowed is once".to_owned(),
+    );
+    for (rows, words) in wrong().into_iter().chain([twice]) {
         job.put("first.jsonl", rows.join("\n").as_bytes());
         let ran = job.run(b"");
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{}", ran.err);
@@ -84,6 +94,8 @@ fn a_case_that_begins_with_states_that_cannot_be_is_no_case() {
         )
     };
     let mut cases: Vec<String> = wrong().iter().map(|(rows, _)| case(rows)).collect();
+    let twice = row("a", "7", "2").replace("{\"k\"", "{\"k\":\"b\",\"k\"");
+    cases.push(case(&[twice]));
     cases.push(case(&[row("a", "7", "2")]));
     job.put("cases.jsonl", cases.concat().as_bytes());
     let arguments = [&job.arguments("test")[..], &["--cases", "cases.jsonl"]].concat();
@@ -96,6 +108,9 @@ fn a_case_that_begins_with_states_that_cannot_be_is_no_case() {
         let place = "  `initial` of `totals`: ";
         assert!(told.starts_with(place) && told.contains(&words), "`{words}` is not in {told}");
     }
-    assert_eq!(told.next(), Some("line 6 ... ok"));
-    assert_eq!(told.next(), Some("1 passed, 0 failed, 5 lines are no cases"));
+    assert_eq!(told.next(), Some("line 7 ... NO CASE"));
+    let twice = told.next().unwrap_or_default();
+    assert!(twice.starts_with("  `k` stands twice, allowed is once, at column "), "{twice}");
+    assert_eq!(told.next(), Some("line 8 ... ok"));
+    assert_eq!(told.next(), Some("1 passed, 0 failed, 7 lines are no cases"));
 }
