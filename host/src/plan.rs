@@ -4,6 +4,7 @@
 //! tasks run, or every mismatch with its place in the job. Never loads a plugin or reads a file.
 
 mod aggregate;
+mod beside;
 mod binding;
 mod broadcast;
 mod chain;
