@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, PathBuf};
 
 use super::finding::{Finding, Item, Part, Place, list_words};
+use super::join::JoinKind;
 use super::operation::Operation;
 use super::pipeline::{Pipeline, StreamDeclaration};
 use super::sink::SinkConnector;
@@ -291,7 +292,13 @@ fn check_references(
             let place = || Place::step(&stream.name, index, Part::Operation);
             let mut others = step.operation.others().iter();
             let missing = others.find(|other| !names.contains_key(*other));
-            findings.extend(missing.map(|name| unknown(name, place())));
+            findings.extend(missing.map(|name| {
+                let finding = unknown(name, place());
+                match broadcast_help(pipeline, name, &step.operation) {
+                    Some(help) => finding.with_help(help),
+                    None => finding,
+                }
+            }));
             findings.extend(unknown_plugin(pipeline, &step.operation, place()));
         }
     }
@@ -300,6 +307,25 @@ fn check_references(
         let place = Place { item: Item::Sink(sink.name.clone()), part: Part::From };
         findings.push(unknown(&sink.from, place));
     }
+}
+
+/// What to write where a broadcast stands in a stream's place.
+fn broadcast_help(pipeline: &Pipeline, name: &str, operation: &Operation) -> Option<String> {
+    pipeline.broadcasts.iter().find(|broadcast| broadcast.name == name)?;
+    let kind = match operation {
+        Operation::Join(join) => join.kind.word_of_broadcasts(),
+        _ => None,
+    };
+    let Some(kind) = kind else {
+        let kinds = JoinKind::ALL.into_iter().filter_map(JoinKind::word_of_broadcasts);
+        let kinds = list_words(kinds);
+        return Some(format!(
+            "`{name}` is a broadcast: `broadcast_join` brings rows together with it, of the \
+             kinds {kinds}"
+        ));
+    };
+    let join = format!("{{ with = \"{name}\", on = [\"...\"], kind = \"{kind}\" }}");
+    Some(format!("`{name}` is a broadcast: write `broadcast_join = {join}`"))
 }
 
 fn unknown_plugin(pipeline: &Pipeline, operation: &Operation, place: Place) -> Option<Finding> {

@@ -1,4 +1,5 @@
-//! What is said of operators that stand where another one belongs: beside a fold over windows.
+//! What is said of operators that stand where another one belongs: beside a fold over windows, and
+//! of broadcasts in a stream's place.
 //!
 //! Takes steps of a job. Gives the exact words with line and column.
 
@@ -85,4 +86,36 @@ fn an_inverse_is_told_how_it_is_written() {
          without the second: write `#[inverse] fn without(folded: (&str, i64), left: (&str, i64)) \
          -> (String, i64)`)",
     );
+}
+
+/// The story: a broadcast in a stream's place was told as a name that nobody knows.
+#[test]
+fn a_broadcast_in_a_stream_s_place_is_told_as_one() {
+    let with = |steps: &str| {
+        let broadcast = "[broadcasts.customers]\ntype = \"file\"\npath = \"c\"\nformat = \"json\"\n\
+                         schema = { word = \"utf8\" }\n";
+        format!("{}{broadcast}", job(SCHEMA, &format!("{{ key_by = \"word\" }}, {steps}")))
+    };
+    for (step, kind) in [("join", "inner"), ("left_outer_join", "left"), ("anti_join", "anti")] {
+        let column = 27 + step.len();
+        check(
+            &with(&format!("{{ {step} = \"customers\" }}")),
+            &format!(
+                "11:{column}: no source or stream is called `customers`; there are `rows`, `out` \
+                 (`customers` is a broadcast: write `broadcast_join = {{ with = \"customers\", on \
+                 = [\"...\"], kind = \"{kind}\" }}`)"
+            ),
+        );
+    }
+    for (step, column) in [("cogroup = \"customers\"", 34), ("union = [\"customers\"]", 32)] {
+        check(
+            &with(&format!("{{ {step} }}")),
+            &format!(
+                "11:{column}: no source or stream is called `customers`; there are `rows`, `out` \
+                 (`customers` is a broadcast: `broadcast_join` brings rows together with it, of \
+                 the kinds `inner`, `left`, `anti`)"
+            ),
+        );
+    }
+    check(&with("{ broadcast_join = { with = \"customers\", on = \"word\" } }"), "fine");
 }
