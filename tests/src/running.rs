@@ -12,5 +12,6 @@ mod exit_codes;
 mod first_states;
 mod pipes;
 mod signals;
+mod snapshots;
 mod source_watch;
 mod warnings;

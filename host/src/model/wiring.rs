@@ -126,10 +126,7 @@ pub fn wire(pipeline: &Pipeline) -> Result<Wiring, Vec<Finding>> {
 
 /// How many names sources, streams and snapshots have, if each has one of its own.
 fn declared_names(pipeline: &Pipeline) -> usize {
-    let steps = pipeline.streams.iter().flat_map(|stream| &stream.steps);
-    let states = steps.filter_map(|step| step.operation.state());
-    let snapshots = states.filter(|state| state.snapshots.is_some()).count();
-    pipeline.sources.len() + pipeline.streams.len() + snapshots
+    pipeline.sources.len() + pipeline.streams.len() + pipeline.snapshots().count()
 }
 
 fn names_of(pipeline: &Pipeline, findings: &mut Vec<Finding>) -> HashMap<String, Origin> {
@@ -271,9 +268,7 @@ fn check_references(
         let known = || {
             let sources = pipeline.sources.iter().map(|source| source.name.as_str());
             let streams = pipeline.streams.iter().map(|stream| stream.name.as_str());
-            let steps = pipeline.streams.iter().flat_map(|stream| &stream.steps);
-            let snapshots = steps.filter_map(|step| step.operation.state()?.snapshots.as_deref());
-            sources.chain(streams).chain(snapshots)
+            sources.chain(streams).chain(pipeline.snapshots().map(|(_, name)| name.as_str()))
         };
         let message =
             format!("no source or stream is called `{name}`; there are {}", list_words(known()));

@@ -87,8 +87,7 @@ impl Case {
         }
         let states = states(&case, planned)?;
         let streams = job.streams.iter().map(|stream| stream.name.as_str());
-        let snapshots = job.streams.iter().flat_map(|stream| &stream.steps);
-        let snapshots = snapshots.filter_map(|step| step.operation.state()?.snapshots.as_deref());
+        let snapshots = job.snapshots().map(|(_, name)| name.as_str());
         let names: Vec<&str> = streams.chain(snapshots).chain(sources.keys().copied()).collect();
         let mut expected = BTreeMap::new();
         for (name, batches) in by_name(&case, "out", names.iter().copied())? {
