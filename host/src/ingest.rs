@@ -26,6 +26,7 @@ pub mod held_back;
 pub mod intake;
 pub mod json_columns;
 pub mod json_exact;
+pub mod json_names;
 pub mod json_reason;
 pub mod json_strict;
 pub mod json_written;

@@ -4,6 +4,7 @@
 //! tasks run, or every mismatch with its place in the job. Never loads a plugin or reads a file.
 
 mod aggregate;
+mod beside;
 mod binding;
 mod broadcast;
 mod chain;
@@ -32,6 +33,7 @@ use crate::limits::{FINDINGS_MAX, UNION_WIDTH_MAX};
 use crate::model::description::PluginDescription;
 use crate::model::finding::{Finding, Part, Place};
 use crate::model::id::StageId;
+use crate::model::operation::StepDeclaration;
 use crate::model::pipeline::{Pipeline, StreamDeclaration};
 use crate::model::schema::StreamSchema;
 use crate::model::stage::JobPlan;
@@ -151,14 +153,7 @@ pub fn plan(
         return Err(PlanErrors(errors));
     }
     let (plan, datasets) = stage::cut(pipeline, &wiring, &checked);
-    let schemas = |streams: &[usize]| -> Vec<StreamSchemas> {
-        let checked = streams.iter().filter_map(|index| {
-            let (stream, checked) = (pipeline.streams.get(*index)?, checked.get(index)?);
-            Some(stream_schemas(stream, checked))
-        });
-        checked.collect()
-    };
-    let (streams, unread) = (schemas(wiring.order()), schemas(wiring.unread()));
+    let (streams, unread) = all_schemas(pipeline, &wiring, &checked);
     Ok(PlannedJob { streams, unread, sinks, plan, datasets })
 }
 
@@ -192,6 +187,36 @@ fn rows_of<'s>(
             step.work.kept().map(|(kept, _)| kept)
         }
     }
+}
+
+/// The rows of the streams that run, and of those that do not, each with the streams of what its
+/// steps keep.
+fn all_schemas(
+    pipeline: &Pipeline,
+    wiring: &Wiring,
+    checked: &HashMap<usize, CheckedStream>,
+) -> (Vec<StreamSchemas>, Vec<StreamSchemas>) {
+    let (mut run, mut unread) = (Vec::new(), Vec::new());
+    for index in wiring.order().iter().chain(wiring.unread()) {
+        let runs = !wiring.unread().contains(index);
+        let stream = &pipeline.streams[*index];
+        let Some(of) = checked.get(index) else { continue };
+        if runs { &mut run } else { &mut unread }.push(stream_schemas(stream, of));
+        for (step, (declared, planned)) in stream.steps.iter().zip(&of.steps).enumerate() {
+            let Some(snapshots) = snapshots_schemas(declared, planned) else { continue };
+            let is_read = wiring.uses(Origin::Snapshots { stream: *index, step }) > 0;
+            if runs && is_read { &mut run } else { &mut unread }.push(snapshots);
+        }
+    }
+    (run, unread)
+}
+
+/// The rows of the stream of what a step keeps, if it has one.
+fn snapshots_schemas(declared: &StepDeclaration, step: &CheckedStep) -> Option<StreamSchemas> {
+    let name = declared.operation.state()?.snapshots.clone()?;
+    let (kept, _) = step.work.kept()?;
+    let from = format!("step {}", declared.name.as_deref().unwrap_or_default());
+    Some(StreamSchemas { name, from, input: kept.clone(), steps: Vec::new() })
 }
 
 fn stream_schemas(stream: &StreamDeclaration, checked: &CheckedStream) -> StreamSchemas {

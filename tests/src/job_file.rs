@@ -3,6 +3,7 @@
 //! Takes job files in short pieces. Gives goldens of plans and of what is said about mistakes.
 //! Never loads a component.
 
+mod beside_folds;
 mod catalogue;
 mod explained;
 mod explained_broadcasts;

@@ -4,11 +4,14 @@
 //! it says and its exit code.
 
 mod cases;
+mod cases_apart;
 mod commands;
 mod demo;
 mod display;
 mod exit_codes;
+mod first_states;
 mod pipes;
 mod signals;
+mod snapshots;
 mod source_watch;
 mod warnings;

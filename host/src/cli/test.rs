@@ -1,7 +1,8 @@
 //! Cli: `test`: cases of a job, each batches of rows in and batches of rows out.
 //!
-//! Takes a job file and a file of cases. Gives each case's name with what differs. Never sleeps and
-//! never opens a source or a sink of the job: the clock is moved from batch to batch.
+//! Takes a job file and a file of cases. Gives each case's name with what differs. Never sleeps:
+//! the clock is moved from batch to batch. Never opens a source, a sink or a dead-letter file of
+//! the job.
 
 mod case;
 mod diff;

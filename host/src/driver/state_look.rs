@@ -9,13 +9,10 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 
 use super::look_error::LookError;
+use super::state_key::{bad_key, read_key};
 use super::versions::VersionBase;
-use crate::ingest::decoder::Decoded;
-use crate::ingest::json_columns::JsonColumns;
-use crate::limits::{LINE_BYTES_MAX, LOOK_BYTES_MAX};
-use crate::model::column_type::ColumnType;
+use crate::limits::LOOK_BYTES_MAX;
 use crate::model::id::StageId;
-use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
 use crate::model::stage::{JobPlan, StatePlan};
 use crate::model::status::StateInfo;
@@ -140,84 +137,4 @@ fn decode(
 
 fn undecodable(error: ArrowError) -> LookError {
     LookError::Undecodable(error.to_string())
-}
-
-/// A key as a person writes it: the value of the one key column, which is text without quotes where
-/// JSON would have quotes, or a JSON array of the values of all.
-fn read_key(schema: &StreamSchema, key: &str) -> Result<RecordBatch, String> {
-    let values: Vec<serde_json::Value> = match schema.columns.as_slice() {
-        [column] if is_text(&column.data_type) => vec![key.into()],
-        [_] => vec![serde_json::from_str(key).map_err(|error| error.to_string())?],
-        columns => {
-            let values: Vec<serde_json::Value> =
-                serde_json::from_str(key).map_err(|error| error.to_string())?;
-            if values.len() != columns.len() {
-                return Err(format!("found {} values", values.len()));
-            }
-            values
-        }
-    };
-    let names = schema.columns.iter().map(|column| column.name.clone());
-    let object: serde_json::Map<String, serde_json::Value> = names.zip(values).collect();
-    let line = format!("{}\n", serde_json::Value::Object(object));
-    let mut columns = JsonColumns::new(schema.clone(), LINE_BYTES_MAX);
-    let mut decoded = Decoded::of_all(&mut columns, line.as_bytes(), &OnBadRow::Skip);
-    match (decoded.bad.first, decoded.slices.pop()) {
-        (Some(why), _) => Err(why),
-        (None, Some(row)) => Ok(row),
-        (None, None) => Err("found nothing".to_owned()),
-    }
-}
-
-/// Whether JSON writes values of the type in quotes.
-fn is_text(of: &ColumnType) -> bool {
-    matches!(of, ColumnType::Utf8 | ColumnType::Binary | ColumnType::Date32 | ColumnType::Timestamp)
-}
-
-fn bad_key(step: &str, schema: &StreamSchema, why: &str) -> String {
-    let form = match schema.columns.as_slice() {
-        [_] => "one value of it",
-        _ => "a JSON array of one value of each",
-    };
-    format!("the keys of step `{step}` are `{schema}`, expected {form}: {why}")
-}
-
-#[cfg(test)]
-mod tests {
-    use arrow_array::Array;
-    use arrow_array::cast::AsArray;
-    use arrow_array::types::Int64Type;
-
-    use super::*;
-    use crate::model::schema::Column;
-
-    #[test]
-    fn a_key_is_typed_by_its_column() {
-        let text = StreamSchema::new(vec![Column::new("word", ColumnType::Utf8)]);
-        for key in ["tide", "7", "\"quoted\"", "null", ""] {
-            let row = read_key(&text, key).expect("any text is a key");
-            assert_eq!(row.column(0).as_string::<i32>().value(0), key);
-        }
-        let number = StreamSchema::new(vec![Column::new("n", ColumnType::Int64)]);
-        let row = read_key(&number, "7").expect("it is a number");
-        assert_eq!(row.column(0).as_primitive::<Int64Type>().value(0), 7);
-        for key in ["seven", "7.5", "\"7\"", "null", ""] {
-            assert!(read_key(&number, key).is_err(), "{key}");
-        }
-    }
-
-    #[test]
-    fn a_key_of_several_columns_is_an_array() {
-        let columns = vec![
-            Column::new("word", ColumnType::Utf8),
-            Column::new("n", ColumnType::Int64).nullable(),
-        ];
-        let schema = StreamSchema::new(columns);
-        let row = read_key(&schema, "[\"a\",null]").expect("one value of each");
-        assert!(row.column(1).is_null(0));
-        assert!(read_key(&schema, "[\"a\"]").expect_err("one is missing").contains("1 values"));
-        assert!(read_key(&schema, "a").is_err());
-        let words = bad_key("totals", &schema, "found 1 values");
-        assert!(words.contains("`word: utf8, n: int64?`"), "{words}");
-    }
 }

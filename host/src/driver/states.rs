@@ -4,7 +4,6 @@
 //! its store. Never looks at a state: tasks do.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, UInt32Array};
@@ -12,12 +11,9 @@ use arrow_schema::ArrowError;
 use arrow_select::take::take_record_batch;
 
 use super::error::DriverError;
-use crate::ingest::decoder::Decoded;
-use crate::ingest::json_columns::JsonColumns;
-use crate::limits::{INITIAL_STATE_BYTES_MAX, LINE_BYTES_MAX};
+use super::first_state;
 use crate::model::id::StageId;
 use crate::model::operation::InitialState;
-use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
 use crate::model::stage::{Gather, JobPlan, StageInput, StateMode, StatePlan};
 use crate::model::status::StateInfo;
@@ -125,10 +121,14 @@ fn begin(
         InitialState::Empty => return Ok(()),
         InitialState::Rows(batches) => batches,
         InitialState::File(path) => {
-            read = read_rows(storage, path, &state.output).map_err(wrong)?;
+            read = first_state::read(storage, path, &state.output).map_err(wrong)?;
             &read
         }
     };
+    first_state::check(state, batches).map_err(|fault| match &state.initial {
+        InitialState::File(path) => wrong(format!("`{}`: {fault}", path.display())),
+        InitialState::Empty | InitialState::Rows(_) => wrong(fault),
+    })?;
     let columns = |error: ArrowError| wrong(error.to_string());
     let mut deltas: Vec<StateDelta> =
         (0..store.partitions()).map(|_| StateDelta::default()).collect();
@@ -160,35 +160,4 @@ fn put(
         }
     }
     Ok(())
-}
-
-/// The rows of a file of JSON lines.
-fn read_rows(
-    storage: &dyn Storage,
-    path: &Path,
-    schema: &StreamSchema,
-) -> Result<Vec<RecordBatch>, String> {
-    let mut text = Vec::new();
-    loop {
-        let mut part = vec![0; 1 << 16];
-        let at = text.len() as u64;
-        let read = storage.read_at(path, at, &mut part).map_err(|error| error.to_string())?;
-        if read == 0 {
-            break;
-        }
-        text.extend_from_slice(&part[..read]);
-        if text.len() > INITIAL_STATE_BYTES_MAX {
-            let (path, allowed) = (path.display(), INITIAL_STATE_BYTES_MAX);
-            return Err(format!("`{path}` has more than {allowed} bytes, which is the limit"));
-        }
-    }
-    if text.last().is_some_and(|last| *last != b'\n') {
-        text.push(b'\n');
-    }
-    let mut columns = JsonColumns::new(schema.clone(), LINE_BYTES_MAX);
-    let decoded = Decoded::of_all(&mut columns, &text, &OnBadRow::Fail);
-    match decoded.bad.first {
-        Some(first) => Err(format!("`{}`: {first}", path.display())),
-        None => Ok(decoded.slices),
-    }
 }

@@ -47,7 +47,7 @@ pub(super) fn find(
     let known: Vec<&str> = places.by_name.keys().map(String::as_str).collect();
     let message = match places.within.get(name) {
         Some(last) => format!("`{name}` runs in one call with what follows it, up to `{last}`"),
-        None if pipeline.streams.iter().any(|stream| stream.name == name) => format!(
+        None if is_stream(name, pipeline) => format!(
             "the rows of stream `{name}` are never together: its steps run on in the stages of \
              its readers, or nobody reads it; there is {}",
             list_words(known)
@@ -66,6 +66,12 @@ pub(super) fn names(
     Places::of(pipeline, plan, datasets).by_name.into_keys().collect()
 }
 
+fn is_stream(name: &str, pipeline: &Pipeline) -> bool {
+    let snapshots = pipeline.snapshots().map(|(_, snapshots)| snapshots);
+    let mut all = pipeline.streams.iter().map(|stream| &stream.name).chain(snapshots);
+    all.any(|stream| stream == name)
+}
+
 impl Places {
     fn of(pipeline: &Pipeline, plan: &JobPlan, datasets: &BTreeMap<String, StageId>) -> Self {
         let mut places = Self::default();
@@ -79,7 +85,7 @@ impl Places {
             places.put(&stage.stream, stage.id, end_of(stage));
         }
         for stage in &plan.stages {
-            places.stage(pipeline, stage);
+            places.stage(pipeline, plan, stage);
         }
         places
     }
@@ -88,11 +94,18 @@ impl Places {
         self.by_name.entry(name.to_owned()).or_insert((stage, place));
     }
 
-    fn stage(&mut self, pipeline: &Pipeline, stage: &Stage) {
+    fn stage(&mut self, pipeline: &Pipeline, plan: &JobPlan, stage: &Stage) {
         if let StageInput::Source(SourceId(source)) = stage.input
             && let Some(source) = pipeline.sources.get(source as usize)
         {
             self.put(&source.name, stage.id, TapPlace::Gathered);
+        }
+        if let StageInput::Snapshots(StageId(from)) = stage.input
+            && let Some(state) = plan.stages.get(from).and_then(state_of)
+            && let Some(name) = snapshots_of(pipeline, &state.name)
+        {
+            // Whoever reads it runs on in the same stage.
+            self.put(name, stage.id, TapPlace::Gathered);
         }
         if let Some(state) = state_of(stage) {
             self.put(&state.name, stage.id, TapPlace::Gathered);
@@ -140,6 +153,13 @@ impl Places {
             }
         }
     }
+}
+
+/// The stream of what the step of that name keeps.
+fn snapshots_of<'p>(pipeline: &'p Pipeline, step: &str) -> Option<&'p str> {
+    let mut snapshots = pipeline.snapshots();
+    let of = snapshots.find(|(declared, _)| declared.name.as_deref() == Some(step));
+    of.map(|(_, name)| name.as_str())
 }
 
 /// Behind all steps of a stage.

@@ -42,6 +42,16 @@ impl JoinKind {
         }
     }
 
+    /// The kind under which a join with a broadcast does the same, where one does.
+    pub fn word_of_broadcasts(self) -> Option<&'static str> {
+        match self {
+            Self::Inner => Some("inner"),
+            Self::LeftOuter => Some("left"),
+            Self::Anti => Some("anti"),
+            Self::RightOuter | Self::FullOuter | Self::Cogroup => None,
+        }
+    }
+
     /// Whether rows of this stream come out without a partner.
     pub fn keeps_left(self) -> bool {
         matches!(self, Self::LeftOuter | Self::FullOuter | Self::Anti)

@@ -34,6 +34,14 @@ pub struct Pipeline {
     pub sinks: Vec<SinkDeclaration>,
 }
 
+impl Pipeline {
+    /// The streams of what stateful steps keep: each step that has one, and the stream's name.
+    pub fn snapshots(&self) -> impl Iterator<Item = (&StepDeclaration, &String)> {
+        let steps = self.streams.iter().flat_map(|stream| &stream.steps);
+        steps.filter_map(|step| Some((step, step.operation.state()?.snapshots.as_ref()?)))
+    }
+}
+
 /// A plugin of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginDeclaration {

@@ -36,3 +36,12 @@ pub enum OnBadRow {
     /// It is appended to this file with its reason, and left out.
     DeadLetter(PathBuf),
 }
+
+impl OnBadRow {
+    /// Leaves out what this would, and writes nothing down.
+    pub fn unwritten(&mut self) {
+        if matches!(self, Self::DeadLetter(_)) {
+            *self = Self::Skip;
+        }
+    }
+}

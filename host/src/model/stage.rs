@@ -244,6 +244,8 @@ pub struct StatePlan {
     pub output: StreamSchema,
     /// The operator's version of what is kept.
     pub version: u32,
+    /// Of each average that is kept, the columns of its sum and its count among what is kept.
+    pub averages: Vec<(usize, usize)>,
     /// What the step begins with.
     pub initial: InitialState,
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, PathBuf};
 
 use super::finding::{Finding, Item, Part, Place, list_words};
+use super::join::JoinKind;
 use super::operation::Operation;
 use super::pipeline::{Pipeline, StreamDeclaration};
 use super::sink::SinkConnector;
@@ -125,10 +126,7 @@ pub fn wire(pipeline: &Pipeline) -> Result<Wiring, Vec<Finding>> {
 
 /// How many names sources, streams and snapshots have, if each has one of its own.
 fn declared_names(pipeline: &Pipeline) -> usize {
-    let steps = pipeline.streams.iter().flat_map(|stream| &stream.steps);
-    let states = steps.filter_map(|step| step.operation.state());
-    let snapshots = states.filter(|state| state.snapshots.is_some()).count();
-    pipeline.sources.len() + pipeline.streams.len() + snapshots
+    pipeline.sources.len() + pipeline.streams.len() + pipeline.snapshots().count()
 }
 
 fn names_of(pipeline: &Pipeline, findings: &mut Vec<Finding>) -> HashMap<String, Origin> {
@@ -270,9 +268,7 @@ fn check_references(
         let known = || {
             let sources = pipeline.sources.iter().map(|source| source.name.as_str());
             let streams = pipeline.streams.iter().map(|stream| stream.name.as_str());
-            let steps = pipeline.streams.iter().flat_map(|stream| &stream.steps);
-            let snapshots = steps.filter_map(|step| step.operation.state()?.snapshots.as_deref());
-            sources.chain(streams).chain(snapshots)
+            sources.chain(streams).chain(pipeline.snapshots().map(|(_, name)| name.as_str()))
         };
         let message =
             format!("no source or stream is called `{name}`; there are {}", list_words(known()));
@@ -291,7 +287,13 @@ fn check_references(
             let place = || Place::step(&stream.name, index, Part::Operation);
             let mut others = step.operation.others().iter();
             let missing = others.find(|other| !names.contains_key(*other));
-            findings.extend(missing.map(|name| unknown(name, place())));
+            findings.extend(missing.map(|name| {
+                let finding = unknown(name, place());
+                match broadcast_help(pipeline, name, &step.operation) {
+                    Some(help) => finding.with_help(help),
+                    None => finding,
+                }
+            }));
             findings.extend(unknown_plugin(pipeline, &step.operation, place()));
         }
     }
@@ -300,6 +302,25 @@ fn check_references(
         let place = Place { item: Item::Sink(sink.name.clone()), part: Part::From };
         findings.push(unknown(&sink.from, place));
     }
+}
+
+/// What to write where a broadcast stands in a stream's place.
+fn broadcast_help(pipeline: &Pipeline, name: &str, operation: &Operation) -> Option<String> {
+    pipeline.broadcasts.iter().find(|broadcast| broadcast.name == name)?;
+    let kind = match operation {
+        Operation::Join(join) => join.kind.word_of_broadcasts(),
+        _ => None,
+    };
+    let Some(kind) = kind else {
+        let kinds = JoinKind::ALL.into_iter().filter_map(JoinKind::word_of_broadcasts);
+        let kinds = list_words(kinds);
+        return Some(format!(
+            "`{name}` is a broadcast: `broadcast_join` brings rows together with it, of the \
+             kinds {kinds}"
+        ));
+    };
+    let join = format!("{{ with = \"{name}\", on = [\"...\"], kind = \"{kind}\" }}");
+    Some(format!("`{name}` is a broadcast: write `broadcast_join = {join}`"))
 }
 
 fn unknown_plugin(pipeline: &Pipeline, operation: &Operation, place: Place) -> Option<Finding> {

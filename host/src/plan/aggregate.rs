@@ -50,7 +50,7 @@ pub(super) fn running(
     planned.name_parts(step, made)?;
     let partitions = step.partitions.unwrap_or(context.partitions);
     let folded = (planned.project.clone(), planned.fold.clone(), partitions);
-    let work = state::go_on(step, keeps, folded, context)?;
+    let work = state::go_on(step, keeps, folded, planned.parts_of_averages(), context)?;
     Ok(planned.step(work))
 }
 
@@ -130,16 +130,21 @@ impl Planned {
         Ok(Self { label, project, fold, folds, averaged, output })
     }
 
+    /// The columns of sums and counts of averages, in the order of these.
+    fn parts_of_averages(&self) -> Vec<(usize, usize)> {
+        let parts = self.averaged.iter().flatten().filter_map(|averaged| match averaged {
+            Averaged::Of { sum, count } => Some((*sum, *count)),
+            Averaged::Kept(_) => None,
+        });
+        parts.collect()
+    }
+
     /// Gives sums and counts of averages names that a person can write, who says what is kept at
     /// the beginning.
     fn name_parts(&mut self, step: &StepDeclaration, made: &[Aggregated]) -> Result<(), Mismatch> {
         let mut columns = self.fold.output.columns.clone();
         let averages = made.iter().filter(|made| made.fold == AggregateFold::Average);
-        let parts = self.averaged.iter().flatten().filter_map(|averaged| match averaged {
-            Averaged::Of { sum, count } => Some((*sum, *count)),
-            Averaged::Kept(_) => None,
-        });
-        for (made, (sum, count)) in averages.zip(parts) {
+        for (made, (sum, count)) in averages.zip(self.parts_of_averages()) {
             columns[sum].name = format!("{}.sum", made.name);
             columns[count].name = format!("{}.count", made.name);
         }

@@ -54,6 +54,16 @@ pub enum PlanFault {
         /// The kind that the step takes.
         expected: OperatorKind,
     },
+    /// An operator beside a fold over windows is not what belongs there.
+    #[error("{}", beside_fold(.key, .why))]
+    BesideFold {
+        /// The key that it stands under.
+        key: &'static str,
+        /// What is wrong with it.
+        why: Box<PlanFault>,
+        /// What belongs there.
+        wanted: String,
+    },
     /// Rows that a stateful step is to begin with have other columns than it keeps.
     #[error("the rows to begin with are ({found}), the step keeps ({expected})")]
     InitialState {
@@ -373,6 +383,15 @@ impl PlanFault {
     pub(super) fn from_finding(finding: Finding) -> PlanError {
         let Finding { place, message, help } = finding;
         PlanError { place, fault: Self::Wiring { message, help } }
+    }
+}
+
+fn beside_fold(key: &str, why: &PlanFault) -> String {
+    match why {
+        PlanFault::Kind { operator, found, .. } => {
+            format!("operator `{operator}` is a {found}, `{key}` takes one with `#[{key}]`")
+        }
+        other => other.to_string(),
     }
 }
 

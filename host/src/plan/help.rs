@@ -51,6 +51,7 @@ impl PlanFault {
                 Some(choose_help(&names))
             }
             Self::ColumnType { found, expected, .. } => Some(type_help(found, expected)),
+            Self::BesideFold { wanted, .. } => Some(wanted.clone()),
             Self::ColumnNullable { expected, .. } => Some(format!(
                 "let the operator take `Option<{}>`, or make the column required where it comes \
                  from",
@@ -145,7 +146,7 @@ fn type_help(found: &Column, expected: &Column) -> String {
 }
 
 /// How a Rust operator takes a column.
-fn in_rust(data_type: &ColumnType) -> String {
+pub(super) fn in_rust(data_type: &ColumnType) -> String {
     let plain = match data_type {
         ColumnType::Bool => "bool",
         ColumnType::Int32 => "i32",

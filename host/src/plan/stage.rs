@@ -151,7 +151,10 @@ impl Cutter<'_> {
             open = self.step(open, step);
             let origin = Origin::Snapshots { stream: index, step: number };
             if let (Some((kept, _)), 1..) = (step.work.kept(), self.wiring.uses(origin)) {
-                open = self.snapshots(open, origin, kept.clone());
+                // What is kept is a stream of its own, under its own name.
+                let state = declared.steps[number].operation.state();
+                let name = state.and_then(|state| state.snapshots.as_deref());
+                open = self.snapshots(open, (name.unwrap_or_default(), origin), kept.clone());
             }
         }
         open.level = declared.persist.or(open.level);
@@ -159,10 +162,15 @@ impl Cutter<'_> {
     }
 
     /// What a stateful stage keeps, as a stream beside the one it gives.
-    fn snapshots(&mut self, open: OpenStage, origin: Origin, kept: StreamSchema) -> OpenStage {
+    fn snapshots(
+        &mut self,
+        open: OpenStage,
+        (name, origin): (&str, Origin),
+        kept: StreamSchema,
+    ) -> OpenStage {
         let (stream, slide, schema) = (open.stream.clone(), open.slide, open.schema().clone());
         let id = self.close(open, StageOutput::Dataset);
-        let snapshots = OpenStage::new(&stream, slide, StageInput::Snapshots(id), kept);
+        let snapshots = OpenStage::new(name, slide, StageInput::Snapshots(id), kept);
         self.ends.insert(origin, End::Open(snapshots));
         OpenStage::new(&stream, slide, StageInput::Datasets(vec![id]), schema)
     }
@@ -206,10 +214,11 @@ impl Cutter<'_> {
         id
     }
 
-    /// The stages that keep the datasets of sources and streams, by name.
+    /// The stages that keep the datasets of sources and streams, also of states, by name.
     fn datasets(&self) -> BTreeMap<String, StageId> {
         let sources = self.pipeline.sources.iter().map(|source| &source.name);
-        let names = sources.chain(self.pipeline.streams.iter().map(|stream| &stream.name));
+        let streams = self.pipeline.streams.iter().map(|stream| &stream.name);
+        let names = sources.chain(streams).chain(self.pipeline.snapshots().map(|(_, name)| name));
         let kept = names.filter_map(|name| match self.ends.get(&self.wiring.origin(name)?)? {
             End::Dataset(stage) => Some((name.clone(), *stage)),
             End::Open(_) => None,

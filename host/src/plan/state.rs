@@ -70,15 +70,18 @@ fn running(
     let StepWork::Fold { project, fold, partitions } = work else {
         unreachable!("a reduce by key folds by key")
     };
-    let work = go_on(step, &declared.keeps, (project, fold, partitions), context)?;
+    let folded = (project, fold, partitions);
+    let work = go_on(step, &declared.keeps, folded, Vec::new(), context)?;
     Ok(CheckedStep { label, output, work })
 }
 
-/// What a fold makes is kept for each key, and goes on from batch to batch.
+/// What a fold makes is kept for each key, and goes on from batch to batch: of averages the columns
+/// of their sums and counts, which belong together.
 pub(super) fn go_on(
     step: &StepDeclaration,
     keeps: &Keeps,
     (project, fold, partitions): (Option<(Vec<usize>, StreamSchema)>, FoldPlan, usize),
+    averages: Vec<(usize, usize)>,
     context: &StepContext<'_>,
 ) -> Result<StepWork, Mismatch> {
     let plan = StatePlan {
@@ -90,6 +93,7 @@ pub(super) fn go_on(
         values: fold.output.value_columns().to_vec(),
         output: fold.output.clone(),
         version: 0,
+        averages,
         initial: keeps.initial.clone(),
     };
     check_initial(&plan)?;
@@ -129,6 +133,7 @@ impl Found {
             values: self.projected.value_columns().to_vec(),
             output,
             version: self.version,
+            averages: Vec::new(),
             initial: declared.keeps.initial.clone(),
         }
     }

@@ -6,7 +6,7 @@
 use super::checked::{CheckedStep, InversePlan, Mismatch, StepContext, StepWork, Window, label};
 use super::fault::PlanFault;
 use super::lookup::{FoundOperator, find};
-use super::{fold as folds, narrow, reshape};
+use super::{beside, fold as folds, narrow, reshape};
 use crate::model::description::OperatorKind;
 use crate::model::finding::Part;
 use crate::model::operation::{
@@ -40,11 +40,15 @@ pub(super) fn fold(
         Some(operator) => {
             let alone = StepDeclaration::new(step.operation.clone());
             let kind = OperatorKind::Filter;
-            Some(Box::new(narrow::apply(&alone, kind, operator, &checked.output, context)?))
+            let filter = narrow::apply(&alone, kind, operator, &checked.output, context);
+            Some(Box::new(filter.map_err(|fault| beside::filter(&checked.output, fault))?))
         }
     };
     let inverse = match &declared.inverse {
-        Some(operator) => Some(inverse(step, operator, &checked.output, context)?),
+        Some(operator) => {
+            let inverse = inverse(step, operator, &checked.output, context);
+            Some(inverse.map_err(|fault| beside::inverse(&checked.output, fault))?)
+        }
         None => exact_inverse(&declared.fold, &checked.output),
     };
     let forget_gone = filter.is_some() || declared.inverse.is_none();

@@ -187,6 +187,7 @@ mod tests {
             values: Vec::new(),
             output: schema(ColumnType::Int64),
             version,
+            averages: Vec::new(),
             initial: InitialState::Empty,
         };
         let gather = Gather::State(plan);

@@ -128,6 +128,59 @@ fn running_totals_are_seen_by_words() {
     rig.end();
 }
 
+/// The story: a key went through a double, so the state of the account beside it was shown, and
+/// keys of several columns with a decimal among them were refused.
+#[test]
+fn a_key_is_looked_up_by_all_its_digits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::over(&folder);
+    let step = |keys: &str, name: &str| {
+        format!(
+            "[streams.{name}]\nfrom = \"rows\"\nsteps = [\n{{ select = [{keys}, \"n\"] }},\n\
+             {{ key_by = [{keys}] }},\n{{ update_state_by_key = \"sum\", name = \"{name}\" }},\n]\n\
+             [sinks.{name}]\ntype = \"print\"\nfrom = \"{name}\"\n"
+        )
+    };
+    let job = format!(
+        "name = \"ledger\"\nbatch_interval = \"20ms\"\n\
+         [sources.rows]\ntype = \"listen\"\naddress = \"127.0.0.1:0\"\nformat = \"json\"\n\
+         schema = {{ account = \"decimal128(38,2)\", id = \"int64?\", n = \"int64\" }}\n{}{}{}",
+        step("\"account\"", "one"),
+        step("\"id\"", "ids"),
+        step("\"account\", \"id\"", "both"),
+    );
+    let submitted = rig.submit(&job, folder.path());
+    assert_eq!(submitted.status, 201, "{submitted:?}");
+    let (first, second) =
+        ("123456789012345678901234567890123456.78", "123456789012345678901234567890123456.79");
+    Sending::to(&rig, "ledger").text(&format!(
+        "{{\"account\":{first},\"id\":9007199254740992,\"n\":1}}\n\
+         {{\"account\":{second},\"id\":9007199254740993,\"n\":2}}\n\
+         {{\"account\":{second},\"id\":null,\"n\":4}}\n"
+    ));
+    rig.batches_until("ledger", |batches| {
+        let rows = batches.iter().filter_map(|batch| batch["end"]["rows_in"].as_u64());
+        rows.sum::<u64>() == 3
+    });
+    for (step, key, n) in [
+        ("one", first.to_owned(), 1),
+        ("one", second.to_owned(), 6),
+        ("ids", "9007199254740992".to_owned(), 1),
+        ("ids", "9007199254740993".to_owned(), 2),
+        ("ids", "null".to_owned(), 4),
+        ("both", format!("%5b{second},9007199254740993%5d"), 2),
+        ("both", format!("%5b{second},null%5d"), 4),
+    ] {
+        let response = rig.get(&format!("/v1/jobs/ledger/state?step={step}&key={key}"));
+        assert_eq!(response.status, 200, "{key}: {response:?}");
+        assert!(response.body.contains(&format!("\"n\":{n}}}]")), "{key}: {}", response.body);
+    }
+    let third = first.replace(".78", ".77");
+    let none = get(&rig, &format!("/v1/jobs/ledger/state?step=one&key={third}"));
+    assert_eq!(none["rows"], json!([]));
+    rig.end();
+}
+
 #[test]
 fn a_person_looks_by_commands() {
     let folder = JobFolder::new(&counting("looked", ""));

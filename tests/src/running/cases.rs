@@ -58,6 +58,43 @@ fn lines_that_are_no_cases_keep_no_others_from_being_run() {
     assert_eq!(told.next(), None);
 }
 
+/// The story: what was expected beyond the batches that ran was not looked at, so that a case held
+/// whatever stood there; so did one with no batch at all.
+#[test]
+fn what_is_written_beyond_the_batches_that_run_is_no_case() {
+    let wrong = [
+        (
+            r#"{"batches": 1, "in": [[["a", 1]]], "out": {"sums": [[["a", 1]], [["a", 9]]]}}"#,
+            "`out` of `sums` has 2 batches, allowed are as many as `batches` has run: 1",
+        ),
+        (
+            r#"{"batches": 2, "in": [[], [], [["a", 1]]], "out": {"sums": [[], []]}}"#,
+            "`in` of `rows` has 3 batches, allowed are as many as `batches` has run: 2",
+        ),
+        (
+            r#"{"in": [[["a", 1]]], "out": {"sums": []}}"#,
+            "`out` of `sums` has no batch, expected is one at least, which may be \"any\"",
+        ),
+        (
+            r#"{"in": [[["a", 1]]], "out": {"sums": [[["a", 1]]], "sum": [[["a", 9]]]}}"#,
+            "`out` names `sum`, the job has `sums`, `rows`",
+        ),
+        (
+            r#"{"batches": 0, "in": [[]], "out": {"sums": [[]]}}"#,
+            "`batches` is 0, allowed are 1 to 10000",
+        ),
+    ];
+    let right = r#"{"batches": 3, "in": [[["a", 1]]], "out": {"sums": [[["a", 1]], []]}}"#;
+    let lines: Vec<&str> = wrong.iter().map(|(case, _)| *case).chain([right]).collect();
+    let ran = test(lines.join("\n").as_bytes());
+    let mut expected: String = (1..)
+        .zip(wrong)
+        .map(|(line, (_, words))| format!("line {line} ... NO CASE\n  {words}\n"))
+        .collect();
+    expected.push_str("line 6 ... ok\n1 passed, 0 failed, 5 lines are no cases\n");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), expected.as_str()), "{}", ran.err);
+}
+
 /// The story: a device without an end was read until memory was, and so was a job file.
 #[test]
 #[cfg(unix)]

@@ -53,8 +53,9 @@ pub struct StateArgs {
     pub job: OneJobArgs,
     /// The step's name; unless given, the steps that keep something are shown.
     pub step: Option<String>,
-    /// One key alone: the value of the key column, or a JSON array of those of several.
-    #[arg(long)]
+    /// One key alone: the value of the key column, texts and times without quotes, or a JSON array
+    /// of those of several.
+    #[arg(long, allow_hyphen_values = true)]
     pub key: Option<String>,
     /// At most so many keys.
     #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, anyhow, bail, ensure};
 use arrow_array::RecordBatch;
 use tidemill::api::given::Partitions;
+use tidemill::driver::first_state;
 use tidemill::model::finding::list_words;
 use tidemill::model::pipeline::Pipeline;
 use tidemill::model::schema::StreamSchema;
-use tidemill::model::stage::{Gather, StageInput};
+use tidemill::model::stage::{Gather, StageInput, StatePlan};
 use tidemill::plan::PlannedJob;
 
 use super::rows::slices;
@@ -86,8 +87,7 @@ impl Case {
         }
         let states = states(&case, planned)?;
         let streams = job.streams.iter().map(|stream| stream.name.as_str());
-        let snapshots = job.streams.iter().flat_map(|stream| &stream.steps);
-        let snapshots = snapshots.filter_map(|step| step.operation.state()?.snapshots.as_deref());
+        let snapshots = job.snapshots().map(|(_, name)| name.as_str());
         let names: Vec<&str> = streams.chain(snapshots).chain(sources.keys().copied()).collect();
         let mut expected = BTreeMap::new();
         for (name, batches) in by_name(&case, "out", names.iter().copied())? {
@@ -95,14 +95,18 @@ impl Case {
             expected.insert(name, batches);
         }
         ensure!(!expected.is_empty(), "`out` is missing: the rows that streams are to have");
-        let least = datasets.values().map(Vec::len).chain(expected.values().map(Vec::len)).max();
+        let broadcasts = broadcasts(&case, job)?;
+        let lists = lists("in", &datasets)
+            .chain(lists("out", &expected))
+            .chain(lists("broadcasts", &broadcasts));
+        let batches = batches(&case, &lists.collect::<Vec<_>>())?;
         Ok(Self {
             name: match case.get("name") {
                 None => None,
                 Some(name) => Some(name.as_text().context("`name` is no text")?.to_owned()),
             },
             line: number,
-            batches: whole(&case, "batches", least.unwrap_or(0))?,
+            batches,
             in_order: match case.get("cmp").map(Written::as_text) {
                 None | Some(Some("set")) => false,
                 Some(Some("list")) => true,
@@ -114,7 +118,7 @@ impl Case {
                 .keys()
                 .filter_map(|name| Some((name.clone(), schema(job, planned, name)?)))
                 .collect(),
-            broadcasts: broadcasts(&case, job)?,
+            broadcasts,
             expected,
         })
     }
@@ -164,6 +168,33 @@ fn by_name<'a>(
     }
 }
 
+/// How many batches each list of a key has, by the name that it stands under.
+fn lists<'a, T>(
+    key: &'a str,
+    by_name: &'a BTreeMap<String, Vec<T>>,
+) -> impl Iterator<Item = (&'a str, &'a str, usize)> {
+    by_name.iter().map(move |(name, batches)| (key, name.as_str(), batches.len()))
+}
+
+/// Batches to run, which no list goes beyond: what is written is read, and what is expected looked
+/// at.
+fn batches(case: &Fields, lists: &[(&str, &str, usize)]) -> anyhow::Result<usize> {
+    if let Some((key, name, _)) =
+        lists.iter().find(|(key, _, batches)| *key == "out" && *batches == 0)
+    {
+        bail!("`{key}` of `{name}` has no batch, expected is one at least, which may be \"any\"");
+    }
+    let longest = lists.iter().map(|(.., batches)| *batches).max().unwrap_or(0);
+    let run = whole(case, "batches", longest)?;
+    match lists.iter().find(|(.., batches)| *batches > run) {
+        Some((key, name, found)) => bail!(
+            "`{key}` of `{name}` has {found} batches, allowed are as many as `batches` has run: \
+             {run}"
+        ),
+        None => Ok(run),
+    }
+}
+
 fn whole(case: &Fields, key: &str, unless: usize) -> anyhow::Result<usize> {
     let Some(written) = case.get(key) else { return Ok(unless) };
     let number = match written {
@@ -201,15 +232,19 @@ fn states(
         StageInput::Keyed(keyed) => Some(&keyed.gather),
         _ => None,
     });
-    let kept: BTreeMap<&str, &StreamSchema> = keyed
+    let kept: BTreeMap<&str, &StatePlan> = keyed
         .filter_map(|gather| match gather {
-            Gather::State(state) => Some((state.name.as_str(), &state.output)),
+            Gather::State(state) => Some((state.name.as_str(), state)),
             _ => None,
         })
         .collect();
     let mut states = BTreeMap::new();
     for (name, rows) in by_name(case, "initial", kept.keys().copied())? {
-        let rows = slices(rows, kept[name.as_str()]);
+        let state = kept[name.as_str()];
+        let rows = slices(rows, &state.output).and_then(|rows| {
+            first_state::check(state, &rows).map_err(anyhow::Error::msg)?;
+            Ok(rows)
+        });
         states.insert(name.clone(), rows.with_context(|| format!("`initial` of `{name}`"))?);
     }
     Ok(states)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Meaning;
 use super::format::Records;
+use super::step::listed;
 use crate::config::job_file::quantity::HumanDuration;
 use crate::config::job_file::value::At;
 use crate::config::job_file::written::{BroadcastText, BroadcastType, SourceType, StepText};
@@ -82,10 +83,11 @@ impl Meaning<'_> {
         prefix: Option<String>,
     ) -> Option<Operation> {
         let written = &step.broadcast_join.as_ref()?.value;
-        self.check_columns(&written.on);
+        let on = listed(&written.on);
+        self.check_columns(&on);
         Some(Operation::Verb(Verb::BroadcastJoin(BroadcastJoin {
             with: written.with.value.clone(),
-            on: written.on.value.clone(),
+            on: on.value,
             kind: written.kind.as_ref().map_or(JoinKind::Inner, |at| at.value.0),
             null_equal: written.null_equal.as_ref().is_none_or(|at| at.value),
             prefix,

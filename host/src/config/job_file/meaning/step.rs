@@ -291,7 +291,7 @@ impl Meaning<'_> {
 }
 
 /// The names of a list, or the one that stands for it.
-fn listed(at: &At<OneOrMore>) -> At<Vec<String>> {
+pub(super) fn listed(at: &At<OneOrMore>) -> At<Vec<String>> {
     At { value: at.value.0.clone(), span: at.span.clone() }
 }
 

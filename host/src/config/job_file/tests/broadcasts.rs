@@ -94,6 +94,8 @@ fn a_join_takes_the_broadcast_and_its_columns() {
         prefix: None,
     };
     assert_eq!(join(r#"broadcast_join = { with = "table", on = ["k"] }"#), plain);
+    // One column stands as it is, as in `key_by`.
+    assert_eq!(join(r#"broadcast_join = { with = "table", on = "k" }"#), plain);
     let left = BroadcastJoin {
         kind: JoinKind::LeftOuter,
         null_equal: false,

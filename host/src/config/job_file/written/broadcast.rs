@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::job_file::bad_row::OnBadRowText;
+use crate::config::job_file::constant::OneOrMore;
 use crate::config::job_file::format::FormatText;
 use crate::config::job_file::quantity::HumanBytes;
 use crate::config::job_file::value::{At, Named, Vocabulary, Word};
@@ -58,8 +59,8 @@ impl Vocabulary for JoinKind {
 pub(in crate::config::job_file) struct BroadcastJoinText {
     /// The broadcast's name.
     pub(in crate::config::job_file) with: At<String>,
-    /// The columns of both that are to be equal.
-    pub(in crate::config::job_file) on: At<Vec<String>>,
+    /// The columns of both that are to be equal, or the one.
+    pub(in crate::config::job_file) on: At<OneOrMore>,
     /// `inner` gives each row with each of the broadcast that is equal there, `left` rows without
     /// one, too, `anti` only those. Default: "inner".
     pub(in crate::config::job_file) kind: Option<At<Word<JoinKind>>>,
