@@ -254,8 +254,10 @@ pub struct CodeStatus {
     pub shadow: Option<ShadowStatus>,
     /// For how many batches the new versions are still watched.
     pub watched_batches: Option<u32>,
-    /// What is not to run again.
+    /// What is not to run again, the oldest first.
     pub quarantined: Vec<Quarantined>,
+    /// How often others have come to run since the job began.
+    pub changes: u64,
     /// Sets of versions in memory: the current and the previous one, one that waits, and those of
     /// batches that run or whose inputs are retained.
     pub held: usize,
