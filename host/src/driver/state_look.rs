@@ -19,6 +19,7 @@ use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
 use crate::model::stage::{JobPlan, StatePlan};
 use crate::model::status::StateInfo;
+use crate::model::text::number_of;
 use crate::operator::canonical::canonical_keys;
 use crate::operator::partition::partition_of_rows;
 use crate::state::store::{Entry, StateStore};
@@ -152,7 +153,7 @@ fn read_key(schema: &StreamSchema, key: &str) -> Result<RecordBatch, String> {
             let values: Vec<serde_json::Value> =
                 serde_json::from_str(key).map_err(|error| error.to_string())?;
             if values.len() != columns.len() {
-                return Err(format!("found {} values", values.len()));
+                return Err(format!("found {}", number_of(values.len(), "value", "values")));
             }
             values
         }
@@ -215,9 +216,9 @@ mod tests {
         let schema = StreamSchema::new(columns);
         let row = read_key(&schema, "[\"a\",null]").expect("one value of each");
         assert!(row.column(1).is_null(0));
-        assert!(read_key(&schema, "[\"a\"]").expect_err("one is missing").contains("1 values"));
+        assert!(read_key(&schema, "[\"a\"]").expect_err("one is missing").contains("1 value"));
         assert!(read_key(&schema, "a").is_err());
-        let words = bad_key("totals", &schema, "found 1 values");
+        let words = bad_key("totals", &schema, "found 1 value");
         assert!(words.contains("`word: utf8, n: int64?`"), "{words}");
     }
 }
