@@ -16,6 +16,7 @@ mod restart;
 mod routes;
 pub mod server;
 mod swaps;
+mod version_follower;
 pub mod views;
 
 use crate::driver::error::DriverError;

@@ -63,6 +63,7 @@ use crate::error::{Classify, Domain, Retry};
 use crate::model::block::BlockInfo;
 use crate::model::finding::{Item, Part, Place};
 use crate::model::id::SourceId;
+use crate::model::text::number_of;
 use crate::sys::storage::StorageError;
 
 /// What happens at a receiver, in the order in which it happens.
@@ -226,7 +227,10 @@ pub enum IngestError {
         source: StorageError,
     },
     /// Lines of a file do not fit, and it says that this fails the batch.
-    #[error("source `{name}` has {count} bad rows in `{}`; {first}", .path.display())]
+    #[error(
+        "source `{name}` has {} in `{}`; {first}",
+        number_of(*.count, "bad row", "bad rows"), .path.display()
+    )]
     BadRows {
         /// The source.
         name: String,

@@ -224,11 +224,15 @@ pub const BATCH_LOG_QUEUE_MAX: usize = 32 * 1024;
 pub const BATCH_LOG_GATHER: Duration = Duration::from_millis(10);
 /// Records of one commit of the batch log.
 pub const BATCH_LOG_GROUP_MAX: usize = 1024;
-/// The oldest batch that the batch log keeps.
+/// The oldest batch that the batch log keeps, unless another age is given.
 pub const BATCH_LOG_AGE_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// Bytes of the records that the batch log keeps; its file is some times as large. A record has a
-/// kilobyte or two.
+/// The least age that may be given: a younger batch may well run yet.
+pub const BATCH_LOG_AGE_MIN: Duration = Duration::from_secs(60);
+/// Bytes of the records that the batch log keeps, unless others are given; its file is some times
+/// as large. A record has a kilobyte or two.
 pub const BATCH_LOG_BYTES_MAX: u64 = 128 * MIB as u64;
+/// The least bytes that may be given: some dozens of batches, more than run at once.
+pub const BATCH_LOG_BYTES_MIN: u64 = 64 * 1024;
 /// Records that one commit of the batch log removes: more than it adds, and no long wait.
 pub const BATCH_LOG_PRUNED_MAX: usize = 4 * BATCH_LOG_GROUP_MAX;
 /// Memory for pages of the batch log.
@@ -384,6 +388,10 @@ const _: () =
 pub const INITIAL_STATE_BYTES_MAX: usize = 256 * MIB;
 
 const _: () = assert!(SLICE_BYTES_MAX <= BLOCK_BYTES_MAX, "a block holds at least one slice");
+const _: () = assert!(
+    BATCH_LOG_BYTES_MIN <= BATCH_LOG_BYTES_MAX,
+    "the default of the batch log's bytes is allowed"
+);
 const _: () = assert!(LINE_BYTES_DEFAULT <= LINE_BYTES_MAX, "the default line is allowed");
 const _: () = assert!(LINE_BYTES_MAX <= BLOCK_BYTES_MAX, "the longest line fits a block");
 const _: () = assert!(

@@ -10,6 +10,7 @@ mod granting;
 mod hosting;
 mod letters;
 mod limits;
+mod log_kept;
 mod looking;
 mod pausing;
 mod replaying;

@@ -61,7 +61,7 @@ fn a_bad_row_fails_the_block_it_came_in() {
     let ReceiverEvent::Stored(info) = stored else { unreachable!("it was looked for") };
     let block = rig.manager.get(info.id).expect("it is kept");
     let failure = block.failure.as_deref().expect("it is poisoned");
-    let expected = "source `lines` has 1 bad rows; column `n` is `\"x\"`, expected int64: `";
+    let expected = "source `lines` has 1 bad row; column `n` is `\"x\"`, expected int64: `";
     assert!(failure.starts_with(expected), "{failure}");
     assert_eq!(info.bad_rows, 1);
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tidemill::ingest::ReceiverEvent;
 
 use crate::ingest_rig::{Rig, counted, socket};
+use crate::set_up::patience::patiently;
 
 const AT_ONCE: Duration = Duration::ZERO;
 const AT_TICKS: Duration = Duration::from_secs(3600);
@@ -148,9 +149,7 @@ fn a_stop_stores_what_was_received() {
     let rig = Rig::start(socket(address(&listener)), BUDGET, AT_TICKS);
     let (mut sender, _) = listener.accept().expect("the receiver connects");
     sender.write_all(b"whole\npart").expect("it reads");
-    while rig.manager.gauges().held_bytes == 0 {
-        std::thread::yield_now();
-    }
+    patiently("bytes are held", || (rig.manager.gauges().held_bytes > 0).then_some(()));
     let Rig { supervisor, events, manager, runtime, .. } = rig;
     supervisor.stop();
     let told: Vec<ReceiverEvent> = events.try_iter().map(|(_, event)| event).collect();

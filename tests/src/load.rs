@@ -5,6 +5,7 @@
 
 mod broken;
 mod feed;
+mod left;
 mod many;
 mod meanwhile;
 mod planted;

@@ -152,7 +152,7 @@ fn every_kind_of_operator_runs() {
         (Some(0), vec![json!({"value": 7}), json!({"value": -1})])
     );
     assert!(ran.err.contains("line 2 rejected by"), "{}", ran.err);
-    assert!(ran.err.contains("[number]: it is no number\n1 rows were rejected"), "{}", ran.err);
+    assert!(ran.err.contains("[number]: it is no number\n1 row was rejected"), "{}", ran.err);
 
     let needs = "operator `minus` is of kind `inverse`, which needs keys or a state";
     place.refused(&["plugin", "run", &component, "minus"], "", needs);

@@ -8,5 +8,6 @@ pub mod c_compiler;
 pub mod c_plugin;
 pub mod http;
 pub mod job_folder;
+pub mod patience;
 pub mod program;
 pub mod watched;

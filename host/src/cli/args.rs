@@ -2,6 +2,7 @@
 //!
 //! Takes nothing. Gives types for clap. Never checks what only the machine can know.
 
+pub mod log;
 pub mod look;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::plugin::PluginCommand;
+use log::LogArgs;
 use look::{LettersArgs, StateArgs, TapArgs};
 
 /// Streams through sandboxed components, batch by batch.
@@ -129,6 +131,9 @@ pub struct RunArgs {
     /// and others; with `--bounded` nowhere unless given.
     #[arg(long, value_name = "ADDRESS", value_parser = ControlAddress::parse)]
     pub control: Option<ControlAddress>,
+    /// How much of the batch log is kept.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// Where control listens.
@@ -158,6 +163,9 @@ pub struct ServeArgs {
     /// Where jobs, batch log and token are kept.
     #[command(flatten)]
     pub data: DataArgs,
+    /// How much of the batch log is kept.
+    #[command(flatten)]
+    pub log: LogArgs,
     /// Where to listen; port 0 is any free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8417")]
     pub control: SocketAddr,

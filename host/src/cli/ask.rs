@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::Context;
 use serde_json::{Value, json};
 use tidemill::limits::{JOB_FILE_BYTES_MAX, JOB_LINE_BYTES_MAX};
-use tidemill::model::text::{escape, grouped};
+use tidemill::model::text::{escape, grouped, number_of};
 use tidemill::store::data_folder::DataFolder;
 
 use super::args::{JobsArgs, OneJobArgs, StopArgs, SubmitArgs};
@@ -120,14 +120,14 @@ pub fn client_of_job(args: &OneJobArgs) -> anyhow::Result<(Client, String)> {
 
 /// A job in a line.
 fn told(job: &Value) -> anyhow::Result<u8> {
-    let number = |key: &str| grouped(job[key].as_u64().unwrap_or_default());
+    let number = |key: &str| job[key].as_u64().unwrap_or_default();
     let mut line = format!(
-        "{}: {}, {} batches, {} failed, {} rows",
+        "{}: {}, {}, {} failed, {}",
         job["name"].as_str().unwrap_or_default(),
         job["state"].as_str().unwrap_or_default(),
-        number("batches"),
-        number("failed_batches"),
-        number("rows_in"),
+        number_of(number("batches"), "batch", "batches"),
+        grouped(number("failed_batches")),
+        number_of(number("rows_in"), "row", "rows"),
     );
     if let Some(total) = job["last_batch"]["total_delay_us"].as_u64() {
         line.push_str(&format!(", total delay {}", millis(Duration::from_micros(total))));

@@ -20,7 +20,7 @@ use tidemill::driver::status_board::StatusBoard;
 use tidemill::driver::swap::NewCode;
 use tidemill::limits::LISTENER_QUEUE_MAX;
 use tidemill::model::status::{JobState, JobStatus};
-use tidemill::model::text::grouped;
+use tidemill::model::text::{grouped, number_of};
 use tidemill::model::version::SwapRules;
 
 use super::args::DemoArgs;
@@ -110,9 +110,9 @@ pub fn demo(args: &DemoArgs, signals: &Signals) -> anyhow::Result<u8> {
 fn sum_up(status: &JobStatus, fed: Fed, followed: Followed) -> anyhow::Result<()> {
     let lost = fed.lines.abs_diff(status.rows_in);
     println!(
-        "Counted {} lines in {} batches, {} failed; {} lines were sent in {}: {}.",
-        grouped(status.rows_in),
-        grouped(status.batches),
+        "Counted {} in {}, {} failed; {} lines were sent in {}: {}.",
+        number_of(status.rows_in, "line", "lines"),
+        number_of(status.batches, "batch", "batches"),
         grouped(status.failed_batches),
         grouped(fed.lines),
         seconds(fed.took),

@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tidemill::limits::CONTROL_RESPONSE_BYTES_MAX;
-use tidemill::model::text::{escape, grouped};
+use tidemill::model::text::{escape, number_of};
 
 use super::args::look::{StateArgs, TapArgs};
 use super::ask::client_of_job;
@@ -92,8 +92,8 @@ pub fn state(args: &StateArgs) -> anyhow::Result<u8> {
 
 fn sizes(of: &Value) -> String {
     let count = |key: &str| of[key].as_u64().unwrap_or_default();
-    let keys = if count("keys") == 1 { "key" } else { "keys" };
-    format!("{} {keys}, {} bytes", grouped(count("keys")), grouped(count("bytes")))
+    let keys = number_of(count("keys"), "key", "keys");
+    format!("{keys}, {}", number_of(count("bytes"), "byte", "bytes"))
 }
 
 fn names(all: Option<&Vec<Value>>, name: impl Fn(&Value) -> Option<String>) -> anyhow::Result<u8> {

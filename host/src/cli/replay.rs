@@ -6,7 +6,7 @@
 use anyhow::Context;
 use serde_json::{Value, json};
 use tidemill::limits::JOB_LINE_BYTES_MAX;
-use tidemill::model::text::{escape, grouped};
+use tidemill::model::text::{escape, grouped, number_of};
 
 use super::args::ReplayArgs;
 use super::ask::client_of_job;
@@ -48,11 +48,11 @@ fn outputs(report: &Value) -> impl Iterator<Item = &Value> {
 
 fn show(report: &Value, is_other: bool) -> anyhow::Result<()> {
     exit::print(&format!(
-        "batch {}: {} rows, {} us of cpu time, {} rows rejected\n",
+        "batch {}: {}, {} us of cpu time, {} rejected\n",
         report["time_ms"],
-        grouped(report["rows"].as_u64().unwrap_or_default()),
+        number_of(report["rows"].as_u64().unwrap_or_default(), "row", "rows"),
         grouped(report["cpu_us"].as_u64().unwrap_or_default()),
-        grouped(report["rejected_rows"].as_u64().unwrap_or_default())
+        number_of(report["rejected_rows"].as_u64().unwrap_or_default(), "row", "rows")
     ))?;
     if let Some(failure) = report["failure"].as_str() {
         exit::print(&format!("it failed: {}\n", escape(failure, JOB_LINE_BYTES_MAX)))?;
@@ -68,8 +68,9 @@ fn told(output: &Value, is_other: bool) -> anyhow::Result<()> {
         return compared(&output["compared"]);
     }
     let name = escape(output["output"].as_str().unwrap_or_default(), JOB_LINE_BYTES_MAX);
-    let size = |key: &str, part: &str| grouped(output[key][part].as_u64().unwrap_or_default());
-    let rows = format!("{} rows, {} bytes", size("given", "rows"), size("given", "bytes"));
+    let given = |part: &str| output["given"][part].as_u64().unwrap_or_default();
+    let rows = number_of(given("rows"), "row", "rows");
+    let rows = format!("{rows}, {}", number_of(given("bytes"), "byte", "bytes"));
     let with = match (output["recorded"].is_object(), &output["same"]) {
         (true, Value::Bool(true)) => "identical to what the sink was given",
         (true, _) if output["compared"]["same"] == true => {

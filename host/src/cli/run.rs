@@ -26,7 +26,6 @@ use tidemill::model::text::escape_paragraph;
 use tidemill::plan::{PlanDefaults, PlanError, PlanFault, plan};
 use tidemill::store::batch_log::JobLog;
 use tidemill::store::data_folder::DataFolder;
-use tidemill::store::retention::Retention;
 use tidemill_guest_build::end_programs;
 
 use super::args::{ControlAddress, RunArgs};
@@ -47,7 +46,7 @@ const DURABILITY: &str = "durability: none, a restart begins empty";
 /// # Errors
 /// When the job could not be started, or failed.
 pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
-    let RunArgs { job: args, bounded, watch, quiet, data, control } = args;
+    let RunArgs { job: args, bounded, watch, quiet, data, control, log } = args;
     let mut job = read_job(&args.job)?;
     let mut pace = Pace::Clock;
     if *bounded {
@@ -70,7 +69,7 @@ pub fn run(args: &RunArgs, signals: &Signals) -> anyhow::Result<u8> {
     let data = run_folder::of_run(data.as_deref(), &args.job, &job.pipeline.name);
     data.create().context("the batch log needs a data folder, which `--data` may name")?;
     let clock = Arc::clone(&engine.config.clock);
-    let log = data.batch_log(Retention::default(), Arc::clone(&clock))?;
+    let log = data.batch_log(log.retention(), Arc::clone(&clock))?;
     let jobs = Jobs::of_one(log, Arc::clone(&clock));
     // Before the job: one that runs is not ended because a port is taken.
     let served = serve_one(&engine, &data, &jobs, *control, *bounded)?;

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use crossbeam_channel::bounded;
 use tidemill::control::jobs::{Host, Jobs};
 use tidemill::control::kept_versions::KeptVersions;
-use tidemill::store::retention::Retention;
 
 use super::args::ServeArgs;
 use super::exit::{self, ENDED};
@@ -25,7 +24,7 @@ pub fn serve(args: &ServeArgs, signals: &Signals) -> anyhow::Result<u8> {
     folder.create()?;
     let engine = host::start_engine(args.executors, args.artefacts.clone())?;
     let shelf = (folder.job_shelf()?, KeptVersions::open(folder.version_shelf()?)?);
-    let log = folder.batch_log(Retention::default(), Arc::clone(&engine.config.clock))?;
+    let log = folder.batch_log(args.log.retention(), Arc::clone(&engine.config.clock))?;
     let output = Arc::new(Mutex::new(std::io::stdout()));
     let report = Box::new(|line: &str| exit::tell(line));
     let jobs = Jobs::of_many(log, Host::new(Arc::clone(&engine), shelf, output, report));

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use tidemill::model::status::{BatchInfo, BatchOutcome, JobStatus};
-use tidemill::model::text::grouped;
+use tidemill::model::text::{grouped, number_of};
 
 /// What the hints depend on beside the batch.
 #[derive(Debug, Clone, Copy)]
@@ -22,11 +22,11 @@ pub fn status_parts(batch: &BatchInfo, status: &JobStatus, machine: Machine) -> 
     let interval = machine.batch_interval;
     let per_second = batch.rows_in as f64 / interval.as_secs_f64();
     let came = format!(
-        "batch {} | {} rows | {} rows/s | backlog {} rows",
+        "batch {} | {} | {} rows/s | backlog {}",
         batch.time.of_day(),
-        grouped(batch.rows_in),
+        number_of(batch.rows_in, "row", "rows"),
         grouped(per_second as u64),
-        grouped(status.backlog_rows),
+        number_of(status.backlog_rows, "row", "rows"),
     );
     let mut took = format!(
         "processing {} of {} | total delay {}",
@@ -35,7 +35,8 @@ pub fn status_parts(batch: &BatchInfo, status: &JobStatus, machine: Machine) -> 
         millis(batch.total_delay),
     );
     if status.queued_batches > 0 {
-        took.push_str(&format!(" | {} batches wait", status.queued_batches));
+        let waits = number_of(status.queued_batches, "batch waits", "batches wait");
+        took.push_str(&format!(" | {waits}"));
     }
     if let BatchOutcome::Failed { .. } = batch.outcome {
         took.push_str(" | FAILED");
@@ -54,21 +55,23 @@ pub fn hint(batch: &BatchInfo, machine: Machine) -> Option<String> {
     // A batch that is done in a fraction of its interval needs no more cores.
     let busy = batch.processing_delay * 2 > machine.batch_interval;
     (busy && tasks > 0 && tasks < cores)
-        .then(|| format!("{tasks} tasks on {cores} cores: a shorter block_interval makes more"))
+        .then(|| number_of(tasks, "task", "tasks"))
+        .map(|tasks| format!("{tasks} on {cores} cores: a shorter block_interval makes more"))
 }
 
 /// All batches of a job in a line.
 pub fn totals(status: &JobStatus) -> String {
     let mut totals = format!(
-        "{} batches, {} failed, {} rows, {} rejected, {} bad",
-        grouped(status.batches),
+        "{}, {} failed, {}, {} rejected, {} bad",
+        number_of(status.batches, "batch", "batches"),
         grouped(status.failed_batches),
-        grouped(status.rows_in),
+        number_of(status.rows_in, "row", "rows"),
         grouped(status.rejected_rows),
         grouped(status.bad_rows),
     );
     if status.dropped_events > 0 {
-        totals.push_str(&format!("; {} messages were not shown", grouped(status.dropped_events)));
+        let dropped = number_of(status.dropped_events, "message was", "messages were");
+        totals.push_str(&format!("; {dropped} not shown"));
     }
     totals
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 use tidemill::limits::JOB_LINE_BYTES_MAX;
-use tidemill::model::text::{escape, grouped};
+use tidemill::model::text::{escape, grouped, number_of};
 
 use super::args::SwapArgs;
 use super::ask::{client_of, client_of_job};
@@ -66,7 +66,10 @@ fn swap_one(client: &Client, job: &str, body: &Value, before: &str) -> anyhow::R
     let report = client.post(&format!("/v1/jobs/{job}/swap"), Some(body))?;
     let when = match report["shadow_batches"].as_u64().unwrap_or_default() {
         0 => "from the next batch on".to_owned(),
-        batches => format!("when {batches} batches have run in the shadow"),
+        batches => {
+            let have = number_of(batches, "batch has", "batches have");
+            format!("when {have} run in the shadow")
+        }
     };
     for change in report["plugins"].as_array().context("the server names no plugins")? {
         let version = |key: &str| {
@@ -133,20 +136,21 @@ fn replayed(replay: &Value) -> anyhow::Result<()> {
 /// An output of two runs: how large it is, and the rows that only one has.
 pub(super) fn compared(output: &Value) -> anyhow::Result<()> {
     let name = escape(output["output"].as_str().unwrap_or_default(), JOB_LINE_BYTES_MAX);
-    let size = |side: &str, part: &str| grouped(output[side][part].as_u64().unwrap_or_default());
+    let size = |side: &str, part: &str| output[side][part].as_u64().unwrap_or_default();
     if output["same"] == true {
         let (rows, bytes) = (size("to", "rows"), size("to", "bytes"));
-        return exit::print(&format!("  {name}: identical, {rows} rows, {bytes} bytes\n"))
-            .map(drop);
+        let rows = number_of(rows, "row", "rows");
+        let bytes = number_of(bytes, "byte", "bytes");
+        return exit::print(&format!("  {name}: identical, {rows}, {bytes}\n")).map(drop);
     }
     exit::print(&format!(
-        "  {name}: {} -> {} rows, {} -> {} bytes, {} rows gone, {} rows come\n",
-        size("from", "rows"),
-        size("to", "rows"),
-        size("from", "bytes"),
-        size("to", "bytes"),
-        grouped(output["rows_gone"].as_u64().unwrap_or_default()),
-        grouped(output["rows_come"].as_u64().unwrap_or_default())
+        "  {name}: {} -> {}, {} -> {}, {} gone, {} come\n",
+        grouped(size("from", "rows")),
+        number_of(size("to", "rows"), "row", "rows"),
+        grouped(size("from", "bytes")),
+        number_of(size("to", "bytes"), "byte", "bytes"),
+        number_of(output["rows_gone"].as_u64().unwrap_or_default(), "row", "rows"),
+        number_of(output["rows_come"].as_u64().unwrap_or_default(), "row", "rows")
     ))?;
     lines(output["lines"].as_array(), |line| (line, "    ", ""))
 }

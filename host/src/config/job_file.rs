@@ -29,6 +29,7 @@ use crate::model::wiring::wire;
 
 use error::Complaint;
 pub use error::{JobFileError, JobFileErrors};
+pub use quantity::{read_duration, read_size};
 pub use schema::json_schema;
 
 /// A job file that was read.

@@ -74,7 +74,7 @@ impl Hosted {
 
     /// Its plugins, as batches that begin now run with them.
     pub fn plugins(&self) -> Vec<PluginView> {
-        let current = self.board.snapshot().code.plugins;
+        let current = self.board.code().plugins;
         let plugin = |plugin: &PluginView| match current.get(&plugin.name) {
             Some(PluginVersion { digest, version }) => PluginView {
                 name: plugin.name.clone(),
@@ -94,7 +94,12 @@ impl Hosted {
 
     /// How their versions stand.
     pub(super) fn code(&self) -> CodeStatus {
-        self.board.snapshot().code
+        self.board.code()
+    }
+
+    /// What it says how it stands on.
+    pub(super) fn board(&self) -> &StatusBoard {
+        &self.board
     }
 
     /// What swaps them.

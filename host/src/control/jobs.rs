@@ -13,7 +13,8 @@ use super::ControlError;
 use super::hosted::{Asked, Hosted, JobFacts};
 use super::kept_versions::KeptVersions;
 use super::lines::RecentLines;
-use super::restart::Restart;
+use super::restart::{self, Restart};
+use super::version_follower::VersionFollower;
 use super::views::{FindingView, Submission};
 use crate::config::job_file::{JobFile, JobFileErrors};
 use crate::driver::engine::Engine;
@@ -314,15 +315,17 @@ impl Jobs {
             JobPlugins::load(&host.engine, &pipeline.plugins, &report).map_err(located)?;
         restart.check(&plugins)?;
         let facts = JobFacts::new(&name, pipeline.settings.batch_interval, run_us, &plugins);
+        let follower = VersionFollower::new(&host.versions, (&name, submitted_ms), &lines);
         let request = JobRequest {
             pipeline,
             plugins: plugins.clone(),
-            listeners: vec![host.versions.listener((&name, submitted_ms), &lines)],
+            listeners: vec![follower.listener()],
             output: Arc::clone(&host.output),
             log: Some(self.log.job(&name, run_us)),
         };
         let handle = launch(&host.engine, request).map_err(located)?;
         restart.done(&plugins, &handle)?;
+        follower.follow(handle.board());
         let facts = JobFacts { submitted_ms, ..facts };
         Ok((Hosted::new(facts, &handle, lines), handle))
     }
@@ -338,6 +341,7 @@ impl Jobs {
         let wait = move || {
             let (ended, name) = (handle.wait(), hosted.name());
             drop(handle);
+            restart::keep_up(Some(&waiting.versions), &hosted);
             let told = match ended {
                 Ok(()) if waiting.ending.load(Ordering::Acquire) => format!("job `{name}` ended"),
                 // Its sources have ended, or somebody has stopped it.

@@ -1,22 +1,19 @@
 //! Control: the versions that hosted jobs run, kept for the next process.
 //!
-//! Takes components that a start or a swap brings, and what jobs tell of their versions. Gives a
-//! job that starts again the versions it ran last. Never keeps a component that no job needs.
+//! Takes components that a start or a swap brings, and how the versions of jobs stand. Gives a job
+//! that starts again the versions it ran last. Never keeps a component that no job needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::lines::RecentLines;
 use crate::driver::plugins::JobPlugins;
-use crate::driver::status_board::Listener;
-use crate::limits::QUARANTINED_MAX;
-use crate::model::status::JobEvent;
-use crate::model::version::{PluginVersion, PluginVersions, Quarantined, VersionEvent};
+use crate::driver::status_board::StatusBoard;
+use crate::model::version::{CodeStatus, PluginVersion, PluginVersions, Quarantined};
 use crate::store::StoreError;
 use crate::store::component_folder::ComponentFolder;
 use crate::store::version_shelf::{
-    ShelvedPlugins, ShelvedQuarantine, ShelvedVersion, ShelvedVersions, VersionShelf,
+    ShelvedQuarantine, ShelvedVersion, ShelvedVersions, VersionShelf,
 };
 
 /// The versions of all hosted jobs.
@@ -33,7 +30,7 @@ struct State {
     restored: BTreeSet<String>,
     /// Digests that starts and swaps need that are under way, as often as they are needed.
     held: Vec<String>,
-    /// Digests of swaps that wait for their batch, by job.
+    /// Digests of swaps that wait for their batch, or run in the shadow, by job.
     waiting: BTreeMap<String, Vec<String>>,
 }
 
@@ -126,44 +123,38 @@ impl KeptVersions {
         Ok(())
     }
 
-    /// Hears what a job tells of its versions, and its lines hear all it tells: a swap is said when
-    /// it is kept. What cannot be kept is said too.
-    pub(super) fn listener(
-        self: &Arc<Self>,
+    /// Keeps the versions of a job as they stand now by its board.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub(super) fn keep(
+        &self,
         (job, submitted_ms): (&str, i64),
-        lines: &Arc<RecentLines>,
-    ) -> Listener {
-        let (kept, lines, job) = (Arc::clone(self), Arc::clone(lines), job.to_owned());
-        let say = lines.listener();
-        Box::new(move |event| {
-            if let JobEvent::Versions(event) = event
-                && let Err(error) = kept.hear(&job, submitted_ms, event)
-            {
-                lines.say("error", &format!("a restart would run other versions: {error}"));
-            }
-            say(event);
-        })
-    }
-
-    fn hear(&self, job: &str, submitted_ms: i64, event: &VersionEvent) -> Result<(), StoreError> {
+        board: &StatusBoard,
+    ) -> Result<(), StoreError> {
         let mut state = self.lock();
+        // Behind the lock: what was read earlier is not to come later.
+        let code = board.code();
         let State { jobs, restored, waiting, .. } = &mut *state;
-        // One that was submitted anew has nothing of what the job before it tells last.
+        // One that was submitted anew has nothing of what the job before it ran last.
         let versions = jobs.get_mut(job).filter(|it| it.submitted_ms == submitted_ms);
         let Some(versions) = versions else { return Ok(()) };
-        let settled = settled_by(event);
-        if let Some(waiting) = waiting.get_mut(job) {
-            take_one_each(waiting, settled.iter().copied());
-        }
-        if matches!(event, VersionEvent::Switched { .. } | VersionEvent::RolledBack { .. }) {
+        if code.changes > 0 {
             restored.remove(job);
         }
-        let changes = changed_by(versions, event);
+        let now = standing(versions, &code, restored.contains(job));
+        let waits = waiting_digests(&code);
+        let is_waiting = waiting.get(job).map_or(&[][..], Vec::as_slice);
+        let (changes, settles) = (now != *versions, waits != is_waiting);
+        if settles {
+            waiting.insert(job.to_owned(), waits);
+        }
         if changes {
+            *versions = now;
             self.shelf.put(versions)?;
         }
-        // Of most events, such as those of every batch in the shadow, nothing is left over.
-        if changes || !settled.is_empty() {
+        // At most events, such as the end of each batch, nothing is left over.
+        if changes || settles {
             self.sweep(&state);
         }
         Ok(())
@@ -221,19 +212,6 @@ impl Held {
         self.kept.shelf.components.keep(&digest, &bytes)?;
         Ok(Some(self.kept.path_of(&digest)))
     }
-
-    /// Keeps them for a swap that is about to be asked for, until the job tells what became of it.
-    pub(super) fn wait_for(&self, job: &str) {
-        let mut state = self.kept.lock();
-        state.waiting.entry(job.to_owned()).or_default().extend(self.digests.iter().cloned());
-    }
-
-    /// The swap was refused: the job has nothing to tell of it.
-    pub(super) fn refused(self, job: &str) {
-        if let Some(waiting) = self.kept.lock().waiting.get_mut(job) {
-            take_one_each(waiting, self.digests.iter().map(String::as_str));
-        }
-    }
 }
 
 impl Drop for Held {
@@ -253,70 +231,50 @@ fn take_one_each<'a>(from: &mut Vec<String>, digests: impl IntoIterator<Item = &
     }
 }
 
-/// The digests of which an event says what became of them.
-fn settled_by(event: &VersionEvent) -> Vec<&str> {
-    let settled = match event {
-        VersionEvent::Switched { plugins, .. }
-        | VersionEvent::GivenUp { plugins }
-        | VersionEvent::ShadowRefused { plugins, .. } => plugins.values(),
-        _ => return Vec::new(),
+/// The digests that a job is going to run, if nothing comes between.
+fn waiting_digests(code: &CodeStatus) -> Vec<String> {
+    let shadow = code.shadow.as_ref().map(|shadow| &shadow.plugins);
+    let plugins = code.waiting.iter().chain(shadow).flat_map(|plugins| plugins.values());
+    plugins.map(|version| version.digest.clone()).collect()
+}
+
+/// What is kept of a job whose versions stand so. A job that was started again and runs the
+/// versions that it ran last knows no way back: the one that is kept stays.
+fn standing(kept: &ShelvedVersions, code: &CodeStatus, is_restored: bool) -> ShelvedVersions {
+    // Steps do not call all plugins: what is not told of stays.
+    let all = |told: &PluginVersions| {
+        let mut all = kept.plugins.clone();
+        all.extend(told.iter().map(|(plugin, version)| (plugin.clone(), shelved(version))));
+        all
     };
-    settled.map(|version| version.digest.as_str()).collect()
-}
-
-/// What a job's versions are after an event. Gives whether they are others than before.
-fn changed_by(versions: &mut ShelvedVersions, event: &VersionEvent) -> bool {
-    match event {
-        VersionEvent::Switched { plugins, back, .. } => {
-            let before = replaced(versions, plugins);
-            versions.previous = Some(before).filter(|_| !back);
-            // One that runs was let in, by force.
-            versions.quarantined.retain(|held| {
-                versions.plugins.get(&held.plugin).map(|now| &now.digest)
-                    != Some(&held.version.digest)
-            });
-            true
-        }
-        VersionEvent::RolledBack { time, plugins, quarantined, .. } => {
-            replaced(versions, plugins);
-            versions.previous = None;
-            quarantine(versions, quarantined, Some(time.0));
-            true
-        }
-        VersionEvent::ShadowRefused { quarantined, .. } => {
-            quarantine(versions, quarantined, None);
-            true
-        }
-        VersionEvent::Absolved { time } => {
-            versions.quarantined.retain(|held| held.time_ms != Some(time.0));
-            true
-        }
-        VersionEvent::GivenUp { .. }
-        | VersionEvent::Proven { .. }
-        | VersionEvent::ShadowBegun { .. }
-        | VersionEvent::Shadowed(_)
-        | VersionEvent::ShadowPassed(_) => false,
+    let previous = match is_restored {
+        true => kept.previous.clone(),
+        false => code.previous.as_ref().map(all),
+    };
+    ShelvedVersions {
+        job: kept.job.clone(),
+        submitted_ms: kept.submitted_ms,
+        plugins: all(&code.plugins),
+        previous,
+        quarantined: quarantine(kept, code),
     }
 }
 
-/// Puts the versions of the plugins that steps call in the place of theirs. Gives all as they were.
-fn replaced(versions: &mut ShelvedVersions, plugins: &PluginVersions) -> ShelvedPlugins {
-    let before = versions.plugins.clone();
-    let new = plugins.iter().map(|(plugin, version)| (plugin.clone(), shelved(version)));
-    versions.plugins.extend(new);
-    before
-}
-
-/// Holds each version once, with the last reason; the oldest goes where there is no room.
-fn quarantine(versions: &mut ShelvedVersions, bad: &[Quarantined], time_ms: Option<i64>) {
-    for Quarantined { plugin, version, reason } in bad {
-        let (plugin, version, reason) = (plugin.clone(), shelved(version), reason.clone());
-        let all = &mut versions.quarantined;
-        all.retain(|held| held.plugin != plugin || held.version.digest != version.digest);
-        all.push(ShelvedQuarantine { plugin, version, reason, time_ms });
-    }
-    let surplus = versions.quarantined.len().saturating_sub(QUARANTINED_MAX);
-    versions.quarantined.drain(..surplus);
+/// What is quarantined. A version that was forced is let in when it runs, not while it waits: what
+/// waits is gone with the process.
+fn quarantine(kept: &ShelvedVersions, code: &CodeStatus) -> Vec<ShelvedQuarantine> {
+    let waiting = waiting_digests(code);
+    let held = |plugin: &str, digest: &str| {
+        let mut all = code.quarantined.iter();
+        all.any(|held| held.plugin == plugin && held.version.digest == digest)
+    };
+    let waits = kept.quarantined.iter().filter(|it| waiting.contains(&it.version.digest));
+    let waits = waits.filter(|it| !held(&it.plugin, &it.version.digest)).cloned();
+    let now = code.quarantined.iter().map(|Quarantined { plugin, version, reason }| {
+        let (plugin, reason) = (plugin.clone(), reason.clone());
+        ShelvedQuarantine { plugin, version: shelved(version), reason }
+    });
+    waits.chain(now).collect()
 }
 
 fn shelved(version: &PluginVersion) -> ShelvedVersion {
@@ -334,93 +292,4 @@ pub(super) fn quarantined(versions: &ShelvedVersions) -> Vec<Quarantined> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::time::BatchTime;
-
-    fn version(digest: &str) -> PluginVersion {
-        PluginVersion { digest: digest.to_owned(), version: "1".to_owned() }
-    }
-
-    fn plugins(digest: &str) -> PluginVersions {
-        Arc::new([("a".to_owned(), version(digest))].into())
-    }
-
-    fn begun() -> ShelvedVersions {
-        // One plugin is called by no step: events do not name it.
-        let both = [("a", "1"), ("idle", "9")];
-        let both = both.map(|(name, digest)| (name.to_owned(), shelved(&version(digest))));
-        let (job, plugins) = ("job".to_owned(), both.into());
-        let quarantined = Vec::new();
-        ShelvedVersions { job, submitted_ms: 0, plugins, previous: None, quarantined }
-    }
-
-    fn switched(digest: &str, back: bool) -> VersionEvent {
-        VersionEvent::Switched { time: BatchTime(1), plugins: plugins(digest), back }
-    }
-
-    fn digests(plugins: &ShelvedPlugins) -> Vec<&str> {
-        plugins.values().map(|version| version.digest.as_str()).collect()
-    }
-
-    #[test]
-    fn what_ran_last_is_kept_with_what_ran_before() {
-        let mut versions = begun();
-        assert!(changed_by(&mut versions, &switched("2", false)));
-        assert_eq!(digests(&versions.plugins), ["2", "9"]);
-        assert_eq!(versions.previous.as_ref().map(digests), Some(vec!["1", "9"]));
-        assert!(changed_by(&mut versions, &switched("1", true)));
-        assert_eq!((digests(&versions.plugins), &versions.previous), (vec!["1", "9"], &None));
-    }
-
-    #[test]
-    fn quarantine_is_kept_until_it_is_lifted() {
-        let mut versions = begun();
-        changed_by(&mut versions, &switched("2", false));
-        let reason = "it trapped".to_owned();
-        let bad = Quarantined { plugin: "a".to_owned(), version: version("2"), reason };
-        let back = |time| VersionEvent::RolledBack {
-            time: BatchTime(time),
-            plugins: plugins("1"),
-            reason: "it trapped".to_owned(),
-            quarantined: vec![bad.clone()],
-        };
-        assert!(changed_by(&mut versions, &back(5)));
-        assert_eq!((digests(&versions.plugins), &versions.previous), (vec!["1", "9"], &None));
-        assert_eq!(quarantined(&versions), [bad.clone()]);
-        changed_by(&mut versions, &VersionEvent::Absolved { time: BatchTime(4) });
-        assert_eq!(quarantined(&versions), [bad.clone()], "another batch's");
-        changed_by(&mut versions, &VersionEvent::Absolved { time: BatchTime(5) });
-        assert_eq!(quarantined(&versions), []);
-        changed_by(&mut versions, &back(6));
-        changed_by(&mut versions, &switched("2", false));
-        assert_eq!(quarantined(&versions), [], "it was forced in");
-    }
-
-    #[test]
-    fn what_fails_in_the_shadow_is_quarantined_once_and_runs_on_no_batch() {
-        let mut versions = begun();
-        let bad = |reason: &str| {
-            let (plugin, reason) = ("a".to_owned(), reason.to_owned());
-            Quarantined { plugin, version: version("2"), reason }
-        };
-        for reason in ["it trapped", "it looped"] {
-            let (plugins, quarantined) = (plugins("2"), vec![bad(reason)]);
-            let reason = reason.to_owned();
-            let refused = VersionEvent::ShadowRefused { plugins, reason, quarantined };
-            assert!(changed_by(&mut versions, &refused));
-        }
-        changed_by(&mut versions, &VersionEvent::Absolved { time: BatchTime(1) });
-        assert_eq!(quarantined(&versions), [bad("it looped")]);
-        assert_eq!((digests(&versions.plugins), &versions.previous), (vec!["1", "9"], &None));
-    }
-
-    #[test]
-    fn what_changes_nothing_is_not_written() {
-        let mut versions = begun();
-        let given_up = VersionEvent::GivenUp { plugins: plugins("2") };
-        assert!(!changed_by(&mut versions, &given_up));
-        assert!(!changed_by(&mut versions, &VersionEvent::Proven { time: BatchTime(1) }));
-        assert_eq!(versions, begun());
-    }
-}
+mod tests;

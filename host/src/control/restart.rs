@@ -12,6 +12,7 @@ use super::ControlError;
 use super::hosted::Hosted;
 use super::kept_versions::{Held, KeptVersions, quarantined};
 use super::swaps;
+use super::version_follower::keep;
 use super::views::SwapBody;
 use crate::driver::error::DriverError;
 use crate::driver::handle::JobHandle;
@@ -107,13 +108,19 @@ pub(super) fn swap(
             }
         }
     }
-    // Before it is asked for: the job may switch before it has answered.
-    held.iter().for_each(|held| held.wait_for(hosted.name()));
     let report = swaps::swap(hosted.swaps(), asked);
-    if let (Some(held), Err(_)) = (held, &report) {
-        held.refused(hosted.name());
-    }
+    // While they are held: from here on they are kept as the job says that it needs them.
+    keep_up(kept, hosted);
+    drop(held);
     report
+}
+
+/// Keeps how the versions of a job stand, where they are kept.
+pub(super) fn keep_up(kept: Option<&Arc<KeptVersions>>, hosted: &Hosted) {
+    if let Some(kept) = kept {
+        let job = (hosted.name(), hosted.submitted_ms());
+        keep(kept, job, hosted.board(), hosted.lines());
+    }
 }
 
 /// Has a job go back to the versions before its last swap. One that was started again since then
@@ -130,6 +137,8 @@ pub(super) fn roll_back(
         Err(error) if error.is_without_earlier() => error,
         other => return other.map_err(ControlError::Swap),
     };
+    // Since its last event it may have been swapped and brought back: then there is no way.
+    keep_up(kept, hosted);
     let before = kept.and_then(|kept| kept.before_restart(hosted.name()));
     let Some(before) = before.filter(|before| !before.is_empty()) else {
         return Err(ControlError::Swap(refused));

@@ -14,6 +14,7 @@ use crate::model::broadcast::{
     Broadcasts, Reload,
 };
 use crate::model::status::JobEvent;
+use crate::model::text::number_of;
 use crate::model::time::BatchTime;
 use crate::sys::storage::Storage;
 
@@ -132,9 +133,9 @@ impl JobBroadcast {
         match load(&self.declared, file, storage) {
             Ok((version, bad)) => {
                 looked.problem = None;
-                let rows = version.rows().num_rows();
+                let rows = number_of(version.rows().num_rows(), "row", "rows");
                 self.value.replace(version);
-                let message = format!("read again: {rows} rows");
+                let message = format!("read again: {rows}");
                 Some(match bad {
                     Some(bad) => (format!("{message}; {bad}"), true),
                     None => (message, false),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::{Classify, Domain, Retry};
 use crate::ingest::IngestError;
 use crate::model::finding::{Finding, Item, Place};
+use crate::model::text::number_of;
 use crate::model::time::BatchTime;
 use crate::plan::PlanError;
 use crate::sink::SinkError;
@@ -116,9 +117,10 @@ pub enum JobFailure {
     },
     /// A graceful stop took longer than it may.
     #[error(
-        "what was received was not worked off within {}: given up were {batches} batches with \
-         {rows} rows, as far as they are known; `graceful_stop_timeout` allows more time",
-        humantime::format_duration(*.within)
+        "what was received was not worked off within {}: given up were {} with {}, as far as they \
+         are known; `graceful_stop_timeout` allows more time",
+        humantime::format_duration(*.within), number_of(*.batches, "batch", "batches"),
+        number_of(*.rows, "row", "rows")
     )]
     GivenUp {
         /// How long it may take.

@@ -62,8 +62,8 @@ pub enum Event {
     Feed(FeedAsked),
     /// Somebody looks at rows of the batches.
     Tap(TapAsked),
-    /// An earlier run of the job has gone back from these.
-    Quarantined(Vec<Quarantined>),
+    /// An earlier run of the job has gone back from these; who waits is told when it is heard.
+    Quarantined(Vec<Quarantined>, Sender<()>),
 }
 
 /// What may be asked of a running job.

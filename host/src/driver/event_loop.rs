@@ -140,7 +140,11 @@ impl EventLoop {
             Event::RollBack(asked) => self.back_asked(&asked),
             Event::Feed(asked) => self.feed_asked(asked),
             Event::Tap(asked) => self.taps.begin(asked),
-            Event::Quarantined(earlier) => self.parts.versions.remember(earlier),
+            Event::Quarantined(earlier, heard) => {
+                self.parts.versions.remember(earlier);
+                self.note_status();
+                let _sent = heard.send(());
+            }
         }
     }
 

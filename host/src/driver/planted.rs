@@ -16,6 +16,8 @@ pub enum PlantedFault {
     LostRows,
     /// The last partition with rows of each output is published twice.
     RepeatedRows,
+    /// Nobody is told of versions, as where a listener is so slow that its events are dropped.
+    UntoldVersions,
 }
 
 /// The fault of one job, if it has any.

@@ -7,6 +7,7 @@ use crate::error::Domain;
 use crate::exec::refused::Refused;
 use crate::model::pipeline::JobSettings;
 use crate::model::policy::OnBadRow;
+use crate::model::text::number_of;
 
 /// What a job may say about rows that operators refuse, beside its failure.
 const REJECTED_POLICIES: &str = "`on_rejected = \"skip\"` or `\"dead-letter\"`";
@@ -17,8 +18,9 @@ pub(super) fn failure_of(refused: &Refused, settings: &JobSettings) -> Option<(S
     let (found, allowed) = (refused.poison, settings.poison_rows_max);
     if found > allowed {
         let message = format!(
-            "calls failed with {found} rows, at most {allowed} may be left out of a batch, which \
+            "calls failed with {}, at most {allowed} may be left out of a batch, which \
              `poison_rows_max` sets; {}, the first: {first}",
+            number_of(found, "row", "rows"),
             refused.counts
         );
         return Some((message, Domain::Plugin));

@@ -31,6 +31,7 @@ use crate::model::policy::OnBadRow;
 use crate::model::source::{GivenDataset, SourceConnector, SourceDeclaration};
 use crate::model::stage::{FileRange, JobPlan, PartitionInput, StageInput};
 use crate::model::status::{BatchInfo, JobEvent};
+use crate::model::text::number_of;
 use crate::model::time::BatchTime;
 use crate::sys::clock::Clock;
 
@@ -133,11 +134,13 @@ impl JobSources {
                     // Its batch fails of them, which is told with the same words.
                     return;
                 }
-                (format!("{count} bad rows, the first: {first}"), true)
+                let bad = number_of(*count, "bad row", "bad rows");
+                (format!("{bad}, the first: {first}"), true)
             }
             ReceiverEvent::PartialLineDropped { bytes } => {
                 board.change(|status| status.bad_rows += 1);
-                (format!("dropped {bytes} bytes of a record whose end never came"), true)
+                let bytes = number_of(*bytes, "byte", "bytes");
+                (format!("dropped {bytes} of a record whose end never came"), true)
             }
             ReceiverEvent::Closed { message, retry_in } => {
                 (format!("{message}; connecting again in {retry_in:.1?}"), false)

@@ -13,6 +13,7 @@ use crate::limits::LINE_BYTES_MAX;
 use crate::model::column_type::ColumnType;
 use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
+use crate::model::text::number_of;
 
 /// Reads a key: the value of the one key column, which is text without quotes where JSON would have
 /// quotes, or a JSON array of the values of all.
@@ -26,7 +27,7 @@ pub(super) fn read_key(schema: &StreamSchema, key: &str) -> Result<RecordBatch, 
             let values: Vec<Box<RawValue>> =
                 serde_json::from_str(key).map_err(|error| error.to_string())?;
             if values.len() != columns.len() {
-                return Err(format!("found {} values", values.len()));
+                return Err(format!("found {}", number_of(values.len(), "value", "values")));
             }
             values.iter().map(|value| one_line(value.get())).collect()
         }
@@ -185,10 +186,10 @@ mod tests {
         assert_eq!(row.column(1).as_primitive::<Int64Type>().value(0), 9_007_199_254_740_993);
         let amount = row.column(2).as_primitive::<Decimal128Type>().value(0);
         assert_eq!(amount, 12_345_678_901_234_567_890_123_456_789_012_345_678);
-        assert!(read_key(&schema, "[\"a\"]").expect_err("two are missing").contains("1 values"));
+        assert!(read_key(&schema, "[\"a\"]").expect_err("two are missing").contains("1 value"));
         assert!(read_key(&schema, "a").is_err());
         assert!(read_key(&schema, "[7, 7, 7]").is_err());
-        let words = bad_key("totals", &schema, "found 1 values");
+        let words = bad_key("totals", &schema, "found 1 value");
         assert!(words.contains("`word: utf8, n: int64?, amt: decimal128(38,2)?`"), "{words}");
     }
 }

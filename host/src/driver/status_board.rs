@@ -114,6 +114,11 @@ impl StatusBoard {
         status
     }
 
+    /// How the versions of its plugins stand now.
+    pub fn code(&self) -> CodeStatus {
+        self.lock().0.code.clone()
+    }
+
     /// The numbers a dashboard draws.
     pub fn gauges(&self) -> Gauges {
         self.lock_progress().gauges()

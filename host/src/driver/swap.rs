@@ -186,11 +186,13 @@ impl SwapControl {
         self.0.ask(|answer| Event::RollBack(BackAsked { answer }))
     }
 
-    /// Has the job not run again what an earlier run of it has quarantined. What is asked for later
-    /// finds it so.
+    /// Has the job not run again what an earlier run of it has quarantined. When it returns the
+    /// status says so, and what is asked for later finds it so.
     pub fn quarantine(&self, earlier: Vec<Quarantined>) {
-        // A job that has ended runs nothing at all.
-        let _sent = self.0.events.send(Event::Quarantined(earlier));
+        let (answer, heard) = bounded(1);
+        // A job that has ended runs nothing at all, and answers nobody.
+        let _sent = self.0.events.send(Event::Quarantined(earlier, answer));
+        let _heard = heard.recv();
     }
 
     /// Plants a fault: for tests that show that they would notice.

@@ -131,6 +131,8 @@ pub struct Versions {
     quarantine: Quarantine,
     /// The batch for which the job went back last, and what was quarantined for it.
     blamed: Option<(BatchTime, Vec<Quarantined>)>,
+    /// How often others have become current.
+    changes: u64,
     base: Arc<VersionBase>,
     counted: Counted,
 }
@@ -147,6 +149,7 @@ impl Versions {
             usual: Usual::default(),
             quarantine: Quarantine::default(),
             blamed: None,
+            changes: 0,
             base,
             counted,
         }
@@ -229,13 +232,14 @@ impl Versions {
                 }
             }
             let plugins = Arc::clone(&self.current.told);
-            board.tell(&JobEvent::Versions(VersionEvent::Switched { time, plugins, back }));
+            self.tell(VersionEvent::Switched { time, plugins, back }, board);
         }
         Arc::clone(&self.current)
     }
 
     /// Gives the version that was current.
     fn become_current(&mut self, version: SharedVersion) -> SharedVersion {
+        self.changes += 1;
         *self.base.lock() = Arc::clone(&version);
         std::mem::replace(&mut self.current, version)
     }
@@ -295,7 +299,7 @@ impl Versions {
         watch.batches_left = watch.batches_left.saturating_sub(1);
         if watch.batches_left == 0 {
             self.watch = None;
-            board.tell(&JobEvent::Versions(VersionEvent::Proven { time }));
+            self.tell(VersionEvent::Proven { time }, board);
         }
     }
 
@@ -319,12 +323,11 @@ impl Versions {
         self.give_up_shadow(board);
         if let Some(Waiting::Swap { version, .. }) = self.waiting.take() {
             let plugins = Arc::clone(&version.told);
-            board.tell(&JobEvent::Versions(VersionEvent::GivenUp { plugins }));
+            self.tell(VersionEvent::GivenUp { plugins }, board);
         }
         let plugins = Arc::clone(&self.current.told);
         let told = reason.clone();
-        let event = VersionEvent::RolledBack { time, plugins, reason: told, quarantined };
-        board.tell(&JobEvent::Versions(event));
+        self.tell(VersionEvent::RolledBack { time, plugins, reason: told, quarantined }, board);
         Some(reason)
     }
 
@@ -334,7 +337,17 @@ impl Versions {
         for Quarantined { plugin, version, .. } in &blamed {
             self.quarantine.lift(plugin, &version.digest);
         }
-        board.tell(&JobEvent::Versions(VersionEvent::Absolved { time }));
+        self.tell(VersionEvent::Absolved { time }, board);
+    }
+
+    /// Notes how they stand, then tells what has happened. Invariant: whoever hears it, or anything
+    /// that is told later, finds it on the board, also where this event is dropped on its way.
+    fn tell(&self, event: VersionEvent, board: &StatusBoard) {
+        let code = self.status();
+        board.change(|status| status.code = code);
+        if !self.base.planted.is(PlantedFault::UntoldVersions) {
+            board.tell(&JobEvent::Versions(event));
+        }
     }
 
     /// How they stand.
@@ -347,6 +360,7 @@ impl Versions {
             shadow: self.shadowing.as_ref().map(Shadowing::status),
             watched_batches: self.watch.as_ref().map(|watch| watch.batches_left),
             quarantined: self.quarantine.all(),
+            changes: self.changes,
             held: self.counted.count(),
         }
     }

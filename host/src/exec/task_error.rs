@@ -8,6 +8,7 @@ use crate::error::{Classify, Domain, Retry};
 use crate::limits::JOIN_ROWS_MAX;
 use crate::model::id::StageId;
 use crate::model::operator::OperatorError;
+use crate::model::text::number_of;
 
 /// Why an attempt failed.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +18,9 @@ pub enum TaskError {
     Operator(#[from] OperatorError),
     /// Calls failed with more rows than a batch may leave out.
     #[error(
-        "calls failed with {allowed} rows, which were left out, and failed again; at most \
-         {allowed} may be left out of a batch, which `poison_rows_max` sets: {source}"
+        "calls failed with {}, left out of them, and failed again; at most {allowed} may be left \
+         out of a batch, which `poison_rows_max` sets: {source}",
+        number_of(*.allowed, "row", "rows")
     )]
     TooManyLeftOut {
         /// What `poison_rows_max` allows.

@@ -22,6 +22,7 @@ use crate::model::block::{Block, BlockInfo};
 use crate::model::id::{BlockId, SourceId};
 use crate::model::policy::OnBadRow;
 use crate::model::source::SourceDeclaration;
+use crate::model::text::number_of;
 
 /// What was cut off: a block, and the bad rows that came among its rows. A block of bad rows only
 /// has no slices.
@@ -263,7 +264,8 @@ impl BlockGenerator {
         let bad = self.decoded.bad.take();
         let failure = match &bad.first {
             Some(first) if self.bad_row_fails => {
-                Some(format!("source `{}` has {} bad rows; {first}", self.name, bad.count))
+                let rows = number_of(bad.count, "bad row", "bad rows");
+                Some(format!("source `{}` has {rows}; {first}", self.name))
             }
             _ => None,
         };

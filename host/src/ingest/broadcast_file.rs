@@ -14,6 +14,7 @@ use crate::limits::BROADCAST_BYTES_MAX;
 use crate::model::broadcast::BroadcastFile;
 use crate::model::id::SourceId;
 use crate::model::stage::FileRange;
+use crate::model::text::number_of;
 use crate::sys::storage::{FileFacts, Storage, StorageError};
 
 /// What a file was when it was last read: its length, and when it was changed.
@@ -76,8 +77,8 @@ pub fn read(storage: &Arc<dyn Storage>, of: &BroadcastFile) -> Result<FileRows, 
     let reader = RangeReader::open(&of.records, Arc::clone(storage)).map_err(reason)?;
     let rows = reader.read(&range).map_err(reason)?;
     let bad = rows.bad.first.map(|first| {
-        let count = rows.bad.count;
-        format!("{count} bad rows were left out, the first: {first}")
+        let were = number_of(rows.bad.count, "bad row was", "bad rows were");
+        format!("{were} left out, the first: {first}")
     });
     Ok(FileRows { slices: rows.slices, bad })
 }
@@ -89,7 +90,8 @@ fn reason(error: IngestError) -> String {
         IngestError::File { source, .. } => source.to_string(),
         IngestError::DeadLetter { source, .. } => format!("bad rows cannot be kept: {source}"),
         IngestError::BadRows { path, count, first, .. } => {
-            format!("`{}` has {count} bad rows; {first}", path.display())
+            let bad = number_of(count, "bad row", "bad rows");
+            format!("`{}` has {bad}; {first}", path.display())
         }
         other => other.to_string(),
     }

@@ -19,6 +19,7 @@ use crate::limits::{SLICE_BYTES_MAX, SLICE_ROWS_MAX};
 use crate::model::finding::list_words;
 use crate::model::schema::StreamSchema;
 use crate::model::source::CsvFormat;
+use crate::model::text::number_of;
 
 /// Columns that lines of CSV become.
 pub struct CsvColumns {
@@ -124,10 +125,10 @@ impl CsvColumns {
             None => (self.columns.len(), None),
         };
         self.fields.cut(line)?;
-        let found = self.fields.count();
-        if found != fields {
+        if self.fields.count() != fields {
+            let found = number_of(self.fields.count(), "field", "fields");
             let of = if of.is_some() { "its header" } else { "the schema" };
-            return Err(format!("a line has {found} fields, {of} has {fields}"));
+            return Err(format!("a line has {found}, {of} has {fields}"));
         }
         let bytes = line.len() + self.row_bytes;
         if self.bytes + bytes > SLICE_BYTES_MAX || self.rows == SLICE_ROWS_MAX {

@@ -19,6 +19,7 @@ use super::receiver::Stop;
 use super::reconnect::Reconnect;
 use super::socket_receiver::read_some;
 use crate::limits::LISTEN_TOLD_LINES_MAX;
+use crate::model::text::number_of;
 
 /// Receives until it is stopped, from so many connections at once, lines of at most so many bytes.
 pub(super) async fn run(
@@ -61,7 +62,8 @@ pub(super) async fn run(
                 number += 1;
                 if connections.len() == connections_max && !was_full {
                     was_full = true;
-                    told(format!("has {connections_max} connections; further ones wait"), &intake);
+                    let has = number_of(connections_max, "connection", "connections");
+                    told(format!("has {has}; further ones wait"), &intake);
                 }
             }
             Err(error) => {

@@ -12,6 +12,7 @@ use arrow_schema::SchemaRef;
 
 use super::decoder::Decoded;
 use crate::limits::{SLICE_BYTES_MAX, SLICE_ROWS_MAX};
+use crate::model::text::number_of;
 
 /// The column that records become.
 pub struct RecordColumn {
@@ -49,7 +50,8 @@ impl RecordColumn {
         self.close(open, decoded);
         if !rest.is_empty() {
             let (found, expected) = (rest.len(), self.record_bytes);
-            let reason = || format!("the last record has {found} bytes, expected {expected}");
+            let bytes = || number_of(found, "byte", "bytes");
+            let reason = || format!("the last record has {}, expected {expected}", bytes());
             decoded.bad.add_at(Some(at.saturating_sub(found as u64)), reason, &rest);
         }
     }

@@ -16,6 +16,7 @@ use crate::limits::RECEIVE_BYTES;
 use crate::model::bytes_decoder::{BytesDecoder, BytesDecoding, DecodedBytes};
 use crate::model::receiver::{BoxError, fit};
 use crate::model::source::SourceDeclaration;
+use crate::model::text::number_of;
 
 /// The undone bytes of a connection, and what makes rows of them.
 pub(super) struct RowFeed {
@@ -144,7 +145,8 @@ fn checked(
     };
     if decoded.taken > bytes.len() {
         let (taken, given) = (decoded.taken, bytes.len());
-        return Err(format!("the decoder took {taken} bytes of {given}"));
+        let taken = number_of(taken, "byte", "bytes");
+        return Err(format!("the decoder took {taken} of {given}"));
     }
     Ok(decoded)
 }

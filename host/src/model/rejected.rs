@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::text::number_of;
 use crate::limits::LISTED_WORDS_MAX;
 
 /// One bad row of a call.
@@ -68,7 +69,7 @@ impl Rejected {
 impl fmt::Display for Rejected {
     /// `12 rows rejected by `log.status` (no-status), 1 row by `log.size` (no-size)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = |count: u64| format!("{count} {}", if count == 1 { "row" } else { "rows" });
+        let rows = |count: u64| number_of(count, "row", "rows");
         for (index, Kind { operator, code, rows: count }) in self.kinds.iter().enumerate() {
             let (before, word) = if index == 0 { ("", " rejected") } else { (", ", "") };
             write!(f, "{before}{}{word} by `{operator}`", rows(*count))?;

@@ -5,7 +5,7 @@
 
 use super::rejected::Rejected;
 use super::status::{BatchInfo, BatchOutcome, JobEvent};
-use super::text::grouped;
+use super::text::number_of;
 use super::time::BatchTime;
 use crate::limits::REJECTED_TOLD_EVERY;
 
@@ -89,7 +89,7 @@ impl Telling {
             (std::mem::take(&mut self.rejected), std::mem::take(&mut self.batches));
         let text = match batches {
             1 => format!("batch {first}: {rejected}"),
-            batches => format!("{} batches since {first}: {rejected}", grouped(batches)),
+            all => format!("{} since {first}: {rejected}", number_of(all, "batch", "batches")),
         };
         Some(Told { urgent: false, ..Told::new("warn", text) })
     }
@@ -119,13 +119,7 @@ fn of_event(event: &JobEvent) -> Option<Told> {
         }
         JobEvent::Versions(event) => Told::warning(event.is_a_failure(), event.to_string()),
         JobEvent::OutOfWindows { stream, rows, next } => {
-            let (next, rows) = (
-                next.of_day(),
-                match rows {
-                    1 => "1 row".to_owned(),
-                    rows => format!("{} rows", grouped(*rows)),
-                },
-            );
+            let (next, rows) = (next.of_day(), number_of(*rows, "row", "rows"));
             let text = format!(
                 "{rows} of stream `{stream}` fell in no window: its next slide would have been at \
                  {next}"

@@ -29,6 +29,13 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// So many of something, as in `1 row` and `20,000 rows`.
+pub fn number_of(count: impl TryInto<u64>, one: &str, many: &str) -> String {
+    // Nothing that is counted has a larger or a negative number.
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
+}
+
 /// Whether the character can neither act on a terminal nor hide.
 pub(crate) fn is_plain(c: char) -> bool {
     let hidden = matches!(c,
@@ -75,6 +82,13 @@ mod tests {
             assert_eq!(escape(text, 100), expected);
         }
         assert_eq!(escape_paragraph("a\nb\x07", 100), "a\nb\\u{7}");
+    }
+
+    #[test]
+    fn what_is_counted_is_named_as_its_number_asks() {
+        let rows = |count: i64| number_of(count, "row", "rows");
+        assert_eq!([0, 1, 2].map(rows), ["0 rows", "1 row", "2 rows"]);
+        assert_eq!(number_of(20_000_u32, "batch", "batches"), "20,000 batches");
     }
 
     #[test]

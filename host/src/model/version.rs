@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::replay::GateReport;
+use super::text::number_of;
 use super::time::BatchTime;
 use crate::limits::{SHADOW_SHARE_DEFAULT, SWAP_WATCHED_BATCHES};
 
@@ -254,8 +255,10 @@ pub struct CodeStatus {
     pub shadow: Option<ShadowStatus>,
     /// For how many batches the new versions are still watched.
     pub watched_batches: Option<u32>,
-    /// What is not to run again.
+    /// What is not to run again, the oldest first.
     pub quarantined: Vec<Quarantined>,
+    /// How often others have come to run since the job began.
+    pub changes: u64,
     /// Sets of versions in memory: the current and the previous one, one that waits, and those of
     /// batches that run or whose inputs are retained.
     pub held: usize,
@@ -290,13 +293,14 @@ impl fmt::Display for VersionEvent {
                 write!(f, "the swap to {plugins} is given up: the job was rolled back before it")
             }
             Self::ShadowBegun { plugins, batches } => {
-                write!(f, "{} run in the shadow of {batches} batches first", listed(plugins))
+                let batches = number_of(*batches, "batch", "batches");
+                write!(f, "{} run in the shadow of {batches} first", listed(plugins))
             }
             Self::Shadowed(batch) => batch.fmt(f),
             Self::ShadowPassed(status) => write!(
                 f,
-                "the shadow has run {} batches, {} of them with other rows: {} are swapped in",
-                status.ran,
+                "the shadow has run {}, {} of them with other rows: {} are swapped in",
+                number_of(status.ran, "batch", "batches"),
                 status.differing,
                 listed(&status.plugins)
             ),
@@ -318,7 +322,10 @@ impl fmt::Display for ShadowedBatch {
             (Some(failure), _) => write!(f, "it failed: {failure}")?,
             (None, Some(false)) => write!(f, "the same")?,
             (None, Some(true)) => write!(f, "other rows: {}", self.lines.join(", "))?,
-            (None, None) => write!(f, "{} partitions left out", self.partitions_left_out)?,
+            (None, None) => {
+                let left_out = number_of(self.partitions_left_out, "partition", "partitions");
+                write!(f, "{left_out} left out")?;
+            }
         }
         let (old, new) = self.cpu;
         write!(f, " (cpu {} -> {} us)", old.as_micros(), new.as_micros())

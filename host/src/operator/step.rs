@@ -13,6 +13,7 @@ use crate::error::Domain;
 use crate::model::operator::{Applied, AppliedRows, OperatorError, SharedOperator, TaskScope};
 use crate::model::rejected::Rejection;
 use crate::model::stage::Attach;
+use crate::model::text::number_of;
 
 /// A planned step with its operator bound for a batch.
 #[derive(Debug, Clone)]
@@ -80,9 +81,9 @@ impl BoundStep {
         };
         if carried.num_rows() != answer.num_rows() {
             return Err(self.malformed(format!(
-                "it gave {} rows for {} input rows and did not say which came from which",
-                answer.num_rows(),
-                carried.num_rows()
+                "it gave {} for {} and did not say which came from which",
+                number_of(answer.num_rows(), "row", "rows"),
+                number_of(carried.num_rows(), "input row", "input rows")
             )));
         }
         let columns = carried.columns().iter().chain(answer.columns()).cloned().collect();

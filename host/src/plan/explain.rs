@@ -17,6 +17,7 @@ use crate::model::stage::{
     FoldPlan, Gather, JobPlan, KeyedInput, OperatorCall, Partitioner, Read, Span, Stage,
     StageInput, StageOutput, StatePlan,
 };
+use crate::model::text::number_of;
 use crate::model::verb_call::VerbCall;
 
 /// Tells the schema after every step, then stages and their tasks.
@@ -174,14 +175,12 @@ fn tasks(pipeline: &Pipeline, plan: &JobPlan, stage: &Stage) -> String {
             format!("one task per {unit} of {}", source.name)
         }
         StageInput::Keyed(KeyedInput { reads, partitions, .. }) => {
-            let tasks =
-                if *partitions == 1 { "1 task".into() } else { format!("{partitions} tasks") };
+            let tasks = tasks_of(*partitions);
             let reads: Vec<String> = reads.iter().map(read_text).collect();
             format!("{tasks}, from {}{}", reads.join(" and "), every(pipeline, stage))
         }
         StageInput::Snapshots(from) => {
-            let tasks = fixed_tasks(plan)[stage.id.0].map_or(0, |tasks| tasks);
-            let tasks = if tasks == 1 { "1 task".into() } else { format!("{tasks} tasks") };
+            let tasks = tasks_of(fixed_tasks(plan)[stage.id.0].unwrap_or(0));
             format!("{tasks}, from the state of stage {}", from.0)
         }
         StageInput::Window { from, length } => {
@@ -197,9 +196,7 @@ fn tasks(pipeline: &Pipeline, plan: &JobPlan, stage: &Stage) -> String {
         StageInput::Datasets(parents) => {
             let names: Vec<String> = parents.iter().map(|StageId(id)| id.to_string()).collect();
             let known = fixed_tasks(plan)[stage.id.0];
-            let tasks = known.map_or("one task per partition".to_owned(), |tasks| {
-                if tasks == 1 { "1 task".to_owned() } else { format!("{tasks} tasks") }
-            });
+            let tasks = known.map_or("one task per partition".to_owned(), tasks_of);
             let stages = if parents.len() == 1 { "stage" } else { "stages" };
             format!("{tasks}, from {stages} {}", names.join(", then "))
         }
@@ -293,13 +290,16 @@ fn by_text(by: &Partitioner, stage: &Stage) -> String {
 }
 
 fn count(partitions: usize) -> String {
-    if partitions == 1 { "1 partition".to_owned() } else { format!("{partitions} partitions") }
+    number_of(partitions, "partition", "partitions")
+}
+
+fn tasks_of(tasks: usize) -> String {
+    number_of(tasks, "task", "tasks")
 }
 
 fn sink_text(connector: &SinkConnector) -> String {
     match connector {
-        SinkConnector::Print { rows: 1 } => "print, 1 row".to_owned(),
-        SinkConnector::Print { rows } => format!("print, {rows} rows"),
+        SinkConnector::Print { rows } => format!("print, {}", number_of(*rows, "row", "rows")),
         SinkConnector::Files { prefix, form, .. } => {
             let suffix = form.suffix.as_ref().map(|suffix| format!(".{suffix}"));
             format!("files {}-<ms>{}", prefix.display(), suffix.unwrap_or_default())

@@ -11,6 +11,7 @@ use crate::model::description::OperatorKind;
 use crate::model::finding::{Finding, list_words};
 use crate::model::parameter::ParameterError;
 use crate::model::schema::{Column, StreamSchema};
+use crate::model::text::number_of;
 
 /// What keeps a job from being planned.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -405,9 +406,9 @@ fn required(column: &Column) -> &'static str {
 
 /// So many columns, in words.
 pub(super) fn columns(count: usize) -> String {
-    if count == 1 { "1 column".to_owned() } else { format!("{count} columns") }
+    number_of(count, "column", "columns")
 }
 
 fn names(count: usize) -> String {
-    if count == 1 { "1 name".to_owned() } else { format!("{count} names") }
+    number_of(count, "name", "names")
 }

@@ -11,6 +11,7 @@ use crate::model::finding::Part;
 use crate::model::operation::{BuiltInFold, OperatorRef, StepDeclaration};
 use crate::model::parameter::complete_parameters;
 use crate::model::stage::{ChainStep, OperatorCall};
+use crate::model::text::number_of;
 
 /// An operator that was found.
 pub(super) enum FoundOperator<'a> {
@@ -115,7 +116,8 @@ fn check_description(
     }
     let (keys, columns) = (description.output.keys, description.output.columns.len());
     if keys > columns {
-        let what = format!("{keys} key columns among {columns}");
+        let keys = number_of(keys, "key column", "key columns");
+        let what = format!("{keys} among {columns}");
         return Err((Part::Operation, PlanFault::Description { operator, what }));
     }
     Ok(())

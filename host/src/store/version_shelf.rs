@@ -47,8 +47,6 @@ pub struct ShelvedQuarantine {
     pub version: ShelvedVersion,
     /// What it did.
     pub reason: String,
-    /// The batch that it failed, in milliseconds since the epoch; none if that was in the shadow.
-    pub time_ms: Option<i64>,
 }
 
 /// The versions of one job.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, after, bounded, select};
-use redb::{ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::StoreError;
 use super::batch_record::BatchRecord;
@@ -277,12 +277,16 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    /// Removes the oldest, while there is too much or it is too old; the rest of it next time.
+    /// Removes the oldest, while there is too much or it is too old; the rest of it next time. The
+    /// newest stays: one record may well have more bytes than all are to have.
     fn prune(&mut self, retention: Retention, now_ms: i64) -> Result<(), StoreError> {
         let age_ms = i64::try_from(retention.age_max.as_millis()).unwrap_or(i64::MAX);
         let oldest_ms = now_ms.saturating_sub(age_ms);
         for _ in 0..BATCH_LOG_PRUNED_MAX {
             let failed = |error: redb::StorageError| self.store.failed(error);
+            if self.by_time.len().map_err(failed)? <= 1 {
+                break;
+            }
             let first = {
                 let entry = self.by_time.first().map_err(failed)?;
                 entry.map(|(key, bytes)| {

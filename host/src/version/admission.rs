@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::fit::{DroppedState, ShapeFault};
 use super::quarantine::Quarantine;
 use crate::error::{Classify, Domain, Retry};
+use crate::model::text::number_of;
 use crate::model::version::PluginVersion;
 
 /// Why a swap or a rollback is not done.
@@ -108,8 +109,8 @@ pub enum Refusal {
     /// It makes something else of rows that the job has worked off, and must not.
     #[error(
         "the new version makes something else of batch {batch} than the current one: {output}, {} \
-         rows gone, {} rows come{}",
-        .rows.0, .rows.1, below(.lines)
+         gone, {} come{}",
+        number_of(.rows.0, "row", "rows"), number_of(.rows.1, "row", "rows"), below(.lines)
     )]
     Differs {
         /// The batch.
@@ -145,10 +146,11 @@ pub enum Refusal {
     /// Windows read what old versions made, and not all that it takes to make it again is retained.
     #[error(
         "windows read what the plugin has made of earlier batches: a window of two versions would \
-         mix them; to make it again the inputs of the last {needed} batches are needed, and those \
-         of {retained} are retained: set `retained_inputs` to {needed} or more, and \
-         `retained_input_bytes` to what they take; windows begin anew with the new version's \
-         batches if they may be restarted"
+         mix them; to make it again the inputs of the last {} are needed, and those of {retained} \
+         are retained: set `retained_inputs` to {needed} or more, and `retained_input_bytes` to \
+         what they take; windows begin anew with the new version's batches if they may be \
+         restarted",
+        number_of(*.needed, "batch", "batches")
     )]
     WindowInputs {
         /// Batches that windows reach back to.

@@ -10,6 +10,7 @@ use crate::model::schema::StreamSchema;
 use crate::model::stage::{
     Gather, JobPlan, Partitioner, Stage, StageInput, StageOutput, StatePlan,
 };
+use crate::model::text::number_of;
 
 /// A stage that would become another one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +60,7 @@ impl fmt::Display for DroppedState {
 /// Names the first difference.
 pub fn same_shape(running: &JobPlan, new: &JobPlan) -> Result<(), ShapeFault> {
     if running.stages.len() != new.stages.len() || running.sinks != new.sinks {
-        let stages = |plan: &JobPlan| format!("{} stages", plan.stages.len());
+        let stages = |plan: &JobPlan| number_of(plan.stages.len(), "stage", "stages");
         return Err(ShapeFault {
             stream: running.stages.first().map(|stage| stage.stream.clone()).unwrap_or_default(),
             what: "a plan of",
@@ -119,11 +120,12 @@ fn shuffled(output: &StageOutput) -> String {
         return "nothing".to_owned();
     };
     let by = match by {
-        Partitioner::Hash { keys } => format!("{keys} key columns"),
+        Partitioner::Hash { keys } => number_of(*keys, "key column", "key columns"),
         Partitioner::RoundRobin => "any rows".to_owned(),
     };
     let rows = combine.as_ref().map(|fold| format!(", folded to {}", fold.output));
-    format!("{by} to {partitions} partitions{}", rows.unwrap_or_default())
+    let partitions = number_of(*partitions, "partition", "partitions");
+    format!("{by} to {partitions}{}", rows.unwrap_or_default())
 }
 
 /// The steps whose state the new plan declares otherwise; `keys_of` tells how many keys one has.

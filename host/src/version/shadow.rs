@@ -5,6 +5,7 @@
 
 use crate::error::Domain;
 use crate::limits::SHADOW_PATIENCE;
+use crate::model::text::number_of;
 use crate::model::version::ShadowStatus;
 
 /// How a batch went in the shadow.
@@ -63,8 +64,9 @@ pub fn judge(status: &mut ShadowStatus, ran: Ran<'_>, same: bool) -> Verdict {
     }
     if left_out >= wanted.saturating_mul(SHADOW_PATIENCE) {
         let reason = format!(
-            "{left_out} batches were left out, and only {ran} of {wanted} ran: there is too little \
-             time or room for a shadow"
+            "{} left out, and only {ran} of {wanted} ran: there is too little time or room for a \
+             shadow",
+            number_of(left_out, "batch was", "batches were")
         );
         return Verdict::Refused { reason, is_to_blame: false };
     }

@@ -14,6 +14,7 @@ use crate::model::description::{
 use crate::model::parameter::{Parameter, ParameterType};
 use crate::model::schema::{Column, StreamSchema};
 use crate::model::stateful::StateDescription;
+use crate::model::text::number_of;
 use crate::model::text::{escape, escape_paragraph, is_plain};
 
 /// What is wrong with a description.
@@ -67,7 +68,10 @@ pub enum DescriptionError {
         found: String,
     },
     /// More keys than columns.
-    #[error("operator `{operator}`: its {side} has {found} keys, but {columns} columns")]
+    #[error(
+        "operator `{operator}`: its {side} has {}, but {}",
+        number_of(*.found, "key", "keys"), number_of(*.columns, "column", "columns")
+    )]
     Keys {
         /// The operator.
         operator: String,

@@ -12,6 +12,7 @@ use super::store_limits::StoreLimits;
 use crate::limits;
 use crate::model::counted::is_counter_name;
 use crate::model::text::escape;
+use crate::model::text::number_of;
 use crate::wasm::plugin_limits::PluginLimits;
 
 /// How much a guest thinks a log line matters.
@@ -146,7 +147,9 @@ impl HostState {
     pub(super) fn report_dropped_lines(&mut self) {
         let dropped = std::mem::take(&mut self.log.dropped);
         if dropped > 0 {
-            let message = format!("{dropped} further log lines of the task were dropped");
+            let lines = number_of(dropped, "further log line", "further log lines");
+            let were = if dropped == 1 { "was" } else { "were" };
+            let message = format!("{lines} of the task {were} dropped");
             self.caller.port.log(&self.caller.plugin, GuestLogLevel::Warn, &message);
         }
     }

@@ -119,7 +119,7 @@ fn junk_fails_the_batch_unless_the_job_says_otherwise() {
     let ran = job("").run(b"fine\n\xff\xfe\n");
     assert_eq!((ran.code, ran.rows()), (Some(1), vec![]), "{}", ran.err);
     let error = ran.err.lines().find(|line| line.starts_with("error: batch ")).unwrap_or_default();
-    let expected = "source `lines` has 1 bad rows; a line is not valid UTF-8: `";
+    let expected = "source `lines` has 1 bad row; a line is not valid UTF-8: `";
     assert!(error.contains(expected), "{}", ran.err);
     assert!(ran.err.contains("1 failed"), "{}", ran.err);
     // It was told by the source, and again by the batch that failed of it.

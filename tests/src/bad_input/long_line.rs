@@ -58,7 +58,7 @@ fn a_line_of_a_gigabyte_is_refused_in_little_memory_and_the_next_line_is_a_row()
     program.signal("TERM");
     let ran = program.end();
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    let expected = "source `lines`: 1 bad rows, the first: a line is longer than 1048576 bytes: \
+    let expected = "source `lines`: 1 bad row, the first: a line is longer than 1048576 bytes: \
                     `xxxx";
     assert!(ran.err.contains(expected), "{}", ran.err);
     assert!(ran.err.contains("0 failed, 2 rows"), "{}", ran.err);
@@ -75,6 +75,6 @@ fn a_line_of_a_gigabyte_fails_its_batch_before_it_is_read_whole() {
     assert!(sent.is_err(), "the job ends while the line still comes");
     let ran = program.end();
     assert_eq!((ran.code, ran.rows()), (Some(1), vec![]), "{}", ran.err);
-    let expected = "source `lines` has 1 bad rows; a line is longer than 1048576 bytes: `xxxx";
+    let expected = "source `lines` has 1 bad row; a line is longer than 1048576 bytes: `xxxx";
     assert!(ran.err.contains(expected), "{}", ran.err);
 }

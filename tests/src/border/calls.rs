@@ -6,6 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Int64Array, RecordBatch, StringArray};
 use tidemill::model::operator::{Applied, AppliedRows, Operator, Phase};
+use tidemill::model::text::number_of;
 use tidemill::wasm::host_state::GuestLogLevel;
 
 use super::rig::{Heard, batch_of, operator, operator_heard, step, step_with, task, texts, unruly};
@@ -102,7 +103,8 @@ fn log_of_a_task_is_escaped_and_bounded() {
     let (_, level, last) = lines.last().expect("a last line");
     assert_eq!(*level, GuestLogLevel::Warn);
     let dropped = 100_000 - (lines.len() - 1);
-    assert_eq!(*last, format!("{dropped} further log lines of the task were dropped"));
+    let dropped = number_of(dropped, "further log line", "further log lines");
+    assert_eq!(*last, format!("{dropped} of the task were dropped"));
 }
 
 #[test]

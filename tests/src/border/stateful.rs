@@ -44,7 +44,7 @@ fn rows_and_states_come_back() {
 #[test]
 fn answers_that_fit_no_keys_are_refused() {
     for (wrong, message) in [
-        (1, "the answer has 1 changes of state, expected one for each of 2 keys"),
+        (1, "the answer has 1 change of state, expected one for each of 2 keys"),
         (2, "the answer has 2 states, expected one for each of 1 updates"),
         (3, "the answer has 2 states, expected one for each of 1 updates"),
         (4, "the answer has 1 states, expected one for each of 2 updates"),

@@ -104,7 +104,7 @@ fn a_file_is_read_again_when_it_has_changed() {
     job.write(&row("Robert"));
     assert_eq!(job.names(2), [json!("Robert"), json!("Robert")]);
     let told = job.told();
-    assert_eq!(told, [("table: read again: 1 rows".to_owned(), false)], "it is read once");
+    assert_eq!(told, [("table: read again: 1 row".to_owned(), false)], "it is read once");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn what_cannot_be_read_leaves_the_rows_that_were_there() {
     job.write(&row("Robert"));
     assert_eq!(job.names(1), [json!("Robert")]);
     let told = job.told();
-    let words = ["has 1 bad rows", "it does not exist", "read again: 1 rows"];
+    let words = ["has 1 bad row", "it does not exist", "read again: 1 row"];
     assert_eq!(told.len(), words.len(), "each is told once: {told:?}");
     for ((told, warning), word) in told.iter().zip(words) {
         assert!(told.contains(word), "{told}");
@@ -144,7 +144,7 @@ fn bad_rows_are_left_out_where_a_job_says_so() {
     let mut job = Job::new(Reload::Never, OnBadRow::Skip, &text);
     assert_eq!(job.names(1), [json!("Ada")]);
     let told = job.told();
-    assert!(matches!(&told[..], [(told, true)] if told.contains("1 bad rows were left out")));
+    assert!(matches!(&told[..], [(told, true)] if told.contains("1 bad row was left out")));
 }
 
 /// Why a job with such a file does not start.
@@ -169,7 +169,7 @@ fn a_job_does_not_start_without_its_rows() {
         path
     });
     assert!(bad.starts_with("broadcast `table` cannot be used: `"), "{bad}");
-    assert!(bad.contains("has 1 bad rows; at byte 0, column `k`"), "{bad}");
+    assert!(bad.contains("has 1 bad row; at byte 0, column `k`"), "{bad}");
     let large = refused(|folder| {
         let path = folder.join("large.jsonl");
         let file = fs::File::create(&path).expect("there is room");

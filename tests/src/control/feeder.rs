@@ -10,6 +10,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::rig::Rig;
+use crate::set_up::patience::patiently;
 use crate::swap::rig::version;
 
 /// A job that stamps ids with version 1 of the guest, which behaves so, and counts them by key.
@@ -33,15 +34,12 @@ pub fn stamping(behaviour: &str, interval: &str) -> String {
 
 /// Where a source of the job listens, once it has said so.
 pub fn address(rig: &Rig, job: &str) -> String {
-    loop {
+    patiently("where the source listens", || {
         let lines = rig.get(&format!("/v1/jobs/{job}/logs")).json()["lines"].clone();
         let said = lines.as_array().expect("a list").iter();
         let mut said = said.filter_map(|line| line["text"].as_str()?.split_once("listens on "));
-        if let Some((_, address)) = said.next() {
-            return address.to_owned();
-        }
-        std::thread::yield_now();
-    }
+        said.next().map(|(_, address)| address.to_owned())
+    })
 }
 
 /// Sends lines to a job. Dropping it closes the connection.
@@ -93,11 +91,8 @@ pub fn stamps(folder: &Path) -> BTreeMap<(i64, i64), usize> {
 
 /// Waits until so many rows have come out, and gives them.
 pub fn stamps_of(folder: &Path, rows: usize) -> BTreeMap<(i64, i64), usize> {
-    loop {
+    patiently("as many rows", || {
         let found = stamps(folder);
-        if found.values().sum::<usize>() >= rows {
-            return found;
-        }
-        std::thread::yield_now();
-    }
+        (found.values().sum::<usize>() >= rows).then_some(found)
+    })
 }

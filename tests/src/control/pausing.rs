@@ -8,15 +8,13 @@ use serde_json::Value;
 
 use super::rig::Rig;
 use crate::job_rig::Feeder;
+use crate::set_up::patience::patiently;
 
 fn until(rig: &Rig, enough: impl Fn(&Value) -> bool) -> Value {
-    loop {
+    patiently("the job stands as wanted", || {
         let job = rig.get("/v1/jobs/one").json();
-        if enough(&job) {
-            return job;
-        }
-        std::thread::yield_now();
-    }
+        enough(&job).then_some(job)
+    })
 }
 
 /// A job that prints the lines that the feeder sends.

@@ -8,12 +8,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tidemill::driver::planted::PlantedFault;
 
 use super::rig::Rig;
 use super::swapping::{job, versions};
 use crate::job_rig::Feeder;
 use crate::set_up::http::{Client, Response};
 use crate::set_up::job_folder::JobFolder;
+use crate::set_up::patience::patiently;
 use crate::set_up::watched::{Watched, watch};
 use crate::swap::rig::version;
 
@@ -29,9 +31,7 @@ fn swap(client: &Client, job: &str, plugin: &str, file: &Path, force: bool) -> R
 /// Waits until the job has said the words, which it does when what they say is kept.
 fn said(client: &Client, job: &str, words: &str) {
     let lines = || client.get(&format!("/v1/jobs/{job}/logs")).json()["lines"].to_string();
-    while !lines().contains(words) {
-        std::thread::yield_now();
-    }
+    patiently(words, || lines().contains(words).then_some(()));
 }
 
 /// Waits until a batch with that digest has ended.
@@ -43,6 +43,11 @@ fn ran(client: &Client, job: &str, digest: &Value) {
             is_it && !batch["end"].is_null()
         })
     });
+}
+
+/// Waits until the versions of a job stand so.
+fn stands(client: &Client, job: &str, wanted: impl Fn(&Value) -> bool) {
+    patiently("versions stand as wanted", || wanted(&standing(client, job)).then_some(()));
 }
 
 fn components(folder: &TempDir) -> usize {
@@ -167,6 +172,66 @@ fn quarantine_survives_a_restart_with_its_reason() {
     assert_eq!(forced.status, 202, "{forced:?}");
     said(&rig, "stamps", "swapped: from batch");
     assert_eq!(standing(&rig, "stamps")["quarantined"], json!([]));
+    rig.end();
+}
+
+/// The story: what is kept was made of events, and a listener whose queue is full hears no further
+/// ones. A job that had been swapped meanwhile was started again with the version before.
+#[test]
+fn job_goes_on_with_the_version_it_ran_last_where_the_event_of_its_swap_was_dropped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = versions(folder.path());
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&job(&one), folder.path()).status, 201);
+    let first = standing(&rig, "made")["plugins"][0]["digest"].clone();
+    rig.jobs.get("made").expect("it runs").plant(PlantedFault::UntoldVersions);
+    let swapped = swap(&rig, "made", "words", &two, false);
+    assert_eq!(swapped.status, 202, "{swapped:?}");
+    let second = swapped.json()["plugins"][0]["to"]["digest"].clone();
+    ran(&rig, "made", &second);
+    let lines = rig.get("/v1/jobs/made/logs").json()["lines"].to_string();
+    assert!(!lines.contains("swapped: from batch"), "nobody was told: {lines}");
+    rig.end();
+    assert_eq!(components(&folder), 2, "what runs, and what it may go back to");
+
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    assert_eq!(standing(&rig, "made")["plugins"][0]["digest"], second);
+    rig.jobs.get("made").expect("it runs").plant(PlantedFault::UntoldVersions);
+    assert_eq!(rig.post("/v1/jobs/made/rollback").status, 202);
+    stands(&rig, "made", |now| now["plugins"][0]["digest"] == first);
+    rig.end();
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    assert_eq!(standing(&rig, "made")["plugins"][0]["digest"], first);
+    rig.end();
+}
+
+#[test]
+fn quarantine_survives_a_restart_where_the_event_of_the_rollback_was_dropped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (rig, feeder) = (Rig::over(&folder), Feeder::new());
+    let first = version(1, "honestly");
+    assert_eq!(rig.submit(&stamping(&first, &feeder), folder.path()).status, 201);
+    let mut stream = feeder.accept();
+    rig.jobs.get("stamps").expect("it runs").plant(PlantedFault::UntoldVersions);
+    let bad = version(2, "trapping");
+    let swapped = swap(&rig, "stamps", "stamped", &bad, false);
+    assert_eq!(swapped.status, 202, "{swapped:?}");
+    let change = swapped.json()["plugins"][0].clone();
+    ran(&rig, "stamps", &change["to"]["digest"]);
+    stream.write_all(b"1\n2\n").expect("it is received");
+    stands(&rig, "stamps", |now| now["quarantined"] != json!([]));
+    rig.end();
+    assert_eq!(components(&folder), 1, "the broken one is gone");
+
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    let now = standing(&rig, "stamps");
+    assert_eq!(now["plugins"][0]["digest"], change["from"]["digest"]);
+    assert_eq!(now["quarantined"][0]["digest"], change["to"]["digest"]);
+    let refused = swap(&rig, "stamps", "stamped", &bad, false);
+    assert!(refused.body.contains("quarantined for this job"), "{refused:?}");
     rig.end();
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, unbounded};
 use tempfile::TempDir;
+use tidemill::control::hosted::Asked;
 use tidemill::control::jobs::{Host, Jobs};
 use tidemill::control::kept_versions::KeptVersions;
 use tidemill::control::server::{Server, ServerLimits};
@@ -74,6 +75,15 @@ impl Rig {
     pub fn end(mut self) {
         drop(self.server.take());
         self.jobs.finish();
+    }
+}
+
+impl Drop for Rig {
+    /// What a test leaves that fails: its jobs would run on, each on a core of all other tests'.
+    fn drop(&mut self) {
+        drop(self.server.take());
+        // Those that have ended need no command.
+        self.jobs.all().iter().for_each(|hosted| drop(hosted.command(Asked::Stop)));
     }
 }
 

@@ -12,6 +12,7 @@ use super::rig::Rig;
 use crate::job_rig::plugin_component;
 use crate::set_up::http::Client;
 use crate::set_up::job_folder::JobFolder;
+use crate::set_up::patience::patiently;
 use crate::set_up::program::tidemill;
 use crate::set_up::watched::watch;
 
@@ -181,9 +182,8 @@ fn all_jobs_of_one_version_are_swapped_by_one_command() {
     for name in ["a", "b"] {
         server.printed("Time: ");
         let client = Client::of(&folder.path().join("served"));
-        while !client.get(&format!("/v1/jobs/{name}/plugins")).json()["waiting"].is_null() {
-            std::thread::yield_now();
-        }
+        let standing = || client.get(&format!("/v1/jobs/{name}/plugins")).json();
+        patiently("the swap is done", || standing()["waiting"].is_null().then_some(()));
     }
     let refused = ask(&["swap", "--all-jobs", "words=two.wasm"]);
     assert_eq!(refused.code, Some(1), "{}", refused.err);

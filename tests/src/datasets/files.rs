@@ -105,7 +105,7 @@ fn json_rows_are_read_by_their_schema() {
     assert_eq!(dataset.schema().expect("it fits"), schema);
     assert_eq!(values(&dataset.collect().expect("it is made")), [1, 20]);
     put(folder.path(), "rows", "{\"n\":\"many\"}\n");
-    assert!(failure(dataset.count()).contains("1 bad rows"));
+    assert!(failure(dataset.count()).contains("1 bad row"));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use tidemill::model::source::{CsvFormat, Format, SourceConnector, SourceDeclarat
 use crate::ingest_rig::{Rig, counted, lines};
 use crate::job_rig::reset;
 use crate::set_up::job_folder::JobFolder;
+use crate::set_up::patience::patiently;
 
 const BUDGET: usize = 8 << 20;
 
@@ -147,7 +148,7 @@ fn further_connections_wait_until_one_ends() {
     let (rig, address) = start(declared(1), BUDGET);
     let (mut first, mut second) = (connect(&address), connect(&address));
     send(&mut second, "second\n");
-    let full = "has 1 connections; further ones wait";
+    let full = "has 1 connection; further ones wait";
     rig.event_where(
         |event| matches!(event, ReceiverEvent::Told { message, .. } if message == full),
     );
@@ -183,9 +184,7 @@ fn a_stop_stores_what_was_received() {
     let ReceiverEvent::Told { message, .. } = rig.event() else { panic!("it listens") };
     let mut stream = connect(message.trim_start_matches("listens on "));
     send(&mut stream, "whole\npart");
-    while rig.manager.gauges().held_bytes == 0 {
-        std::thread::yield_now();
-    }
+    patiently("bytes are held", || (rig.manager.gauges().held_bytes > 0).then_some(()));
     let Rig { supervisor, events, manager, runtime, .. } = rig;
     supervisor.stop();
     let told: Vec<ReceiverEvent> = events.try_iter().map(|(_, event)| event).collect();

@@ -19,5 +19,5 @@ fn what_is_left_of_a_record_is_told_once_a_file() {
     }
     let ran = job(SOURCE, PRINT, &files).run(b"");
     assert_eq!((ran.code, ran.rows()), (Some(1), vec![]), "{}", ran.err);
-    assert!(ran.err.contains("1 bad rows in `"), "{}", ran.err);
+    assert!(ran.err.contains("1 bad row in `"), "{}", ran.err);
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::feed::Feed;
 use crate::set_up::http::{Client, Response};
+use crate::set_up::patience::patiently;
 use crate::swap::rig::Ledger;
 
 /// Rows a second.
@@ -42,8 +43,18 @@ impl<'a> Load<'a> {
         name: &str,
         (first, limits): (&Path, &str),
     ) -> Self {
+        Self::start_with(client, folder, name, |address| job(name, address, first, limits))
+    }
+
+    /// The same with a job of the caller's own, which reads at the address.
+    pub fn start_with(
+        client: &'a Client,
+        folder: &Path,
+        name: &str,
+        job: impl Fn(&str) -> String,
+    ) -> Self {
         let feed = Feed::start(RATE);
-        let job = job(name, &feed.address, first, limits);
+        let job = job(&feed.address);
         let submitted = client.submit(&job, folder);
         assert_eq!(submitted.status, 201, "{submitted:?}");
         let (name, folder) = (name.to_owned(), folder.to_owned());
@@ -69,22 +80,36 @@ impl<'a> Load<'a> {
     /// Asks for a swap until it is let in: one that waits for its batch is in the way of the next.
     /// It is not tried on the last batches, which refuse some that are broken.
     pub fn swapped(&self, component: &Path) -> Value {
-        loop {
+        patiently("the swap is let in", || {
             let response = self.swap(component, json!({ "replay": false }));
             if response.status == 202 {
-                return response.json();
+                return Some(response.json());
             }
             assert_eq!((response.status, response.code().as_str()), (409, "swap_refused"));
-            std::thread::yield_now();
-        }
+            None
+        })
     }
 
-    /// Waits until another batch with rows has ended.
-    pub fn more_rows(&self) {
-        let rows = || self.client.get(&format!("/v1/jobs/{}", self.name)).json()["rows_in"].clone();
-        let before = rows();
-        while rows() == before {
-            std::thread::yield_now();
+    /// Waits until a batch with rows has ended with that code, behind all that ended with other.
+    pub fn rows_of(&self, digest: &Value) {
+        patiently("rows of the new version", || {
+            let newest = self.ask("GET", "batches?limit=5").json();
+            let newest = newest["batches"].as_array().expect("a list").iter().rev();
+            let mut run = newest.take_while(|batch| ran_with(batch) == digest);
+            run.any(|batch| batch["end"]["rows_in"].as_u64() > Some(0)).then_some(())
+        });
+    }
+
+    /// All its batches, the oldest first.
+    pub fn batches(&self) -> Vec<Value> {
+        let (mut all, mut path) = (Vec::new(), "batches?limit=1000".to_owned());
+        loop {
+            let page = self.ask("GET", &path).json()["batches"].take();
+            let Value::Array(mut page) = page else { panic!("it is no list: {page}") };
+            let Some(first) = page.first() else { return all };
+            path = format!("batches?limit=1000&before_ms={}", first["time_ms"]);
+            page.append(&mut all);
+            all = page;
         }
     }
 
@@ -97,21 +122,18 @@ impl<'a> Load<'a> {
 
     /// Asks how its versions stand until they stand as wanted.
     pub fn until(&self, wanted: impl Fn(&Value) -> bool) -> Value {
-        loop {
+        patiently("versions stand as wanted", || {
             let standing = self.standing();
-            if wanted(&standing) {
-                return standing;
-            }
-            std::thread::yield_now();
-        }
+            wanted(&standing).then_some(standing)
+        })
     }
 
     /// Asks how the job stands until it stands as wanted.
     pub fn until_job(&self, wanted: impl Fn(&Value) -> bool) {
         let path = format!("/v1/jobs/{}", self.name);
-        while !wanted(&self.client.get(&path).json()) {
-            std::thread::yield_now();
-        }
+        patiently("the job stands as wanted", || {
+            wanted(&self.client.get(&path).json()).then_some(())
+        });
     }
 
     /// Waits until so many batches more have ended.
@@ -131,9 +153,7 @@ impl<'a> Load<'a> {
         let Some(feed) = self.feed.take() else { return };
         self.sent = feed.end();
         let read = |lines: &Value| lines.to_string().contains("closed the connection");
-        while !read(&self.ask("GET", "logs").json()["lines"]) {
-            std::thread::yield_now();
-        }
+        patiently("all is read", || read(&self.ask("GET", "logs").json()["lines"]).then_some(()));
     }
 
     /// Ends the feed, has the job work off all that was sent, and reads its files.
@@ -143,15 +163,20 @@ impl<'a> Load<'a> {
         let path = format!("/v1/jobs/{name}");
         // One that drains or has ended is told so, and need not be.
         client.post(&format!("{path}/drain"));
-        while !matches!(client.get(&path).json()["state"].as_str(), Some("stopped" | "failed")) {
-            std::thread::yield_now();
-        }
+        let has_ended = |job: &Value| job["state"] == "stopped" || job["state"] == "failed";
+        patiently("the job ends", || has_ended(&client.get(&path).json()).then_some(()));
         assert_eq!(client.get(&path).json()["failure"], Value::Null);
         let batches = read(&folder.join(&name));
         let ledger = Ledger::of_rows(batches.values().map(Vec::as_slice), 0..sent);
         let version = |(time, rows): (&i64, &Vec<(usize, i64)>)| Some((*time, rows.first()?.1));
         Output { ledger, versions: batches.iter().filter_map(version).collect() }
     }
+}
+
+/// The digest that a batch ended with.
+pub fn ran_with(batch: &Value) -> &Value {
+    let plan = batch["plans"].as_array().and_then(|plans| plans.last());
+    &plan.expect("a batch has a plan")["plugins"][0]["digest"]
 }
 
 impl Output {
@@ -163,7 +188,8 @@ impl Output {
     }
 }
 
-fn job(name: &str, address: &str, first: &Path, limits: &str) -> String {
+/// A job of that name that reads ids there and stamps them.
+pub fn job(name: &str, address: &str, first: &Path, limits: &str) -> String {
     format!(
         "name = \"{name}\"\nbatch_interval = \"20ms\"\nblock_interval = \"5ms\"\n\
          [plugins.stamped]\ncomponent = \"{}\"\n{limits}\n\

@@ -18,7 +18,7 @@ fn a_job_whose_sources_end_gives_zero() {
     let ran = JobFolder::new(JOB).run(b"a\n");
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(ran.err.contains("source `lines`: ended"), "{}", ran.err);
-    assert!(ran.err.contains("0 failed, 1 rows, 0 rejected, 0 bad"), "{}", ran.err);
+    assert!(ran.err.contains("0 failed, 1 row, 0 rejected, 0 bad"), "{}", ran.err);
 }
 
 #[test]

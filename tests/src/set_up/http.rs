@@ -9,6 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tidemill::store::data_folder::DataFolder;
 
+use super::patience::patiently;
 use crate::job_rig::PATIENCE;
 
 /// Asks one server.
@@ -98,17 +99,13 @@ impl Client {
         Response { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
     }
 
-    /// Asks for the job's batches until they are as wanted. Each answer waits for a batch to end,
-    /// so that nobody asks in vain.
+    /// Asks for the job's batches until they are as wanted.
     pub fn batches_until(&self, job: &str, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        loop {
+        patiently("batches as wanted", || {
             let response = self.get(&format!("/v1/jobs/{job}/batches?limit=1000"));
             assert_eq!(response.status, 200, "{response:?}");
             let batches = response.json()["batches"].as_array().expect("a list").clone();
-            if enough(&batches) {
-                return batches;
-            }
-            std::thread::yield_now();
-        }
+            enough(&batches).then_some(batches)
+        })
     }
 }

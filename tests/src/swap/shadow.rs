@@ -1,11 +1,9 @@
 //! New versions run in the shadow of live batches before they count.
 
-use std::time::Instant;
-
 use tidemill::model::version::{ShadowStatus, SwapRules};
 
 use super::rig::{PLUGIN, Stamping, digest, is_completed, version};
-use crate::job_rig::PATIENCE;
+use crate::set_up::patience::patiently;
 
 const ROWS: usize = 10;
 
@@ -16,16 +14,10 @@ fn shadow_of(batches: u32) -> SwapRules {
 
 /// Waits until the shadow has told of as many batches as are to be done, or has ended.
 fn until(job: &Stamping, done: impl Fn(&ShadowStatus) -> bool) -> Option<ShadowStatus> {
-    let since = Instant::now();
-    loop {
-        match job.status().code.shadow {
-            Some(shadow) if !done(&shadow) => {
-                assert!(since.elapsed() < PATIENCE, "it stands still: {shadow:?}");
-                std::thread::yield_now();
-            }
-            ended => return ended,
-        }
-    }
+    patiently("the shadow goes on", || match job.status().code.shadow {
+        Some(shadow) if !done(&shadow) => None,
+        ended => Some(ended),
+    })
 }
 
 /// Runs a batch, and waits for its shadow.

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender};
 use tidemill::driver::status_board::Listener;
 use tidemill::driver::swap::SwapError;
 use tidemill::model::status::{BatchOutcome, JobEvent};
-use tidemill::model::text::grouped;
+use tidemill::model::text::number_of;
 use tidemill::model::time::BatchTime;
 use tidemill::model::version::{PluginVersion, SwapReport, VersionEvent};
 
@@ -51,8 +51,9 @@ pub struct Followed {
 impl fmt::Display for Followed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ran = self.ran.iter().map(|ran| {
-            let (lines, batches) = (grouped(ran.lines), grouped(ran.batches));
-            format!("{} counted {lines} lines in {batches} batches", ran.version)
+            let lines = number_of(ran.lines, "line", "lines");
+            let batches = number_of(ran.batches, "batch", "batches");
+            format!("{} counted {lines} in {batches}", ran.version)
         });
         let ran: Vec<String> = ran.collect();
         write!(f, "Plugin `{PLUGIN}`: {}.", ran.join(", then "))
@@ -131,13 +132,14 @@ impl Followed {
     fn tell(&self, time: BatchTime, output: &Mutex<dyn Write + Send>) {
         let Some(Ok(report)) = &self.swap else { return };
         let tried = report.replay.as_ref().map_or(0, |replay| replay.batches.len());
+        let tried = number_of(tried, "batch", "batches");
         let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
         for change in &report.plugins {
             // Whoever reads has left: the job ends by itself.
             let _written = writeln!(
                 output,
                 "Swapped while lines come, from batch {} on: plugin `{}` {} -> {}, which leaves \
-                 out words of fewer than four letters; tried on {tried} batches before.\n",
+                 out words of fewer than four letters; tried on {tried} before.\n",
                 time.of_day(),
                 change.plugin,
                 change.from,
@@ -221,7 +223,7 @@ mod tests {
         );
         assert_eq!(
             followed.to_string(),
-            "Plugin `words`: 1 (old) counted 1,000 lines in 1 batches, then 1 (new) counted 24 \
+            "Plugin `words`: 1 (old) counted 1,000 lines in 1 batch, then 1 (new) counted 24 \
              lines in 2 batches."
         );
     }

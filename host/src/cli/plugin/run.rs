@@ -25,6 +25,7 @@ use super::RunArgs;
 use super::component::load;
 use super::rows::{RowReader, Slice, write_rows};
 use crate::cli::exit::{self, ENDED, FAILED, Shown};
+use tidemill::model::text::number_of;
 
 /// Runs one operator over rows.
 ///
@@ -77,7 +78,7 @@ pub fn run(args: &RunArgs, input: &mut dyn BufRead, out: &mut dyn Write) -> anyh
         exit::tell(&format!("counter {counter} = {count}"));
     }
     if rejected > 0 {
-        exit::tell(&format!("{rejected} rows were rejected"));
+        exit::tell(&format!("{} rejected", number_of(rejected, "row was", "rows were")));
     }
     Ok(ENDED)
 }

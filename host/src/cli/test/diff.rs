@@ -20,6 +20,7 @@ use tidemill::model::column_type::ColumnType;
 use tidemill::model::policy::OnBadRow;
 use tidemill::model::schema::{Column, StreamSchema};
 use tidemill::model::status::BatchOutcome;
+use tidemill::model::text::number_of;
 use tidemill::sink::json_lines::json_lines;
 
 use super::case::Expected;
@@ -57,7 +58,8 @@ pub(super) fn compare(
         (_, BatchOutcome::Failed { .. }) => None,
         (Expected::Missing, _) => found.map(|found| {
             let rows: usize = found.iter().flatten().map(RecordBatch::num_rows).sum();
-            format!("    it has a dataset of {rows} rows, expected was none\n")
+            let rows = number_of(rows, "row", "rows");
+            format!("    it has a dataset of {rows}, expected was none\n")
         }),
         (Expected::Rows(expected), _) => match found {
             None => Some("    it has no dataset (an empty one would be `[]`)\n".to_owned()),
@@ -100,7 +102,7 @@ fn rows_differ(found: &[RecordBatch], expected: &[Written], of: Shape<'_>) -> Op
     let more = all.len().saturating_sub(SHOWN_MAX);
     all.truncate(SHOWN_MAX);
     if more > 0 {
-        all.push(format!("    and {more} rows more\n"));
+        all.push(format!("    and {} more\n", number_of(more, "row", "rows")));
     }
     Some(all.concat())
 }

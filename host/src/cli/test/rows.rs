@@ -10,6 +10,7 @@ use tidemill::ingest::json_columns::JsonColumns;
 use tidemill::limits::LINE_BYTES_MAX;
 use tidemill::model::policy::OnBadRow;
 use tidemill::model::schema::StreamSchema;
+use tidemill::model::text::number_of;
 
 use super::written::{Fields, Written};
 
@@ -44,7 +45,8 @@ pub(super) fn by_name(row: &Written, schema: &StreamSchema) -> anyhow::Result<Fi
             Ok(Fields(names().zip(cells.iter().cloned()).collect()))
         }
         Written::List(cells) if schema.columns.len() != 1 => {
-            bail!("{} values for the columns ({schema})", cells.len())
+            let values = number_of(cells.len(), "value", "values");
+            bail!("{values} for the columns ({schema})")
         }
         cell if schema.columns.len() == 1 => Ok(Fields(names().zip([cell.clone()]).collect())),
         other => bail!("{other} is no row of ({schema})"),

@@ -22,6 +22,22 @@ const UNITS: [(&str, u64); 7] = [
     ("B", 1),
 ];
 
+/// Reads a duration as job files write it, such as `5m`.
+///
+/// # Errors
+/// When it is none; says what is expected.
+pub fn read_duration(text: &str) -> Result<Duration, String> {
+    HumanDuration::parse(text).map(|it| it.0).ok_or_else(|| format!("expected {DURATION}"))
+}
+
+/// Reads a size as job files write it, such as `16MiB`, in bytes.
+///
+/// # Errors
+/// When it is none; says what is expected.
+pub fn read_size(text: &str) -> Result<u64, String> {
+    HumanBytes::parse(text).map(|it| it.0).ok_or_else(|| format!("expected {BYTES}"))
+}
+
 /// A span of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct HumanDuration(pub(super) Duration);
@@ -29,6 +45,12 @@ pub(super) struct HumanDuration(pub(super) Duration);
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct HumanBytes(pub(super) u64);
+
+impl HumanDuration {
+    fn parse(text: &str) -> Option<Self> {
+        humantime::parse_duration(text).ok().map(Self)
+    }
+}
 
 impl HumanBytes {
     fn parse(text: &str) -> Option<Self> {
@@ -73,10 +95,7 @@ impl<T> Visitor<'_> for TextVisitor<T> {
 
 impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor {
-            expected: DURATION,
-            parse: |text| humantime::parse_duration(text).ok().map(Self),
-        })
+        deserializer.deserialize_any(TextVisitor { expected: DURATION, parse: Self::parse })
     }
 }
 

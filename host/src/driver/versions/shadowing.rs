@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::{SharedVersion, Versions, Waiting, changed};
 use crate::driver::shadow::{Shadow, ShadowBatch, ShadowOutcome, ShadowRan};
 use crate::driver::status_board::StatusBoard;
-use crate::model::status::JobEvent;
 use crate::model::version::{Quarantined, ShadowStatus, ShadowedBatch, SwapRules, VersionEvent};
 use crate::version::shadow::{Ran, Verdict, judge};
 
@@ -42,14 +41,14 @@ impl Versions {
         let (plugins, batches) = (Arc::clone(&version.told), rules.shadow_batches);
         let status = ShadowStatus { plugins: Arc::clone(&plugins), batches, ..Default::default() };
         self.shadowing = Some(Shadowing { version, rules, shadow, status });
-        board.tell(&JobEvent::Versions(VersionEvent::ShadowBegun { plugins, batches }));
+        self.tell(VersionEvent::ShadowBegun { plugins, batches }, board);
     }
 
     /// The swap is not done, and nobody is to blame.
     pub(super) fn give_up_shadow(&mut self, board: &StatusBoard) -> bool {
         let Some(Shadowing { version, .. }) = self.shadowing.take() else { return false };
         let plugins = Arc::clone(&version.told);
-        board.tell(&JobEvent::Versions(VersionEvent::GivenUp { plugins }));
+        self.tell(VersionEvent::GivenUp { plugins }, board);
         true
     }
 
@@ -97,7 +96,7 @@ impl Versions {
                 Ran::Failed(reason, *blame)
             }
         };
-        board.tell(&JobEvent::Versions(VersionEvent::Shadowed(told.clone())));
+        self.tell(VersionEvent::Shadowed(told.clone()), board);
         let at = format!("batch {} in the shadow: ", ran.time.of_day());
         self.judge_shadow(facts, &at, board);
         Some(told)
@@ -112,8 +111,9 @@ impl Versions {
                 let Some(Shadowing { version, rules, status, .. }) = self.shadowing.take() else {
                     return;
                 };
-                board.tell(&JobEvent::Versions(VersionEvent::ShadowPassed(status)));
+                // Before it is told: they are needed from the shadow to the swap.
                 self.waiting = Some(Waiting::Swap { version, rules });
+                self.tell(VersionEvent::ShadowPassed(status), board);
             }
             Verdict::Refused { reason, is_to_blame } => {
                 let Some(Shadowing { version, .. }) = self.shadowing.take() else { return };
@@ -128,8 +128,7 @@ impl Versions {
                     .collect();
                 quarantined.iter().for_each(|version| self.quarantine.put(version.clone()));
                 let plugins = Arc::clone(&version.told);
-                let event = VersionEvent::ShadowRefused { plugins, reason, quarantined };
-                board.tell(&JobEvent::Versions(event));
+                self.tell(VersionEvent::ShadowRefused { plugins, reason, quarantined }, board);
             }
         }
     }

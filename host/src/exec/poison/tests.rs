@@ -84,7 +84,7 @@ fn many_rows_are_left_out_up_to_the_allowance() {
     // The story: whoever ran into the bound was told of the third row alone, and not of the bound.
     assert_eq!(
         without.expect_err("the third is one too many").to_string(),
-        "calls failed with 2 rows, which were left out, and failed again; at most 2 may be left \
+        "calls failed with 2 rows, left out of them, and failed again; at most 2 may be left \
          out of a batch, which `poison_rows_max` sets: operator `p.op` failed: it trapped"
     );
 }

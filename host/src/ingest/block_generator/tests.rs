@@ -78,7 +78,7 @@ fn a_bad_row_poisons_its_block_where_the_source_says_so() {
     let mut failing = generator(OnBadRow::Fail);
     add(&mut failing, b"\xff\n", 0);
     let sealed = failing.seal();
-    let failure = "source `lines` has 1 bad rows; a line is not valid UTF-8: `\u{fffd}`";
+    let failure = "source `lines` has 1 bad row; a line is not valid UTF-8: `\u{fffd}`";
     assert_eq!(sealed[0].block.failure.as_deref(), Some(failure));
     add(&mut failing, b"fine\n", 0);
     assert_eq!(failing.seal()[0].block.failure, None, "the next block is whole");

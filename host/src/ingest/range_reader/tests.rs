@@ -286,7 +286,7 @@ fn packed_files_are_read_in_every_format() {
     let rows = reader_of(&storage, format, schema).read(&of).expect("it is whole");
     let records: Vec<_> = rows.slices[0].column(0).as_binary::<i32>().iter().flatten().collect();
     assert_eq!((records, rows.bad.count), (vec![&b"t,n\na"[..], b",1\nb,"], 1));
-    let first = "in `/in/a.gz`, at byte 10, the last record has 1 bytes, expected 5: `2`";
+    let first = "in `/in/a.gz`, at byte 10, the last record has 1 byte, expected 5: `2`";
     assert_eq!(rows.bad.first.as_deref(), Some(first));
 }
 

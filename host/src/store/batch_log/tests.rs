@@ -162,6 +162,24 @@ fn the_oldest_batches_of_all_jobs_go_when_there_are_too_many_bytes() {
     assert_eq!(times(&log, "b", ALL), [NOW_MS + 3], "the sum is known to the next process");
 }
 
+/// The story: a batch of ten thousand files has a record of more bytes than all were to have. It
+/// left with all others as it was written, and nobody could say what had just run.
+#[test]
+fn the_newest_batch_stays_however_large_it_is() {
+    let rig = Rig::new();
+    let retention = Retention { bytes_max: 1, age_max: Duration::ZERO };
+    let log = rig.open_with(retention).expect("the log opens");
+    let job = log.job("a", 1);
+    for second in 0..3 {
+        rig.clock.advance(Duration::from_secs(1));
+        job.put(record("a", NOW_MS + second, 1));
+        assert_eq!(times(&log, "a", ALL), [NOW_MS + second]);
+        // Its end is written too.
+        job.put(completed(record("a", NOW_MS + second, 1)));
+        assert_eq!(log.batches("a", ALL).expect("it is read")[0].outcome(), "completed");
+    }
+}
+
 #[test]
 fn a_second_process_is_told_that_the_log_is_in_use() {
     let rig = Rig::new();

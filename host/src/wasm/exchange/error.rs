@@ -3,6 +3,8 @@
 //! Takes what was found and what is allowed. Gives one sentence that names column and row. Never
 //! repeats bytes of the guest.
 
+use crate::model::text::number_of;
+
 /// An answer that is malformed or too large, or rows that do not fit what an operator declares.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExchangeError {
@@ -23,7 +25,10 @@ pub enum ExchangeError {
         allowed: usize,
     },
     /// Too few or too many nodes for the schema.
-    #[error("the answer has {found} nodes, expected {expected} for its columns")]
+    #[error(
+        "the answer has {}, expected {expected} for its columns",
+        number_of(*.found, "node", "nodes")
+    )]
     NodeCount {
         /// Its nodes.
         found: usize,
@@ -31,7 +36,10 @@ pub enum ExchangeError {
         expected: usize,
     },
     /// Too few or too many buffers for the schema.
-    #[error("the answer has {found} buffers, expected {expected} for its columns")]
+    #[error(
+        "the answer has {}, expected {expected} for its columns",
+        number_of(*.found, "buffer", "buffers")
+    )]
     BufferCount {
         /// Its buffers.
         found: usize,
@@ -49,7 +57,10 @@ pub enum ExchangeError {
         expected: u32,
     },
     /// A node counts more nulls than values.
-    #[error("column `{column}` counts {found} nulls among {length} values")]
+    #[error(
+        "column `{column}` counts {} among {}",
+        number_of(*.found, "null", "nulls"), number_of(*.length, "value", "values")
+    )]
     NullCount {
         /// The column.
         column: String,
@@ -59,7 +70,10 @@ pub enum ExchangeError {
         length: u32,
     },
     /// A required column has nulls.
-    #[error("column `{column}` is required and has {found} nulls")]
+    #[error(
+        "column `{column}` is required and has {}",
+        number_of(*.found, "null", "nulls")
+    )]
     NullInRequired {
         /// The column.
         column: String,
@@ -67,7 +81,10 @@ pub enum ExchangeError {
         found: usize,
     },
     /// A bitmap's length is not one bit a value, or not empty where there are no nulls.
-    #[error("column `{column}` has a bitmap of {found} bytes, expected {expected}")]
+    #[error(
+        "column `{column}` has a bitmap of {}, expected {expected}",
+        number_of(*.found, "byte", "bytes")
+    )]
     BitmapLength {
         /// The column.
         column: String,
@@ -77,7 +94,10 @@ pub enum ExchangeError {
         expected: usize,
     },
     /// A bitmap and its node disagree.
-    #[error("column `{column}` has {found} nulls in its bitmap, its node counts {expected}")]
+    #[error(
+        "column `{column}` has {} in its bitmap, its node counts {expected}",
+        number_of(*.found, "null", "nulls")
+    )]
     BitmapCount {
         /// The column.
         column: String,
@@ -87,7 +107,10 @@ pub enum ExchangeError {
         expected: u32,
     },
     /// A values buffer is not exactly as long as its values.
-    #[error("column `{column}` has {found} bytes of values, expected {expected}")]
+    #[error(
+        "column `{column}` has {} of values, expected {expected}",
+        number_of(*.found, "byte", "bytes")
+    )]
     ValuesLength {
         /// The column.
         column: String,
@@ -97,7 +120,10 @@ pub enum ExchangeError {
         expected: usize,
     },
     /// An offsets buffer does not hold one offset a value and one more.
-    #[error("column `{column}` has {found} bytes of offsets, expected {expected}")]
+    #[error(
+        "column `{column}` has {} of offsets, expected {expected}",
+        number_of(*.found, "byte", "bytes")
+    )]
     OffsetsLength {
         /// The column.
         column: String,
@@ -127,7 +153,10 @@ pub enum ExchangeError {
         previous: i32,
     },
     /// The last offset is not the end of the data.
-    #[error("column `{column}` ends at offset {found}, its data has {expected} bytes")]
+    #[error(
+        "column `{column}` ends at offset {found}, its data has {}",
+        number_of(*.expected, "byte", "bytes")
+    )]
     LastOffset {
         /// The column.
         column: String,
@@ -179,7 +208,10 @@ pub enum ExchangeError {
         allowed: u32,
     },
     /// The number of rows contradicts the kind of the operators.
-    #[error("the answer has {found} rows, expected {rule} {expected}")]
+    #[error(
+        "the answer has {}, expected {rule} {expected}",
+        number_of(*.found, "row", "rows")
+    )]
     RowCount {
         /// Its rows.
         found: u32,
@@ -207,7 +239,10 @@ pub enum ExchangeError {
         previous: u32,
     },
     /// A list names a row that the input does not have.
-    #[error("`{list}` has row {found} at {index}, the input has {rows} rows")]
+    #[error(
+        "`{list}` has row {found} at {index}, the input has {}",
+        number_of(*.rows, "row", "rows")
+    )]
     RowOutOfRange {
         /// `selection`, `origin` or `rejected`.
         list: &'static str,
@@ -225,7 +260,10 @@ pub enum ExchangeError {
     #[error("the answer has an origin, which was not asked for")]
     OriginUnexpected,
     /// Not one origin a row.
-    #[error("`origin` has {found} rows, the answer has {expected}")]
+    #[error(
+        "`origin` has {}, the answer has {expected}",
+        number_of(*.found, "row", "rows")
+    )]
     OriginLength {
         /// Its length.
         found: usize,
@@ -257,7 +295,11 @@ pub enum ExchangeError {
         row: u32,
     },
     /// Not one change a key.
-    #[error("the answer has {found} changes of state, expected one for each of {expected} keys")]
+    #[error(
+        "the answer has {}, expected one for each of {}",
+        number_of(*.found, "change of state", "changes of state"),
+        number_of(*.expected, "key", "keys"),
+    )]
     ChangeCount {
         /// How many.
         found: usize,

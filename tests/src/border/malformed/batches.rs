@@ -23,7 +23,7 @@ pub(super) fn counts() -> Vec<Case> {
             1,
             &[(1, 0)],
             vec![e(), n(&[1]), e(), o(&[0, 0]), e()],
-            "1 nodes, expected 2",
+            "1 node, expected 2",
         ),
         case(
             "no node for list items",
@@ -31,11 +31,11 @@ pub(super) fn counts() -> Vec<Case> {
             0,
             &[(0, 0)],
             vec![e(), e(), e(), e()],
-            "1 nodes, expected 2",
+            "1 node, expected 2",
         ),
         case("nothing at all for a column", "int64", 0, &[], vec![], "0 nodes, expected 1"),
         case("no buffers", "int64", 1, &[(1, 0)], vec![], "0 buffers, expected 2"),
-        case("no values", "int64", 1, &[(1, 0)], vec![e()], "1 buffers, expected 2"),
+        case("no values", "int64", 1, &[(1, 0)], vec![e()], "1 buffer, expected 2"),
         case(
             "a buffer too many",
             "int64",
@@ -176,7 +176,7 @@ pub(super) fn bitmaps() -> Vec<Case> {
             2,
             &[(2, 1)],
             vec![vec![1], n(&[1, 2])],
-            "`a` is required and has 1 nulls",
+            "`a` is required and has 1 null",
         ),
         case(
             "nulls in a required text",
@@ -184,7 +184,7 @@ pub(super) fn bitmaps() -> Vec<Case> {
             1,
             &[(1, 1)],
             vec![vec![0], o(&[0, 0]), e()],
-            "`a` is required and has 1 nulls",
+            "`a` is required and has 1 null",
         ),
         case(
             "nulls in the second column",
@@ -203,12 +203,12 @@ pub(super) fn bitmaps() -> Vec<Case> {
             "counts 3 nulls among 2 values",
         ),
         case(
-            "2^32 - 1 nulls",
+            "2^32 - 1 null",
             "int64?",
             1,
             &[(1, u32::MAX)],
             vec![vec![0], n(&[1])],
-            "counts 4294967295 nulls among 1",
+            "counts 4,294,967,295 nulls among 1 value",
         ),
         case(
             "a null among no values",
@@ -216,7 +216,7 @@ pub(super) fn bitmaps() -> Vec<Case> {
             0,
             &[(0, 1)],
             vec![e(), e()],
-            "counts 1 nulls among 0 values",
+            "counts 1 null among 0 values",
         ),
         case(
             "nulls without a bitmap",
@@ -232,7 +232,7 @@ pub(super) fn bitmaps() -> Vec<Case> {
             9,
             &[(9, 1)],
             vec![vec![0xff], n(&[0; 9])],
-            "bitmap of 1 bytes, expected 2",
+            "bitmap of 1 byte, expected 2",
         ),
         case(
             "bitmap too long",
@@ -256,7 +256,7 @@ pub(super) fn bitmaps() -> Vec<Case> {
             2,
             &[(2, 0)],
             vec![vec![3], n(&[1, 2])],
-            "bitmap of 1 bytes, expected 0",
+            "bitmap of 1 byte, expected 0",
         ),
         case(
             "bitmap of a required column",
@@ -264,7 +264,7 @@ pub(super) fn bitmaps() -> Vec<Case> {
             2,
             &[(2, 0)],
             vec![vec![3], n(&[1, 2])],
-            "bitmap of 1 bytes, expected 0",
+            "bitmap of 1 byte, expected 0",
         ),
         case(
             "bitmap of no rows",
@@ -272,7 +272,7 @@ pub(super) fn bitmaps() -> Vec<Case> {
             0,
             &[(0, 0)],
             vec![vec![0], e()],
-            "bitmap of 1 bytes, expected 0",
+            "bitmap of 1 byte, expected 0",
         ),
         case(
             "bitmap with more nulls than counted",
@@ -288,7 +288,7 @@ pub(super) fn bitmaps() -> Vec<Case> {
             3,
             &[(3, 2)],
             vec![vec![0b011], n(&[1, 2, 3])],
-            "1 nulls in its bitmap, its node counts 2",
+            "1 null in its bitmap, its node counts 2",
         ),
         case(
             "nulls only in unused bits",
@@ -304,7 +304,7 @@ pub(super) fn bitmaps() -> Vec<Case> {
             9,
             &[(9, 1)],
             vec![vec![0], o(&[0; 10]), e()],
-            "bitmap of 1 bytes, expected 2",
+            "bitmap of 1 byte, expected 2",
         ),
         case(
             "bitmap of bool",
@@ -336,7 +336,7 @@ pub(super) fn bitmaps() -> Vec<Case> {
             1,
             &[(1, 0), (2, 1)],
             vec![e(), o(&[0, 2]), vec![1], n(&[1, 2])],
-            "`a[]` is required and has 1 nulls",
+            "`a[]` is required and has 1 null",
         ),
     ]
 }

@@ -86,7 +86,7 @@ pub(super) fn lists() -> Vec<Case> {
             1,
             &[(1, 0), (i32::MAX.unsigned_abs(), 0)],
             vec![e(), o(&[0, i32::MAX]), e(), vec![1]],
-            "`a[]` has 1 bytes of values, expected 268435456",
+            "`a[]` has 1 byte of values, expected 268435456",
         ),
         case(
             "more null items than items",
@@ -102,7 +102,7 @@ pub(super) fn lists() -> Vec<Case> {
             1,
             &[(1, 1), (0, 0)],
             vec![vec![0], o(&[0, 0]), e(), e()],
-            "`a` is required and has 1 nulls",
+            "`a` is required and has 1 null",
         ),
         case(
             "list of text with a bad byte",
@@ -180,7 +180,7 @@ pub(super) fn nested() -> Vec<Case> {
             1,
             &[(1, 0), (1, 1), (0, 0)],
             vec![e(), o(&[0, 1]), vec![0], o(&[0, 0]), e(), e()],
-            "`a[]` is required and has 1 nulls",
+            "`a[]` is required and has 1 null",
         ),
         case(
             "innermost null where items are required",
@@ -188,7 +188,7 @@ pub(super) fn nested() -> Vec<Case> {
             1,
             &[(1, 0), (1, 0), (1, 1)],
             vec![e(), o(&[0, 1]), e(), o(&[0, 1]), vec![0], n(&[0])],
-            "`a[][]` is required and has 1 nulls",
+            "`a[][]` is required and has 1 null",
         ),
         case(
             "innermost text with a bad byte",

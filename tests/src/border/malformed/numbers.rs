@@ -143,7 +143,7 @@ pub(super) fn numbers() -> Vec<Case> {
             9,
             &[(9, 0)],
             vec![e(), vec![0xff]],
-            "1 bytes of values, expected 2",
+            "1 byte of values, expected 2",
         ),
         case(
             "bool without values",
@@ -159,7 +159,7 @@ pub(super) fn numbers() -> Vec<Case> {
             0,
             &[(0, 0)],
             vec![e(), vec![0]],
-            "1 bytes of values, expected 0",
+            "1 byte of values, expected 0",
         ),
         case(
             "second column's values",

@@ -91,7 +91,7 @@ fn malformed_selections_are_refused() {
         ("all rows", Filter, select(&[0, 1, 2, 3][..]), ""),
         ("no rows", Filter, select(&[]), ""),
         ("no selection", Filter, (0, None, None, none), "no selection"),
-        ("rows beside a selection", Filter, (1, Some(&[0][..]), None, none), "has 1 rows"),
+        ("rows beside a selection", Filter, (1, Some(&[0][..]), None, none), "has 1 row"),
         ("origin beside a selection", Filter, (0, Some(&[0]), Some(&[0][..]), none), "an origin"),
         ("row past the input", Filter, select(&[0, 4]), "row 4 at 1, the input has 4 rows"),
         ("only row past the input", Filter, select(&[u32::MAX]), "row 4294967295 at 0"),

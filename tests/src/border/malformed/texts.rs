@@ -151,7 +151,7 @@ pub(super) fn texts() -> Vec<Case> {
             0,
             &[(0, 0)],
             vec![e(), o(&[0]), t("a")],
-            "ends at offset 0, its data has 1 bytes",
+            "ends at offset 0, its data has 1 byte",
         ),
         case(
             "data for no offset",
@@ -159,7 +159,7 @@ pub(super) fn texts() -> Vec<Case> {
             0,
             &[(0, 0)],
             vec![e(), e(), t("a")],
-            "ends at offset 0, its data has 1 bytes",
+            "ends at offset 0, its data has 1 byte",
         ),
         case(
             "big-endian offsets",
