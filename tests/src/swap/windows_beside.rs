@@ -1,5 +1,5 @@
-//! Windows at a swap beside what else a job has: swaps in a row, folds of the plugin itself, rows of
-//! a broadcast that changes.
+//! Windows at a swap beside what else a job has: swaps in a row, folds of the plugin itself, rows
+//! of a broadcast that changes.
 
 use arrow_array::RecordBatch;
 use serde_json::{Value, json};
