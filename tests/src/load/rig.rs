@@ -91,26 +91,15 @@ impl<'a> Load<'a> {
     }
 
     /// Waits until a batch with rows has ended with that code, behind all that ended with other.
-    pub fn rows_of(&self, digest: &Value) {
+    /// Gives the newest batches as they are then, the oldest of them first.
+    pub fn rows_of(&self, digest: &Value) -> Vec<Value> {
         patiently("rows of the new version", || {
-            let newest = self.ask("GET", "batches?limit=5").json();
-            let newest = newest["batches"].as_array().expect("a list").iter().rev();
-            let mut run = newest.take_while(|batch| ran_with(batch) == digest);
-            run.any(|batch| batch["end"]["rows_in"].as_u64() > Some(0)).then_some(())
-        });
-    }
-
-    /// All its batches, the oldest first.
-    pub fn batches(&self) -> Vec<Value> {
-        let (mut all, mut path) = (Vec::new(), "batches?limit=1000".to_owned());
-        loop {
-            let page = self.ask("GET", &path).json()["batches"].take();
-            let Value::Array(mut page) = page else { panic!("it is no list: {page}") };
-            let Some(first) = page.first() else { return all };
-            path = format!("batches?limit=1000&before_ms={}", first["time_ms"]);
-            page.append(&mut all);
-            all = page;
-        }
+            let newest = self.ask("GET", "batches?limit=20").json()["batches"].take();
+            let Value::Array(newest) = newest else { panic!("it is no list: {newest}") };
+            let mut run = newest.iter().rev().take_while(|batch| ran_with(batch) == digest);
+            let has_rows = run.any(|batch| batch["end"]["rows_in"].as_u64() > Some(0));
+            has_rows.then_some(newest)
+        })
     }
 
     /// How the versions of its plugin stand.
