@@ -39,8 +39,9 @@ pub enum Blame {
 pub struct WithoutPoison<T> {
     /// Its answer.
     pub made: T,
-    /// The rows it was called with.
-    pub rows: RecordBatch,
+    /// The rows it was called with, by their numbers among all that were given; none where that
+    /// is all of them.
+    pub rows: Option<Vec<u32>>,
     /// The rows that were left out, by their numbers among all that were given.
     pub poison: Vec<Rejection>,
 }
@@ -65,15 +66,13 @@ impl PoisonAllowance {
         call: Call<'_, T>,
     ) -> Result<WithoutPoison<T>, TaskError> {
         let (mut given, mut poison) = (rows.clone(), Vec::new());
-        let mut numbers: Vec<u32> = Vec::new();
+        let mut left: Option<Vec<u32>> = None;
         loop {
             let failed = match call(scope, &given) {
-                Ok(made) => return Ok(WithoutPoison { made, rows: given, poison }),
-                Err(failed) => self.plugins_own(failed)?,
+                Ok(made) => return Ok(WithoutPoison { made, rows: left, poison }),
+                Err(failed) => self.plugins_own(failed).map_err(|error| told_of(error, &left))?,
             };
-            if numbers.is_empty() {
-                numbers = (0..rows.num_rows() as u32).collect();
-            }
+            let numbers = left.get_or_insert_with(|| (0..rows.num_rows() as u32).collect());
             let search = Search { scope, rows: &given, is_first: poison.is_empty() };
             let found = match blame {
                 Blame::Alone => search.alone(failed, call),
@@ -118,6 +117,18 @@ impl Search<'_> {
         failed: OperatorError,
         call: Call<'_, T>,
     ) -> Result<(usize, OperatorError), TaskError> {
+/// The same failure, with the number that its row has among all that were given, not among those
+/// that are left.
+fn told_of(mut failed: TaskError, left: &Option<Vec<u32>>) -> TaskError {
+    if let TaskError::Operator(error) | TaskError::TooManyLeftOut { source: error, .. } =
+        &mut failed
+        && let (Some(left), Some(row)) = (left, error.row)
+    {
+        error.row = left.get(row as usize).copied();
+    }
+    failed
+}
+
         let rows = self.rows.num_rows();
         if let Some(row) = named(&failed, rows) {
             return Ok((row, failed));

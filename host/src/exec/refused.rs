@@ -134,12 +134,18 @@ impl Refused {
             // One is known to have failed before, and is not to fail a batch of others.
             Some(_) => PoisonAllowance::of_rows(u64::MAX).call(scope, (slice, blame), call)?,
         };
-        let (made, rejections) = made;
+        let (made, mut rejections) = made;
+        if let Some(rows) = rows {
+            // The plugin numbers those that were left; all others know the slice as it came.
+            for rejection in &mut rejections {
+                rejection.row = rows[rejection.row as usize];
+            }
+        }
         if self.feeding.is_none() {
             self.poison += poison.len() as u64;
         }
         self.add(digest, slice, poison);
-        self.add(digest, &rows, rejections);
+        self.add(digest, slice, rejections);
         Ok(made)
     }
 
@@ -242,10 +248,13 @@ mod tests {
     }
 
     #[test]
+    use arrow_array::cast::AsArray;
     fn rows_are_kept_as_lines_or_only_counted() {
         let (slice, mut refused) = (slice(&["a", "b"]), Refused::default());
         refused.add(None, &slice, vec![rejection(0)]);
         assert!(refused.lines.is_empty());
+    use crate::error::Domain;
+    use crate::model::operator::{OperatorError, TaskFacts};
         let mut keeping = of_task(3);
         keeping.at(StepPlace::Step(1));
         keeping.add(Some("d1"), &slice, vec![rejection(1)]);
@@ -257,6 +266,12 @@ mod tests {
         let place = (&kept["stage"], &kept["stream"], &kept["step"], &kept["attempts"]);
         assert_eq!(place, (&json!(2), &json!("s"), &json!("1"), &json!(1)));
         assert_eq!((refused.counts.rows(), refused.first.as_deref()), (2, Some("row 0 is odd")));
+    fn boom(row: Option<u32>) -> TaskError {
+        let (operator, message) = ("p.op".to_owned(), "it trapped".to_owned());
+        let domain = Domain::Plugin;
+        OperatorError { operator, code: "trap", message, row, domain }.into()
+    }
+
     }
 
     /// What was lost: the last digits of a decimal, in the only copy of its row.
@@ -308,6 +323,67 @@ mod tests {
         refused.add(None, &slice, vec![rejection(0), rejection(1)]);
         let text = String::from_utf8(refused.lines).expect("it is text");
         let lines: Vec<&str> = text.lines().collect();
+    /// The story: a plugin numbers the rows that it is called with. When poison rows had been taken
+    /// out, a refused row was written down with the number it had among those that were left.
+    #[test]
+    fn rows_have_the_numbers_of_the_slice_as_it_came_whatever_was_left_out_of_it() {
+        let facts = TaskFacts {
+            batch_time: BatchTime(7),
+            partition: 0,
+            seed: 0,
+            input_rows: 0,
+            input_bytes: 0,
+        };
+        let mut refused = Refused { allowance: PoisonAllowance::of_rows(9), ..of_task(0) };
+        let texts = ["boom", "odd-1", "a", "boom", "boom", "odd-5", "b", "boom", "odd-8"];
+        for _ in 0..2 {
+            let mut scope = TaskScope::new(facts);
+            let call = &mut |_: &mut TaskScope, rows: &RecordBatch| {
+                let texts: Vec<&str> = rows.column(0).as_string::<i32>().iter().flatten().collect();
+                if texts.contains(&"boom") {
+                    return Err(boom(None));
+                }
+                let odd = (0..).zip(&texts).filter(|(_, text)| text.starts_with("odd"));
+                Ok(((), odd.map(|(row, _)| rejection(row)).collect()))
+            };
+            refused.call(None, &mut scope, &slice(&texts), call).expect("poison is left out");
+        }
+        let lines = String::from_utf8(refused.lines).expect("text");
+        let lines = lines.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        let told: Vec<(u64, String)> = lines
+            .map(|line: Value| {
+                let text = line["row"]["line"].as_str().expect("a text").to_owned();
+                (line["row_of_slice"].as_u64().expect("a number"), text)
+            })
+            .collect();
+        assert_eq!(told.len(), 14);
+        for (row, text) in told {
+            assert_eq!(texts[row as usize], text, "row {row}");
+        }
+    }
+
+    /// The same of the number in a failure's words, when one row too many was to be left out.
+    #[test]
+    fn a_failure_names_its_row_by_the_slice_as_it_came() {
+        let facts = TaskFacts {
+            batch_time: BatchTime(7),
+            partition: 0,
+            seed: 0,
+            input_rows: 0,
+            input_bytes: 0,
+        };
+        let mut refused = Refused { allowance: PoisonAllowance::of_rows(1), ..of_task(0) };
+        let call = &mut |_: &mut TaskScope, rows: &RecordBatch| {
+            let texts: Vec<&str> = rows.column(0).as_string::<i32>().iter().flatten().collect();
+            let at = texts.iter().position(|text| *text == "boom");
+            at.map_or(Ok(((), Vec::new())), |at| Err(boom(Some(at as u32))))
+        };
+        let slice = slice(&["a", "boom", "b", "c", "boom"]);
+        let failed = refused.call(None, &mut TaskScope::new(facts), &slice, call);
+        let words = failed.expect_err("two are too many").to_string();
+        assert!(words.contains("at row 4 of its slice"), "{words}");
+    }
+
         assert!(lines[0].ends_with(r#","row":{"x":0.30000000000000004}}"#), "{}", lines[0]);
         assert!(lines[1].ends_with(r#","row":{"x":"NaN"}}"#), "{}", lines[1]);
     }
