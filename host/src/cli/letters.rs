@@ -101,6 +101,7 @@ fn retried(told: &Value) -> String {
         (count("delivered"), format!("went through{batch}")),
         (count("refused"), "failed again, and have one attempt more".to_owned()),
         (count("not_run"), format!("stay: their step did not run{batch}")),
+        (count("late"), format!("stay: those before them took too long{batch}")),
         (count("on_their_way"), "are on their way, in a batch that has not ended".to_owned()),
         (count("later"), "wait: ask again for them".to_owned()),
     ];
@@ -109,8 +110,16 @@ fn retried(told: &Value) -> String {
         (letters, format!("stay, and cannot be fed back: {}", word(kind, "reason")))
     });
     let kinds = kinds.into_iter().chain(stay).filter(|(letters, _)| *letters > 0);
-    let lines: Vec<String> =
+    let mut lines: Vec<String> =
         kinds.map(|(letters, what)| format!("{}: {what}\n", grouped(letters))).collect();
+    if told["withdrawn"].is_string() {
+        lines.push(format!(
+            "the batch failed with them, and was run again without them; the next time {} go in \
+             at most\n  {}\n",
+            count("at_once"),
+            word(told, "withdrawn"),
+        ));
+    }
     if lines.is_empty() { "there are no dead letters\n".to_owned() } else { lines.concat() }
 }
 

@@ -86,7 +86,7 @@ fn letter(letter: &Letter, stays: Option<&str>) -> Value {
 /// # Errors
 /// When none can be fed back now.
 pub(super) fn retry(look: &JobLook) -> Result<Value, ControlError> {
-    let Retried { fed, on_their_way, still_bad, stay, later } =
+    let Retried { fed, on_their_way, still_bad, stay, later, at_once } =
         look.letters().retry().map_err(ControlError::Look)?;
     let count = |of: fn(&FedOutcome) -> usize| fed.as_ref().map_or(0, of);
     let stay: Vec<Value> =
@@ -96,6 +96,9 @@ pub(super) fn retry(look: &JobLook) -> Result<Value, ControlError> {
         "delivered": count(|fed| fed.delivered),
         "refused": count(|fed| fed.refused) + still_bad,
         "not_run": count(|fed| fed.not_run),
+        "late": count(|fed| fed.late),
+        "withdrawn": fed.as_ref().and_then(|fed| fed.withdrawn.as_deref()),
+        "at_once": at_once,
         "on_their_way": on_their_way,
         "stay": stay,
         "later": later,

@@ -10,7 +10,7 @@ use arrow_select::take::take_record_batch;
 
 use super::task_error::TaskError;
 use crate::error::Domain;
-use crate::model::operator::{OperatorError, TaskScope};
+use crate::model::operator::{CPU_TIME, OperatorError, TaskScope};
 use crate::model::rejected::Rejection;
 use crate::operator::group::group_rows;
 
@@ -19,6 +19,9 @@ use crate::operator::group::group_rows;
 pub struct PoisonAllowance {
     allowed: u64,
     left: u64,
+    /// Whether all rows of a call that takes too long are left out: a search would take as long
+    /// again with each call.
+    waits_once: bool,
 }
 
 /// By what a row is known with which a call fails.
@@ -49,7 +52,12 @@ pub struct WithoutPoison<T> {
 impl PoisonAllowance {
     /// So many rows.
     pub fn of_rows(allowed: u64) -> Self {
-        Self { allowed, left: allowed }
+        Self { allowed, left: allowed, waits_once: false }
+    }
+
+    /// All rows of a letter that was fed back, if need be.
+    pub fn of_fed() -> Self {
+        Self { waits_once: true, ..Self::of_rows(u64::MAX) }
     }
 
     /// Calls with the rows; where the plugin fails, without those it fails with. A row that the
@@ -73,6 +81,18 @@ impl PoisonAllowance {
                 Err(failed) => self.plugins_own(failed).map_err(|error| told_of(error, &left))?,
             };
             let numbers = left.get_or_insert_with(|| (0..rows.num_rows() as u32).collect());
+            if self.waits_once && failed.code == CPU_TIME {
+                let OperatorError { operator, code, message, .. } = &failed;
+                let rejection = |row| Rejection {
+                    row,
+                    operator: operator.clone(),
+                    code: (*code).to_owned(),
+                    message: message.clone(),
+                };
+                poison.extend(std::mem::take(numbers).into_iter().map(rejection));
+                let made = call(scope, &rows.slice(0, 0))?;
+                return Ok(WithoutPoison { made, rows: left, poison });
+            }
             let search = Search { scope, rows: &given, is_first: poison.is_empty() };
             let found = match blame {
                 Blame::Alone => search.alone(failed, call),
@@ -99,6 +119,18 @@ impl PoisonAllowance {
     }
 }
 
+/// The same failure, with the number that its row has among all that were given, not among those
+/// that are left.
+fn told_of(mut failed: TaskError, left: &Option<Vec<u32>>) -> TaskError {
+    if let TaskError::Operator(error) | TaskError::TooManyLeftOut { source: error, .. } =
+        &mut failed
+        && let (Some(left), Some(row)) = (left, error.row)
+    {
+        error.row = left.get(row as usize).copied();
+    }
+    failed
+}
+
 /// A call of a plugin with rows.
 type Call<'c, T> = &'c mut dyn FnMut(&mut TaskScope, &RecordBatch) -> Result<T, TaskError>;
 
@@ -117,18 +149,6 @@ impl Search<'_> {
         failed: OperatorError,
         call: Call<'_, T>,
     ) -> Result<(usize, OperatorError), TaskError> {
-/// The same failure, with the number that its row has among all that were given, not among those
-/// that are left.
-fn told_of(mut failed: TaskError, left: &Option<Vec<u32>>) -> TaskError {
-    if let TaskError::Operator(error) | TaskError::TooManyLeftOut { source: error, .. } =
-        &mut failed
-        && let (Some(left), Some(row)) = (left, error.row)
-    {
-        error.row = left.get(row as usize).copied();
-    }
-    failed
-}
-
         let rows = self.rows.num_rows();
         if let Some(row) = named(&failed, rows) {
             return Ok((row, failed));

@@ -4,21 +4,22 @@
 //! where rows are to be kept, a line of JSON each. Never holds a row itself: millions of refused
 //! ones would be gigabytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::RecordBatch;
 use serde_json::json;
 
-use super::fed_back::{FedRow, StepPlace};
+use super::fed_back::{FedRow, FedTime, StepPlace};
 use super::poison::{Blame, PoisonAllowance, WithoutPoison};
 use super::task_error::TaskError;
 use crate::limits::{BAD_ROW_TEXT_BYTES_MAX, REJECTED_LINES_BYTES_MAX};
 use crate::model::id::StageId;
-use crate::model::operator::TaskScope;
+use crate::model::operator::{CPU_TIME, TaskScope};
 use crate::model::rejected::Rejected;
 use crate::model::rejected::Rejection;
 use crate::model::time::BatchTime;
 use crate::sink::json_lines::json_lines;
+use crate::sys::cpu::thread_cpu_time;
 
 /// What stands before the row in a line, and nowhere else in it: a quote within a text is escaped.
 pub const ROW_KEY: &[u8] = b",\"row\":";
@@ -50,11 +51,14 @@ pub struct Refused {
     /// Lines for rows that were fed back, by the letters they are of. They are counted nowhere
     /// else: what becomes of them is nobody's matter but of who fed them back.
     pub again: BTreeMap<usize, Vec<u8>>,
+    /// Letters whose rows were not run, for want of time.
+    pub late: BTreeSet<usize>,
     /// Whether lines are to be kept of rows that were not fed back.
     keep: bool,
     place: Option<(TaskPlace, StepPlace)>,
     /// The letter whose row is on its way, and how often it was tried before.
     feeding: Option<(usize, u32)>,
+    fed_time: FedTime,
     allowance: PoisonAllowance,
 }
 
@@ -74,14 +78,27 @@ impl Refused {
         }
     }
 
-    /// What is called from now on is called with this row, which was fed back.
-    pub fn feed(&mut self, row: &FedRow) {
-        self.feeding = Some((row.letter, row.attempts));
+    /// What is called from now on is called with this row, which was fed back; not if those before
+    /// it took too long, which the answer says.
+    ///
+    /// # Errors
+    /// When its letter cannot wait, as others of its rows are in other tasks.
+    pub fn feed(&mut self, row: &FedRow) -> Result<bool, TaskError> {
+        if self.fed_time.is_left(thread_cpu_time()) {
+            self.feeding = Some((row.letter, row.attempts));
+            return Ok(true);
+        }
+        if !row.only {
+            return Err(TaskError::FedTooLong);
+        }
+        self.late.insert(row.letter);
+        Ok(false)
     }
 
     /// What is called from now on is called with rows of the batch.
     pub fn fed(&mut self) {
         self.feeding = None;
+        self.fed_time.pause(thread_cpu_time);
     }
 
     /// Calls a plugin of that digest with a slice, or with those of its rows that it does not fail
@@ -132,7 +149,7 @@ impl Refused {
         let WithoutPoison { made, rows, poison } = match self.feeding {
             None => self.allowance.call(scope, (slice, blame), call)?,
             // One is known to have failed before, and is not to fail a batch of others.
-            Some(_) => PoisonAllowance::of_rows(u64::MAX).call(scope, (slice, blame), call)?,
+            Some(_) => PoisonAllowance::of_fed().call(scope, (slice, blame), call)?,
         };
         let (made, mut rejections) = made;
         if let Some(rows) = rows {
@@ -154,6 +171,9 @@ impl Refused {
         for rejection in rejections {
             let row = || slice.slice(rejection.row as usize, 1);
             if let Some((letter, attempts)) = self.feeding {
+                if rejection.code == CPU_TIME {
+                    self.fed_time.end();
+                }
                 let lines = self.again.entry(letter).or_default();
                 if let Some(place) = self.place.as_ref().filter(|_| has_room(lines)) {
                     lines.extend(line(place, digest, &rejection, &row(), attempts + 1));
@@ -177,6 +197,7 @@ impl Refused {
         if has_room(&self.lines) {
             self.lines.extend_from_slice(&other.lines);
         }
+        self.late.extend(other.late);
         for (letter, lines) in other.again {
             self.again.entry(letter).or_default().extend(lines);
         }
@@ -227,10 +248,13 @@ fn line(
 mod tests {
     use std::sync::Arc;
 
+    use arrow_array::cast::AsArray;
     use arrow_array::{ArrayRef, Decimal128Array, Float64Array, StringArray};
     use serde_json::Value;
 
     use super::*;
+    use crate::error::Domain;
+    use crate::model::operator::{OperatorError, TaskFacts};
 
     fn slice(texts: &[&str]) -> RecordBatch {
         let column: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
@@ -242,19 +266,22 @@ mod tests {
         Refused::of_task(TaskPlace { time, stage, stream, partition }, true, 0)
     }
 
+    fn boom(row: Option<u32>) -> TaskError {
+        let (operator, message) = ("p.op".to_owned(), "it trapped".to_owned());
+        let domain = Domain::Plugin;
+        OperatorError { operator, code: "trap", message, row, domain }.into()
+    }
+
     fn rejection(row: u32) -> Rejection {
         let (operator, code) = ("p.op".to_owned(), "odd".to_owned());
         Rejection { row, operator, code, message: format!("row {row} is odd") }
     }
 
     #[test]
-    use arrow_array::cast::AsArray;
     fn rows_are_kept_as_lines_or_only_counted() {
         let (slice, mut refused) = (slice(&["a", "b"]), Refused::default());
         refused.add(None, &slice, vec![rejection(0)]);
         assert!(refused.lines.is_empty());
-    use crate::error::Domain;
-    use crate::model::operator::{OperatorError, TaskFacts};
         let mut keeping = of_task(3);
         keeping.at(StepPlace::Step(1));
         keeping.add(Some("d1"), &slice, vec![rejection(1)]);
@@ -266,12 +293,6 @@ mod tests {
         let place = (&kept["stage"], &kept["stream"], &kept["step"], &kept["attempts"]);
         assert_eq!(place, (&json!(2), &json!("s"), &json!("1"), &json!(1)));
         assert_eq!((refused.counts.rows(), refused.first.as_deref()), (2, Some("row 0 is odd")));
-    fn boom(row: Option<u32>) -> TaskError {
-        let (operator, message) = ("p.op".to_owned(), "it trapped".to_owned());
-        let domain = Domain::Plugin;
-        OperatorError { operator, code: "trap", message, row, domain }.into()
-    }
-
     }
 
     /// What was lost: the last digits of a decimal, in the only copy of its row.
@@ -302,27 +323,6 @@ mod tests {
         assert_eq!(first["cut"], true);
     }
 
-    #[test]
-    fn what_was_fed_back_is_told_by_its_letter_and_counted_nowhere() {
-        let (slice, mut refused) = (slice(&["a", "b"]), of_task(0));
-        let row = slice.slice(0, 1);
-        refused.feed(&FedRow { letter: 5, attempts: 2, place: StepPlace::State, row });
-        refused.add(None, &slice, vec![rejection(0)]);
-        refused.fed();
-        assert_eq!((refused.counts.rows(), refused.first.as_ref()), (0, None));
-        assert!(refused.lines.is_empty());
-        let line: Value = serde_json::from_slice(&refused.again[&5]).expect("a line of JSON");
-        assert_eq!((&line["attempts"], &line["row"]["line"]), (&json!(3), &json!("a")));
-    }
-
-    #[test]
-    fn numbers_are_written_as_they_are_and_so_is_what_is_none() {
-        let mut refused = of_task(0);
-        let column: ArrayRef = Arc::new(Float64Array::from(vec![0.1 + 0.2, f64::NAN]));
-        let slice = RecordBatch::try_from_iter([("x", column)]).expect("one column");
-        refused.add(None, &slice, vec![rejection(0), rejection(1)]);
-        let text = String::from_utf8(refused.lines).expect("it is text");
-        let lines: Vec<&str> = text.lines().collect();
     /// The story: a plugin numbers the rows that it is called with. When poison rows had been taken
     /// out, a refused row was written down with the number it had among those that were left.
     #[test]
@@ -384,6 +384,29 @@ mod tests {
         assert!(words.contains("at row 4 of its slice"), "{words}");
     }
 
+    #[test]
+    fn what_was_fed_back_is_told_by_its_letter_and_counted_nowhere() {
+        let (slice, mut refused) = (slice(&["a", "b"]), of_task(0));
+        let row = slice.slice(0, 1);
+        let (place, only) = (StepPlace::State, true);
+        let fed = FedRow { letter: 5, attempts: 2, place, row, only };
+        assert!(refused.feed(&fed).expect("there is time"));
+        refused.add(None, &slice, vec![rejection(0)]);
+        refused.fed();
+        assert_eq!((refused.counts.rows(), refused.first.as_ref()), (0, None));
+        assert!(refused.lines.is_empty());
+        let line: Value = serde_json::from_slice(&refused.again[&5]).expect("a line of JSON");
+        assert_eq!((&line["attempts"], &line["row"]["line"]), (&json!(3), &json!("a")));
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are_and_so_is_what_is_none() {
+        let mut refused = of_task(0);
+        let column: ArrayRef = Arc::new(Float64Array::from(vec![0.1 + 0.2, f64::NAN]));
+        let slice = RecordBatch::try_from_iter([("x", column)]).expect("one column");
+        refused.add(None, &slice, vec![rejection(0), rejection(1)]);
+        let text = String::from_utf8(refused.lines).expect("it is text");
+        let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].ends_with(r#","row":{"x":0.30000000000000004}}"#), "{}", lines[0]);
         assert!(lines[1].ends_with(r#","row":{"x":"NaN"}}"#), "{}", lines[1]);
     }
