@@ -7,7 +7,7 @@ pub mod hosted;
 pub mod jobs;
 pub mod kept_versions;
 pub mod lines;
-mod looks;
+pub mod looks;
 mod metrics;
 mod openapi;
 mod replays;

@@ -79,7 +79,11 @@ pub fn command(args: &OneJobArgs, word: &str) -> anyhow::Result<u8> {
 /// # Errors
 /// When no server runs the job.
 pub fn logs(args: &OneJobArgs) -> anyhow::Result<u8> {
-    let (client, job) = client_of_job(args)?;
+    let asked = client_of_job(args).context(
+        "the lines of a job are kept by its process and end with it, its batches stay: see \
+         `tidemill batches`",
+    );
+    let (client, job) = asked?;
     let answer = client.get(&format!("/v1/jobs/{job}/logs"))?;
     for line in answer["lines"].as_array().context("the server gives no lines")? {
         let since = Duration::from_micros(line["at_us"].as_u64().unwrap_or_default());

@@ -147,6 +147,17 @@ impl Jobs {
         Ok(found)
     }
 
+    /// A job that does not run here any more, as it was submitted last.
+    ///
+    /// # Errors
+    /// When none of that name was, or it cannot be read.
+    pub fn ended(&self, name: &str) -> Result<JobFile, ControlError> {
+        let unknown = || ControlError::UnknownJob { name: name.to_owned() };
+        let host = self.host.as_ref().ok_or_else(unknown)?;
+        let found = host.shelf.all()?.into_iter().find(|job| job.name == name);
+        as_submitted(&found.ok_or_else(unknown)?)
+    }
+
     /// Commands a job. One that is to end is not started again.
     ///
     /// # Errors
@@ -369,6 +380,15 @@ impl Jobs {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Slot>> {
         lock(&self.slots)
     }
+}
+
+/// A job that lies on a shelf.
+///
+/// # Errors
+/// When its file is no job for this program.
+pub fn as_submitted(job: &ShelvedJob) -> Result<JobFile, ControlError> {
+    let ShelvedJob { file_name, text, folder, .. } = job;
+    JobFile::parse(file_name, text, Path::new(folder)).map_err(|errors| refused(&errors))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

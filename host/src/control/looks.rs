@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::ControlError;
 use super::views::{Looked, RowsView, SeenView};
 use crate::driver::fed_letters::FedOutcome;
-use crate::driver::letter_control::Retried;
+use crate::driver::letter_control::{Listed, Retried, list_kept};
 use crate::driver::letters::letter::{Letter, Payload};
 use crate::driver::look::JobLook;
 use crate::driver::taps::SeenBatch;
@@ -20,11 +20,13 @@ use crate::limits::{
     JOB_LINE_BYTES_MAX, LETTERS_ASKED_MAX, LOOK_ROWS_DEFAULT, LOOK_ROWS_MAX, TAP_WAIT_DEFAULT,
     TAP_WAIT_MAX,
 };
+use crate::model::pipeline::Pipeline;
 use crate::model::status::StateInfo;
 use crate::model::text::escape;
 use crate::model::time::BatchTime;
 use crate::sink::element::write_element;
 use crate::sink::json_lines::json_lines;
+use crate::sys::storage::SystemStorage;
 
 /// What a letter says of where it is from, where it does.
 const OF_LETTER: [&str; 10] = [
@@ -46,12 +48,25 @@ const OF_LETTER: [&str; 10] = [
 /// When a file of them cannot be read.
 pub(super) fn letters(look: &JobLook, limit: Option<i64>) -> Result<Value, ControlError> {
     let limit = bounded(limit, LETTERS_ASKED_MAX, "limit")?;
-    let listed = look.letters().list(limit).map_err(ControlError::Look)?;
+    Ok(listed_view(&look.letters().list(limit).map_err(ControlError::Look)?))
+}
+
+/// The newest dead letters of a job that nobody runs, as its files have them.
+///
+/// # Errors
+/// As [`letters`].
+pub fn kept_letters(pipeline: &Pipeline, limit: Option<i64>) -> Result<Value, ControlError> {
+    let limit = bounded(limit, LETTERS_ASKED_MAX, "limit")?;
+    let listed = list_kept(&SystemStorage, pipeline, limit).map_err(ControlError::Look)?;
+    Ok(listed_view(&listed))
+}
+
+fn listed_view(listed: &Listed) -> Value {
     let letters: Vec<Value> =
         listed.letters.iter().map(|(it, stays)| letter(it, stays.as_deref())).collect();
     let files: Vec<String> =
         listed.files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
-    Ok(json!({ "letters": letters, "total": listed.total, "files": files }))
+    json!({ "letters": letters, "total": listed.total, "files": files })
 }
 
 fn letter(letter: &Letter, stays: Option<&str>) -> Value {

@@ -160,8 +160,16 @@ async fn logs(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQ
 
 async fn letters(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQuery) -> Answer {
     let [limit] = request::numbers(query.as_deref(), ["limit"])?;
-    let hosted = named(&jobs, job)?;
-    let found = aside(move || looks::letters(hosted.look(), limit)).await?;
+    let name = name_of(job)?;
+    let found = aside(move || match jobs.get(&name) {
+        Ok(hosted) => looks::letters(hosted.look(), limit),
+        // It ended before this process began: its files are there.
+        Err(ControlError::UnknownJob { .. }) => {
+            looks::kept_letters(&jobs.ended(&name)?.pipeline, limit)
+        }
+        Err(error) => Err(error),
+    });
+    let found = found.await?;
     Ok(json(StatusCode::OK, &found))
 }
 

@@ -89,27 +89,56 @@ impl Gathered {
     }
 }
 
+/// The newest letters that wait in the files of a job, whether it runs or not, at most so many.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn list_kept(
+    storage: &dyn Storage,
+    pipeline: &Pipeline,
+    limit: usize,
+) -> Result<Listed, LookError> {
+    let (mut places, files) = (Vec::new(), files(pipeline));
+    for path in &files {
+        let waiting = Waiting::of(storage, path)?;
+        places.extend(waiting.letters.into_iter().map(|place| (path.clone(), place)));
+    }
+    let mut listed = Listed { letters: Vec::new(), total: places.len(), files };
+    for (path, place) in &places[places.len().saturating_sub(limit)..] {
+        let letter = read(storage, path, *place)?;
+        listed.letters.extend(letter.map(|letter| (letter, None)));
+    }
+    Ok(listed)
+}
+
+/// The files that letters are written to, each once.
+fn files(pipeline: &Pipeline) -> Vec<PathBuf> {
+    let policies = pipeline.sources.iter().map(|source| &source.on_bad_row);
+    let mut files: Vec<PathBuf> = Vec::new();
+    for policy in policies.chain([&pipeline.settings.on_rejected]) {
+        if let OnBadRow::DeadLetter(path) = policy
+            && !files.contains(path)
+        {
+            files.push(path.clone());
+        }
+    }
+    files
+}
+
 impl LetterControl {
     /// The newest letters that wait, at most so many.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub fn list(&self, limit: usize) -> Result<Listed, LookError> {
-        let (mut places, files) = (Vec::new(), self.files());
-        for path in &files {
-            let waiting = Waiting::of(&*self.storage, path)?;
-            places.extend(waiting.letters.into_iter().map(|place| (path.clone(), place)));
-        }
+        let mut listed = list_kept(&*self.storage, &self.pipeline, limit)?;
         let version = self.base.current();
         let job = Job { pipeline: &self.pipeline, plan: &version.plan, seed: self.seed };
-        let mut listed = Listed { letters: Vec::new(), total: places.len(), files };
-        for (path, place) in &places[places.len().saturating_sub(limit)..] {
-            let Some(letter) = read(&*self.storage, path, *place)? else { continue };
-            let why = match job.route(&letter) {
+        for (letter, stays) in &mut listed.letters {
+            *stays = match job.route(letter) {
                 Route::Stays(why) => Some(why),
                 Route::Fed(..) | Route::StillBad(_) => None,
             };
-            listed.letters.push((letter, why));
         }
         Ok(listed)
     }
@@ -126,7 +155,7 @@ impl LetterControl {
         };
         let most = self.at_once.load(Ordering::Relaxed);
         let mut gathered = Gathered { most, ..Gathered::default() };
-        let files = self.files();
+        let files = files(&self.pipeline);
         if files.is_empty() {
             return Err(LookError::NoLetters);
         }
@@ -165,20 +194,6 @@ impl LetterControl {
             (_, false) => (2 * self.at_once.load(Ordering::Relaxed)).min(FED_LETTERS_MAX),
         };
         self.at_once.store(at_once, Ordering::Relaxed);
-    }
-
-    /// The files that letters are written to, each once.
-    fn files(&self) -> Vec<PathBuf> {
-        let policies = self.pipeline.sources.iter().map(|source| &source.on_bad_row);
-        let mut files: Vec<PathBuf> = Vec::new();
-        for policy in policies.chain([&self.pipeline.settings.on_rejected]) {
-            if let OnBadRow::DeadLetter(path) = policy
-                && !files.contains(path)
-            {
-                files.push(path.clone());
-            }
-        }
-        files
     }
 
     fn gather(&self, path: PathBuf, gathered: &mut Gathered) -> Result<(), LookError> {

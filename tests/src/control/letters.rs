@@ -290,6 +290,44 @@ fn a_paused_job_and_one_without_letters_say_so() {
     rig.end();
 }
 
+/// The story: letters lie in a file that the job file names, but nobody could list them once the
+/// job had ended: nothing ran with its data folder.
+#[test]
+fn letters_are_listed_when_nobody_runs_the_job() {
+    let folder = JobFolder::new(&stamping("honestly", "20ms"));
+    let line = r#"{"source":"ids","reason":"no fit","text":"{\"id\":7}"}"#;
+    folder.put("bad.jsonl", format!("{line}\n").as_bytes());
+    let shown = tidemill(folder.path(), &["dead-letters", "job.toml"], "");
+    assert_eq!(shown.code, Some(0), "{}", shown.err);
+    assert_eq!(shown.out, "source ids\n  no fit\n  {\"id\":7}\n1 dead letter\n");
+    let refused = tidemill(folder.path(), &["dead-letters", "job.toml", "--retry"], "");
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.err.contains("nothing runs with the data folder"), "{}", refused.err);
+    let logs = tidemill(folder.path(), &["logs", "job.toml"], "");
+    assert!(logs.err.contains("kept by its process and end with it"), "{}", logs.err);
+}
+
+/// The same of a job of a server, which has ended before the server was started again, and of one
+/// whose server is gone.
+#[test]
+fn letters_of_jobs_that_were_hosted_are_listed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = r#"{"source":"ids","reason":"no fit","text":"{\"id\":7}"}"#;
+    std::fs::write(folder.path().join("bad.jsonl"), format!("{line}\n")).expect("room");
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&stamping("honestly", "20ms"), folder.path()).status, 201);
+    assert_eq!(rig.post("/v1/jobs/stamps/stop").status, 202);
+    assert_eq!(listed_of(&rig, 1).len(), 1);
+    rig.end();
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.get("/v1/jobs/stamps").status, 404);
+    assert_eq!(listed_of(&rig, 1).len(), 1);
+    rig.end();
+    let shown = tidemill(folder.path(), &["dead-letters", "stamps", "--data", "data"], "");
+    assert_eq!(shown.code, Some(0), "{}", shown.err);
+    assert_eq!(shown.out, "source ids\n  no fit\n  {\"id\":7}\n1 dead letter\n");
+}
+
 #[test]
 fn a_person_lists_and_feeds_back_by_the_command() {
     let folder = JobFolder::new(&stamping("honestly", "20ms"));
