@@ -35,6 +35,12 @@ pub enum ControlError {
         /// The name.
         name: String,
     },
+    /// Only a job that does not run can be removed.
+    #[error("job `{name}` runs: stop it before it is removed")]
+    JobRuns {
+        /// The name.
+        name: String,
+    },
     /// A job of that name runs.
     #[error("job `{name}` runs already: stop it first, or give this one another name")]
     JobExists {
@@ -135,6 +141,7 @@ impl ControlError {
     pub fn code(&self) -> (&'static str, u16) {
         match self {
             Self::UnknownJob { .. } => ("unknown_job", 404),
+            Self::JobRuns { .. } => ("job_runs", 409),
             Self::JobExists { .. } => ("job_exists", 409),
             Self::JobEnded { .. } => ("job_ended", 409),
             Self::Draining { .. } => ("job_draining", 409),

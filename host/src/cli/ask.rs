@@ -74,6 +74,20 @@ pub fn command(args: &OneJobArgs, word: &str) -> anyhow::Result<u8> {
     told(&client.post(&format!("/v1/jobs/{job}/{word}"), None)?)
 }
 
+/// Has a server forget a job that does not run.
+///
+/// # Errors
+/// When no server knows the job, or it runs.
+pub fn remove(args: &OneJobArgs) -> anyhow::Result<u8> {
+    let (client, job) = client_of_job(args)?;
+    client.delete(&format!("/v1/jobs/{job}"))?;
+    exit::print(&format!(
+        "job `{job}` is removed: its file, the versions of its plugins, its last lines; its \
+         batches stay in the batch log as long as any, and nobody touches its outputs and dead \
+         letters\n"
+    ))
+}
+
 /// Shows the last lines that a job has said.
 ///
 /// # Errors

@@ -173,6 +173,31 @@ impl Jobs {
         Ok(hosted)
     }
 
+    /// Forgets a job that does not run: its file, the versions of its plugins and its last lines.
+    /// Its batches stay in the batch log as long as any.
+    ///
+    /// # Errors
+    /// When it runs, nobody knows it, or it cannot be written.
+    pub fn remove(&self, name: &str) -> Result<(), ControlError> {
+        let host = self.host()?;
+        // Nobody starts one of that name meanwhile.
+        let mut slots = self.lock();
+        let there = match slots.get(name) {
+            Some(Slot::There(hosted)) if !hosted.is_running() => Some(hosted.submitted_ms()),
+            Some(_) => return Err(ControlError::JobRuns { name: name.to_owned() }),
+            None => None,
+        };
+        let shelved = host.shelf.remove(name)?.map(|job| job.submitted_ms);
+        if there.is_none() && shelved.is_none() {
+            return Err(ControlError::UnknownJob { name: name.to_owned() });
+        }
+        for submitted_ms in [there, shelved].into_iter().flatten() {
+            host.versions.forget(name, submitted_ms)?;
+        }
+        slots.remove(name);
+        Ok(())
+    }
+
     /// Starts a job, and keeps it for the next start.
     ///
     /// # Errors

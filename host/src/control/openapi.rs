@@ -23,7 +23,10 @@ pub(super) fn description() -> Value {
             "post": submitted(),
         }),
     );
-    path("/v1/jobs/{job}", json!({ "get": given("A job", "200", "Job", &[JOB]) }));
+    let words = "Forgets a job that does not run; its batches stay in the batch log";
+    let removed = given(words, "200", "Removed", &[JOB]);
+    let shown = given("A job", "200", "Job", &[JOB]);
+    path("/v1/jobs/{job}", json!({ "get": shown, "delete": removed }));
     let query = &[JOB, ("limit", "query"), ("before_ms", "query")];
     let words = "The last batches of a job, the oldest of them first, as the batch log has them";
     path("/v1/jobs/{job}/batches", json!({ "get": given(words, "200", "Batches", query) }));
@@ -166,6 +169,7 @@ fn schemas() -> Value {
         "Lines": list_of("lines", &object),
         "Letters": list_of("letters", &object),
         "Retried": retried(),
+        "Removed": { "type": "object", "properties": { "removed": { "type": "string" } } },
         "Seen": list_of("batches", &object),
         "State": list_of("rows", &object),
         "Submission": {

@@ -43,7 +43,7 @@ pub(super) fn router(jobs: Arc<Jobs>, token: Token, local: bool) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(told_metrics))
         .route("/v1/jobs", get(list).post(submit))
-        .route("/v1/jobs/{job}", get(show))
+        .route("/v1/jobs/{job}", get(show).delete(remove))
         .route("/v1/jobs/{job}/batches", get(batches))
         .route("/v1/jobs/{job}/plugins", get(plugins))
         .route("/v1/jobs/{job}/logs", get(logs))
@@ -130,6 +130,13 @@ async fn submit(State(jobs): State<Arc<Jobs>>, headers: HeaderMap, body: Body) -
 
 async fn show(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
     Ok(json(StatusCode::OK, &named(&jobs, job)?.view()))
+}
+
+async fn remove(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
+    let name = name_of(job)?;
+    let removed = name.clone();
+    aside(move || jobs.remove(&name)).await?;
+    Ok(json(StatusCode::OK, &json!({ "removed": removed })))
 }
 
 async fn batches(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQuery) -> Answer {
