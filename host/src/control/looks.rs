@@ -15,6 +15,7 @@ use crate::driver::fed_letters::FedOutcome;
 use crate::driver::letter_control::{Listed, Retried, list_kept};
 use crate::driver::letters::letter::{Letter, Payload};
 use crate::driver::look::JobLook;
+use crate::driver::state_look::StatePlace;
 use crate::driver::taps::SeenBatch;
 use crate::limits::{
     JOB_LINE_BYTES_MAX, LETTERS_ASKED_MAX, LOOK_ROWS_DEFAULT, LOOK_ROWS_MAX, TAP_WAIT_DEFAULT,
@@ -147,7 +148,7 @@ pub(super) fn tap(
 /// When no step of that name keeps anything, or the key is none of its keys.
 pub(super) fn state(
     look: &JobLook,
-    [step, key, limit]: [Option<String>; 3],
+    [step, key, limit, after]: [Option<String>; 4],
 ) -> Result<Looked<RowsView>, ControlError> {
     let Some(step) = step else {
         let sizes = look.states().sizes();
@@ -155,13 +156,22 @@ pub(super) fn state(
         return Ok(Looked::Names(json!({ "steps": sizes.iter().map(size).collect::<Vec<_>>() })));
     };
     let most = bounded(number(limit, "limit")?, LOOK_ROWS_MAX, "limit")?;
-    let kept = look.states().look(&step, key.as_deref(), most).map_err(ControlError::Look)?;
+    let from = match after {
+        None => StatePlace::default(),
+        Some(text) => StatePlace::parse(&text).ok_or_else(|| {
+            let (found, form) = (escape(&text, 80), "what `next` of the page before says");
+            ControlError::BadRequest { message: format!("`after` is `{found}`, expected {form}") }
+        })?,
+    };
+    let kept = look.states().look(&step, key.as_deref(), (from, most));
+    let kept = kept.map_err(ControlError::Look)?;
     let of = json!({
         "step": kept.step,
         "state_version": kept.version,
         "schema": kept.schema.to_string(),
         "keys": kept.keys,
         "bytes": kept.bytes,
+        "next": kept.next.map(|next| next.to_string()),
     });
     Ok(Looked::Rows(rows_of(std::slice::from_ref(&kept.rows), of)))
 }

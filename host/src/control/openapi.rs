@@ -76,9 +76,9 @@ fn looks(path: &mut impl FnMut(&str, Value)) {
     let words = "The first rows that the next batches make behind a stream, source, step or \
                  operator; without a name, where there are such";
     path("/v1/jobs/{job}/tap", json!({ "get": given(words, "200", "Seen", query) }));
-    let query = &[JOB, ("step", TEXT), ("key", TEXT), ("limit", "query")];
-    let words =
-        "What a step keeps for its keys, or for one of them; without a name, which steps do";
+    let query = &[JOB, ("step", TEXT), ("key", TEXT), ("limit", "query"), ("after", TEXT)];
+    let words = "What a step keeps for its keys, those after the `next` of a page before, or for \
+                 one of them; without a name, which steps do";
     path("/v1/jobs/{job}/state", json!({ "get": given(words, "200", "State", query) }));
 }
 

@@ -194,7 +194,7 @@ async fn tap(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQu
 }
 
 async fn state(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQuery) -> Answer {
-    let asked = request::texts(query.as_deref(), ["step", "key", "limit"])?;
+    let asked = request::texts(query.as_deref(), ["step", "key", "limit", "after"])?;
     let hosted = named(&jobs, job)?;
     let kept = aside(move || looks::state(hosted.look(), asked)).await?;
     Ok(json(StatusCode::OK, &kept))
