@@ -68,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Swap(swap) => swap::swap(swap),
         Command::Replay(asked) => replay::replay(asked),
         Command::Rollback(job) => ask::command(job, "rollback"),
+        Command::Remove(job) => ask::remove(job),
         Command::Logs(job) => ask::logs(job),
         Command::Batches(asked) => batches::batches(asked),
         Command::DeadLetters(asked) => letters::letters(asked),

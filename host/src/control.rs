@@ -7,7 +7,7 @@ pub mod hosted;
 pub mod jobs;
 pub mod kept_versions;
 pub mod lines;
-mod looks;
+pub mod looks;
 mod metrics;
 mod openapi;
 mod replays;
@@ -33,6 +33,12 @@ pub enum ControlError {
     /// Nobody knows a job of that name.
     #[error("there is no job `{name}`")]
     UnknownJob {
+        /// The name.
+        name: String,
+    },
+    /// Only a job that does not run can be removed.
+    #[error("job `{name}` runs: stop it before it is removed")]
+    JobRuns {
         /// The name.
         name: String,
     },
@@ -136,6 +142,7 @@ impl ControlError {
     pub fn code(&self) -> (&'static str, u16) {
         match self {
             Self::UnknownJob { .. } => ("unknown_job", 404),
+            Self::JobRuns { .. } => ("job_runs", 409),
             Self::JobExists { .. } => ("job_exists", 409),
             Self::JobEnded { .. } => ("job_ended", 409),
             Self::Draining { .. } => ("job_draining", 409),

@@ -53,6 +53,9 @@ pub const DEAD_LETTER_NOTES_BYTES_MAX: u64 = DEAD_LETTER_BYTES_MAX / 2;
 pub const DEAD_LETTER_LINE_BYTES_MAX: usize = 6 * BAD_ROW_TEXT_BYTES_MAX + 64 * KIB;
 /// Dead letters that are fed into one batch, each of which is a call of its own; the rest waits.
 pub const FED_LETTERS_MAX: usize = 1000;
+/// CPU time that a task spends on them, beside the last one that is begun within it: the batch
+/// waits meanwhile, and the rest stays for the next time.
+pub const FED_CPU_MAX: Duration = Duration::from_secs(2);
 /// Bytes of their rows.
 pub const FED_BYTES_MAX: usize = 8 * MIB;
 /// How long somebody waits for the batch with the letters they fed back; then they are told that it

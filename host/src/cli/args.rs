@@ -62,6 +62,8 @@ pub enum Command {
     Rollback(OneJobArgs),
     /// Run one of a job's last batches again, outside the job, and compare what comes out.
     Replay(ReplayArgs),
+    /// Have a server forget a job that does not run.
+    Remove(OneJobArgs),
     /// Show the last lines that a job has said.
     Logs(OneJobArgs),
     /// Show the last batches of a job: inputs, outputs, delays, and the code they ran with.

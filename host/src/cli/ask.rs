@@ -74,12 +74,30 @@ pub fn command(args: &OneJobArgs, word: &str) -> anyhow::Result<u8> {
     told(&client.post(&format!("/v1/jobs/{job}/{word}"), None)?)
 }
 
+/// Has a server forget a job that does not run.
+///
+/// # Errors
+/// When no server knows the job, or it runs.
+pub fn remove(args: &OneJobArgs) -> anyhow::Result<u8> {
+    let (client, job) = client_of_job(args)?;
+    client.delete(&format!("/v1/jobs/{job}"))?;
+    exit::print(&format!(
+        "job `{job}` is removed: its file, the versions of its plugins, its last lines; its \
+         batches stay in the batch log as long as any, and nobody touches its outputs and dead \
+         letters\n"
+    ))
+}
+
 /// Shows the last lines that a job has said.
 ///
 /// # Errors
 /// When no server runs the job.
 pub fn logs(args: &OneJobArgs) -> anyhow::Result<u8> {
-    let (client, job) = client_of_job(args)?;
+    let asked = client_of_job(args).context(
+        "the lines of a job are kept by its process and end with it, its batches stay: see \
+         `tidemill batches`",
+    );
+    let (client, job) = asked?;
     let answer = client.get(&format!("/v1/jobs/{job}/logs"))?;
     for line in answer["lines"].as_array().context("the server gives no lines")? {
         let since = Duration::from_micros(line["at_us"].as_u64().unwrap_or_default());

@@ -68,6 +68,14 @@ impl Client {
         self.ask(Method::POST, path, body)
     }
 
+    /// Has something removed.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        self.ask(Method::DELETE, path, None)
+    }
+
     /// What is at a path, as it was written: a [`Value`] would bend long numbers.
     ///
     /// # Errors

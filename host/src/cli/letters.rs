@@ -1,25 +1,32 @@
 //! Cli: `dead-letters`: what a job has taken out of its streams and kept.
 //!
 //! Takes the job and how much is wanted. Gives a paragraph a letter, or JSON; and what became of
-//! letters that were fed back. Never reads a file of them itself.
+//! letters that were fed back. Reads their files itself where nobody runs the job.
+
+use std::path::Path;
 
 use anyhow::Context;
 use serde_json::Value;
+use tidemill::control::jobs::as_submitted;
+use tidemill::control::looks::kept_letters;
 use tidemill::limits::JOB_LINE_BYTES_MAX;
 use tidemill::model::text::{escape, grouped};
 
 use super::args::look::LettersArgs;
 use super::ask::client_of_job;
+use super::client::Client;
+use super::data;
 use super::exit::{self, ENDED, FAILED};
+use super::run::read_job;
 
 /// Shows letters, or feeds them back.
 ///
 /// # Errors
 /// When no server runs the job, a file cannot be read, or none can be fed back now.
 pub fn letters(args: &LettersArgs) -> anyhow::Result<u8> {
-    let (client, job) = client_of_job(&args.job)?;
-    let path = format!("/v1/jobs/{job}/dead-letters");
     if args.retry {
+        let (client, job) = client_of_job(&args.job)?;
+        let path = format!("/v1/jobs/{job}/dead-letters");
         let told = client.post(&format!("{path}/retry"), None)?;
         if args.json {
             exit::print(&format!("{told}\n"))?;
@@ -29,7 +36,10 @@ pub fn letters(args: &LettersArgs) -> anyhow::Result<u8> {
         let failed = told["refused"].as_u64().unwrap_or_default() > 0;
         return Ok(if failed { FAILED } else { ENDED });
     }
-    let answer = client.get(&format!("{path}?limit={}", args.limit))?;
+    let answer = match ask(args) {
+        Ok(answer) => answer,
+        Err(error) => kept(args)?.ok_or(error)?,
+    };
     let letters = answer["letters"].as_array().context("the server gives no letters")?;
     for letter in letters {
         let text = if args.json { format!("{letter}\n") } else { paragraph(letter) };
@@ -39,6 +49,34 @@ pub fn letters(args: &LettersArgs) -> anyhow::Result<u8> {
         exit::print(&total(&answer, letters.len()))?;
     }
     Ok(ENDED)
+}
+
+/// From the process that runs the job.
+fn ask(args: &LettersArgs) -> anyhow::Result<Value> {
+    let (client, job) = client_of_job(&args.job)?;
+    client.get(&format!("/v1/jobs/{job}/dead-letters?limit={}", args.limit))
+}
+
+/// From the files of a job that nobody runs: of the job file that is named, or of the one that was
+/// submitted under that name.
+fn kept(args: &LettersArgs) -> anyhow::Result<Option<Value>> {
+    let limit = Some(i64::from(args.limit));
+    let file = Path::new(&args.job.job);
+    if file.is_file() {
+        return Ok(Some(kept_letters(&read_job(file)?.pipeline, limit)?));
+    }
+    let (folders, name) = data::of_job(&args.job)?;
+    for folder in folders {
+        // A server that has the shelf has answered.
+        if Client::of(&folder)?.is_some() {
+            continue;
+        }
+        let Some(shelf) = folder.job_shelf_if_there()? else { continue };
+        if let Some(job) = shelf.all()?.into_iter().find(|job| job.name == name) {
+            return Ok(Some(kept_letters(&as_submitted(&job)?.pipeline, limit)?));
+        }
+    }
+    Ok(None)
 }
 
 fn total(answer: &Value, shown: usize) -> String {
@@ -101,6 +139,7 @@ fn retried(told: &Value) -> String {
         (count("delivered"), format!("went through{batch}")),
         (count("refused"), "failed again, and have one attempt more".to_owned()),
         (count("not_run"), format!("stay: their step did not run{batch}")),
+        (count("late"), format!("stay: those before them took too long{batch}")),
         (count("on_their_way"), "are on their way, in a batch that has not ended".to_owned()),
         (count("later"), "wait: ask again for them".to_owned()),
     ];
@@ -109,8 +148,16 @@ fn retried(told: &Value) -> String {
         (letters, format!("stay, and cannot be fed back: {}", word(kind, "reason")))
     });
     let kinds = kinds.into_iter().chain(stay).filter(|(letters, _)| *letters > 0);
-    let lines: Vec<String> =
+    let mut lines: Vec<String> =
         kinds.map(|(letters, what)| format!("{}: {what}\n", grouped(letters))).collect();
+    if told["withdrawn"].is_string() {
+        lines.push(format!(
+            "the batch failed with them, and was run again without them; the next time {} go in \
+             at most\n  {}\n",
+            count("at_once"),
+            word(told, "withdrawn"),
+        ));
+    }
     if lines.is_empty() { "there are no dead letters\n".to_owned() } else { lines.concat() }
 }
 

@@ -68,6 +68,9 @@ pub fn state(args: &StateArgs) -> anyhow::Result<u8> {
     if let Some(key) = &args.key {
         asked.push_str(&format!("&key={}", in_query(key)));
     }
+    if let Some(after) = &args.after {
+        asked.push_str(&format!("&after={}", in_query(after)));
+    }
     let text = client.get_text(&asked)?;
     let answer: Value = serde_json::from_str(&text).context("the server answers in no JSON")?;
     let shown = answer["shown"].as_array().context("the server gives no rows")?;
@@ -86,6 +89,9 @@ pub fn state(args: &StateArgs) -> anyhow::Result<u8> {
     }
     if shown.is_empty() && args.key.is_some() {
         exit::tell("nothing is kept for that key");
+    }
+    if let Some(next) = answer["next"].as_str() {
+        exit::tell(&format!("the keys that follow: --after {}", escape(next, 80)));
     }
     Ok(ENDED)
 }

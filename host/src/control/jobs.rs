@@ -148,6 +148,17 @@ impl Jobs {
         Ok(found)
     }
 
+    /// A job that does not run here any more, as it was submitted last.
+    ///
+    /// # Errors
+    /// When none of that name was, or it cannot be read.
+    pub fn ended(&self, name: &str) -> Result<JobFile, ControlError> {
+        let unknown = || ControlError::UnknownJob { name: name.to_owned() };
+        let host = self.host.as_ref().ok_or_else(unknown)?;
+        let found = host.shelf.all()?.into_iter().find(|job| job.name == name);
+        as_submitted(&found.ok_or_else(unknown)?)
+    }
+
     /// Commands a job. One that is to end is not started again.
     ///
     /// # Errors
@@ -161,6 +172,31 @@ impl Jobs {
         }
         hosted.command(asked)?;
         Ok(hosted)
+    }
+
+    /// Forgets a job that does not run: its file, the versions of its plugins and its last lines.
+    /// Its batches stay in the batch log as long as any.
+    ///
+    /// # Errors
+    /// When it runs, nobody knows it, or it cannot be written.
+    pub fn remove(&self, name: &str) -> Result<(), ControlError> {
+        let host = self.host()?;
+        // Nobody starts one of that name meanwhile.
+        let mut slots = self.lock();
+        let there = match slots.get(name) {
+            Some(Slot::There(hosted)) if !hosted.is_running() => Some(hosted.submitted_ms()),
+            Some(_) => return Err(ControlError::JobRuns { name: name.to_owned() }),
+            None => None,
+        };
+        let shelved = host.shelf.remove(name)?.map(|job| job.submitted_ms);
+        if there.is_none() && shelved.is_none() {
+            return Err(ControlError::UnknownJob { name: name.to_owned() });
+        }
+        for submitted_ms in [there, shelved].into_iter().flatten() {
+            host.versions.forget(name, submitted_ms)?;
+        }
+        slots.remove(name);
+        Ok(())
     }
 
     /// Starts a job, and keeps it for the next start.
@@ -373,6 +409,15 @@ impl Jobs {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Slot>> {
         lock(&self.slots)
     }
+}
+
+/// A job that lies on a shelf.
+///
+/// # Errors
+/// When its file is no job for this program.
+pub fn as_submitted(job: &ShelvedJob) -> Result<JobFile, ControlError> {
+    let ShelvedJob { file_name, text, folder, .. } = job;
+    JobFile::parse(file_name, text, Path::new(folder)).map_err(|errors| refused(&errors))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -12,19 +12,22 @@ use serde_json::{Value, json};
 use super::ControlError;
 use super::views::{Looked, RowsView, SeenView};
 use crate::driver::fed_letters::FedOutcome;
-use crate::driver::letter_control::Retried;
+use crate::driver::letter_control::{Listed, Retried, list_kept};
 use crate::driver::letters::letter::{Letter, Payload};
 use crate::driver::look::JobLook;
+use crate::driver::state_look::StatePlace;
 use crate::driver::taps::SeenBatch;
 use crate::limits::{
     JOB_LINE_BYTES_MAX, LETTERS_ASKED_MAX, LOOK_ROWS_DEFAULT, LOOK_ROWS_MAX, TAP_WAIT_DEFAULT,
     TAP_WAIT_MAX,
 };
+use crate::model::pipeline::Pipeline;
 use crate::model::status::StateInfo;
 use crate::model::text::escape;
 use crate::model::time::BatchTime;
 use crate::sink::element::write_element;
 use crate::sink::json_lines::json_lines;
+use crate::sys::storage::SystemStorage;
 
 /// What a letter says of where it is from, where it does.
 const OF_LETTER: [&str; 10] = [
@@ -46,12 +49,25 @@ const OF_LETTER: [&str; 10] = [
 /// When a file of them cannot be read.
 pub(super) fn letters(look: &JobLook, limit: Option<i64>) -> Result<Value, ControlError> {
     let limit = bounded(limit, LETTERS_ASKED_MAX, "limit")?;
-    let listed = look.letters().list(limit).map_err(ControlError::Look)?;
+    Ok(listed_view(&look.letters().list(limit).map_err(ControlError::Look)?))
+}
+
+/// The newest dead letters of a job that nobody runs, as its files have them.
+///
+/// # Errors
+/// As [`letters`].
+pub fn kept_letters(pipeline: &Pipeline, limit: Option<i64>) -> Result<Value, ControlError> {
+    let limit = bounded(limit, LETTERS_ASKED_MAX, "limit")?;
+    let listed = list_kept(&SystemStorage, pipeline, limit).map_err(ControlError::Look)?;
+    Ok(listed_view(&listed))
+}
+
+fn listed_view(listed: &Listed) -> Value {
     let letters: Vec<Value> =
         listed.letters.iter().map(|(it, stays)| letter(it, stays.as_deref())).collect();
     let files: Vec<String> =
         listed.files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
-    Ok(json!({ "letters": letters, "total": listed.total, "files": files }))
+    json!({ "letters": letters, "total": listed.total, "files": files })
 }
 
 fn letter(letter: &Letter, stays: Option<&str>) -> Value {
@@ -86,7 +102,7 @@ fn letter(letter: &Letter, stays: Option<&str>) -> Value {
 /// # Errors
 /// When none can be fed back now.
 pub(super) fn retry(look: &JobLook) -> Result<Value, ControlError> {
-    let Retried { fed, on_their_way, still_bad, stay, later } =
+    let Retried { fed, on_their_way, still_bad, stay, later, at_once } =
         look.letters().retry().map_err(ControlError::Look)?;
     let count = |of: fn(&FedOutcome) -> usize| fed.as_ref().map_or(0, of);
     let stay: Vec<Value> =
@@ -96,6 +112,9 @@ pub(super) fn retry(look: &JobLook) -> Result<Value, ControlError> {
         "delivered": count(|fed| fed.delivered),
         "refused": count(|fed| fed.refused) + still_bad,
         "not_run": count(|fed| fed.not_run),
+        "late": count(|fed| fed.late),
+        "withdrawn": fed.as_ref().and_then(|fed| fed.withdrawn.as_deref()),
+        "at_once": at_once,
         "on_their_way": on_their_way,
         "stay": stay,
         "later": later,
@@ -129,7 +148,7 @@ pub(super) fn tap(
 /// When no step of that name keeps anything, or the key is none of its keys.
 pub(super) fn state(
     look: &JobLook,
-    [step, key, limit]: [Option<String>; 3],
+    [step, key, limit, after]: [Option<String>; 4],
 ) -> Result<Looked<RowsView>, ControlError> {
     let Some(step) = step else {
         let sizes = look.states().sizes();
@@ -137,13 +156,22 @@ pub(super) fn state(
         return Ok(Looked::Names(json!({ "steps": sizes.iter().map(size).collect::<Vec<_>>() })));
     };
     let most = bounded(number(limit, "limit")?, LOOK_ROWS_MAX, "limit")?;
-    let kept = look.states().look(&step, key.as_deref(), most).map_err(ControlError::Look)?;
+    let from = match after {
+        None => StatePlace::default(),
+        Some(text) => StatePlace::parse(&text).ok_or_else(|| {
+            let (found, form) = (escape(&text, 80), "what `next` of the page before says");
+            ControlError::BadRequest { message: format!("`after` is `{found}`, expected {form}") }
+        })?,
+    };
+    let kept = look.states().look(&step, key.as_deref(), (from, most));
+    let kept = kept.map_err(ControlError::Look)?;
     let of = json!({
         "step": kept.step,
         "state_version": kept.version,
         "schema": kept.schema.to_string(),
         "keys": kept.keys,
         "bytes": kept.bytes,
+        "next": kept.next.map(|next| next.to_string()),
     });
     Ok(Looked::Rows(rows_of(std::slice::from_ref(&kept.rows), of)))
 }

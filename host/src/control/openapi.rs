@@ -23,7 +23,10 @@ pub(super) fn description() -> Value {
             "post": submitted(),
         }),
     );
-    path("/v1/jobs/{job}", json!({ "get": given("A job", "200", "Job", &[JOB]) }));
+    let words = "Forgets a job that does not run; its batches stay in the batch log";
+    let removed = given(words, "200", "Removed", &[JOB]);
+    let shown = given("A job", "200", "Job", &[JOB]);
+    path("/v1/jobs/{job}", json!({ "get": shown, "delete": removed }));
     let query = &[JOB, ("limit", "query"), ("before_ms", "query")];
     let words = "The last batches of a job, the oldest of them first, as the batch log has them";
     path("/v1/jobs/{job}/batches", json!({ "get": given(words, "200", "Batches", query) }));
@@ -73,9 +76,9 @@ fn looks(path: &mut impl FnMut(&str, Value)) {
     let words = "The first rows that the next batches make behind a stream, source, step or \
                  operator; without a name, where there are such";
     path("/v1/jobs/{job}/tap", json!({ "get": given(words, "200", "Seen", query) }));
-    let query = &[JOB, ("step", TEXT), ("key", TEXT), ("limit", "query")];
-    let words =
-        "What a step keeps for its keys, or for one of them; without a name, which steps do";
+    let query = &[JOB, ("step", TEXT), ("key", TEXT), ("limit", "query"), ("after", TEXT)];
+    let words = "What a step keeps for its keys, those after the `next` of a page before, or for \
+                 one of them; without a name, which steps do";
     path("/v1/jobs/{job}/state", json!({ "get": given(words, "200", "State", query) }));
 }
 
@@ -166,6 +169,7 @@ fn schemas() -> Value {
         "Lines": list_of("lines", &object),
         "Letters": list_of("letters", &object),
         "Retried": retried(),
+        "Removed": { "type": "object", "properties": { "removed": { "type": "string" } } },
         "Seen": list_of("batches", &object),
         "State": list_of("rows", &object),
         "Submission": {
@@ -235,6 +239,9 @@ fn retried() -> Value {
             "delivered": count,
             "refused": count,
             "not_run": count,
+            "late": count,
+            "withdrawn": { "type": ["string", "null"] },
+            "at_once": count,
             "on_their_way": count,
             "stay": { "type": "array", "items": { "type": "object" } },
             "later": count,

@@ -43,7 +43,7 @@ pub(super) fn router(jobs: Arc<Jobs>, token: Token, local: bool) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(told_metrics))
         .route("/v1/jobs", get(list).post(submit))
-        .route("/v1/jobs/{job}", get(show))
+        .route("/v1/jobs/{job}", get(show).delete(remove))
         .route("/v1/jobs/{job}/batches", get(batches))
         .route("/v1/jobs/{job}/plugins", get(plugins))
         .route("/v1/jobs/{job}/logs", get(logs))
@@ -132,6 +132,13 @@ async fn show(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
     Ok(json(StatusCode::OK, &named(&jobs, job)?.view()))
 }
 
+async fn remove(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
+    let name = name_of(job)?;
+    let removed = name.clone();
+    aside(move || jobs.remove(&name)).await?;
+    Ok(json(StatusCode::OK, &json!({ "removed": removed })))
+}
+
 async fn batches(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQuery) -> Answer {
     let [limit, before_ms] = request::numbers(query.as_deref(), ["limit", "before_ms"])?;
     let limit = limit.map_or(BATCHES_ASKED_DEFAULT, |limit| limit.try_into().unwrap_or(usize::MAX));
@@ -160,8 +167,16 @@ async fn logs(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQ
 
 async fn letters(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQuery) -> Answer {
     let [limit] = request::numbers(query.as_deref(), ["limit"])?;
-    let hosted = named(&jobs, job)?;
-    let found = aside(move || looks::letters(hosted.look(), limit)).await?;
+    let name = name_of(job)?;
+    let found = aside(move || match jobs.get(&name) {
+        Ok(hosted) => looks::letters(hosted.look(), limit),
+        // It ended before this process began: its files are there.
+        Err(ControlError::UnknownJob { .. }) => {
+            looks::kept_letters(&jobs.ended(&name)?.pipeline, limit)
+        }
+        Err(error) => Err(error),
+    });
+    let found = found.await?;
     Ok(json(StatusCode::OK, &found))
 }
 
@@ -179,7 +194,7 @@ async fn tap(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQu
 }
 
 async fn state(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQuery) -> Answer {
-    let asked = request::texts(query.as_deref(), ["step", "key", "limit"])?;
+    let asked = request::texts(query.as_deref(), ["step", "key", "limit", "after"])?;
     let hosted = named(&jobs, job)?;
     let kept = aside(move || looks::state(hosted.look(), asked)).await?;
     Ok(json(StatusCode::OK, &kept))

@@ -241,6 +241,9 @@ impl EventLoop {
                 return;
             }
             self.fail_rejected(run);
+            if self.runs_without_fed(run) {
+                continue;
+            }
             if self.runs_again(run) {
                 continue;
             }

@@ -55,7 +55,7 @@ pub enum FedTo {
 }
 
 /// What became of letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FedOutcome {
     /// The batch.
     pub time: BatchTime,
@@ -65,6 +65,17 @@ pub struct FedOutcome {
     pub refused: usize,
     /// Letters whose step did not run in that batch: they stay as they are.
     pub not_run: usize,
+    /// Letters that the batch had no time for: they stay as they are.
+    pub late: usize,
+    /// Why the batch was run again without any of them, if it was: it had failed with them.
+    pub withdrawn: Option<String>,
+}
+
+impl FedOutcome {
+    /// Nothing yet, in the batch of a time.
+    pub fn of(time: BatchTime) -> Self {
+        Self { time, delivered: 0, refused: 0, not_run: 0, late: 0, withdrawn: None }
+    }
 }
 
 /// Rows that are to be fed into the next batch.
@@ -82,6 +93,8 @@ pub struct FeedAsked {
 #[derive(Debug)]
 pub struct FedLetters {
     rows: BTreeMap<(StageId, usize), Vec<FedRow>>,
+    /// The partition of each source that is there for them alone.
+    added: BTreeMap<SourceId, usize>,
     flight: Flight,
     answer: Sender<Result<FedOutcome, LookError>>,
 }
@@ -129,7 +142,19 @@ impl FedLetters {
                 }
             }
         }
-        Ok(Self { rows, flight, answer })
+        let mut places: BTreeMap<usize, usize> = BTreeMap::new();
+        rows.values().flatten().for_each(|row| *places.entry(row.letter).or_default() += 1);
+        rows.values_mut().flatten().for_each(|row| row.only = places[&row.letter] == 1);
+        Ok(Self { rows, added, flight, answer })
+    }
+
+    /// Takes out of the inputs what was put there for the rows.
+    pub fn leave(&self, inputs: &mut BTreeMap<SourceId, Vec<PartitionInput>>) {
+        for (source, at) in &self.added {
+            if let Some(partitions) = inputs.get_mut(source) {
+                partitions.truncate(*at);
+            }
+        }
     }
 
     /// The rows of a task.

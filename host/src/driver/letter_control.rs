@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
@@ -37,6 +38,9 @@ pub struct LetterControl {
     pub(super) events: Sender<Event>,
     pub(super) on_their_way: OnTheirWay,
     pub(super) one: Mutex<()>,
+    /// How many letters are fed back at once. Half as many after a batch that failed with them:
+    /// one that breaks its batch keeps the others back a few times, and not for ever.
+    pub(super) at_once: AtomicUsize,
 }
 
 /// Letters that wait.
@@ -63,6 +67,8 @@ pub struct Retried {
     pub stay: BTreeMap<String, usize>,
     /// Those that are for the next time: so many are not fed back at once.
     pub later: usize,
+    /// How many are fed back the next time, at most.
+    pub at_once: usize,
 }
 
 /// Letters that are to be fed back, as they are gathered.
@@ -72,12 +78,51 @@ struct Gathered {
     rows: Vec<(FedTo, FedRow)>,
     letters: Vec<LetterId>,
     bytes: usize,
+    most: usize,
+    /// What is to be written of letters that their source's format still cannot read, by file.
+    still_bad: Vec<(PathBuf, Vec<u8>)>,
 }
 
 impl Gathered {
     fn is_full(&self) -> bool {
-        self.letters.len() >= FED_LETTERS_MAX || self.bytes >= FED_BYTES_MAX
+        self.letters.len() >= self.most || self.bytes >= FED_BYTES_MAX
     }
+}
+
+/// The newest letters that wait in the files of a job, whether it runs or not, at most so many.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn list_kept(
+    storage: &dyn Storage,
+    pipeline: &Pipeline,
+    limit: usize,
+) -> Result<Listed, LookError> {
+    let (mut places, files) = (Vec::new(), files(pipeline));
+    for path in &files {
+        let waiting = Waiting::of(storage, path)?;
+        places.extend(waiting.letters.into_iter().map(|place| (path.clone(), place)));
+    }
+    let mut listed = Listed { letters: Vec::new(), total: places.len(), files };
+    for (path, place) in &places[places.len().saturating_sub(limit)..] {
+        let letter = read(storage, path, *place)?;
+        listed.letters.extend(letter.map(|letter| (letter, None)));
+    }
+    Ok(listed)
+}
+
+/// The files that letters are written to, each once.
+fn files(pipeline: &Pipeline) -> Vec<PathBuf> {
+    let policies = pipeline.sources.iter().map(|source| &source.on_bad_row);
+    let mut files: Vec<PathBuf> = Vec::new();
+    for policy in policies.chain([&pipeline.settings.on_rejected]) {
+        if let OnBadRow::DeadLetter(path) = policy
+            && !files.contains(path)
+        {
+            files.push(path.clone());
+        }
+    }
+    files
 }
 
 impl LetterControl {
@@ -86,21 +131,14 @@ impl LetterControl {
     /// # Errors
     /// When a file cannot be read.
     pub fn list(&self, limit: usize) -> Result<Listed, LookError> {
-        let (mut places, files) = (Vec::new(), self.files());
-        for path in &files {
-            let waiting = Waiting::of(&*self.storage, path)?;
-            places.extend(waiting.letters.into_iter().map(|place| (path.clone(), place)));
-        }
+        let mut listed = list_kept(&*self.storage, &self.pipeline, limit)?;
         let version = self.base.current();
         let job = Job { pipeline: &self.pipeline, plan: &version.plan, seed: self.seed };
-        let mut listed = Listed { letters: Vec::new(), total: places.len(), files };
-        for (path, place) in &places[places.len().saturating_sub(limit)..] {
-            let Some(letter) = read(&*self.storage, path, *place)? else { continue };
-            let why = match job.route(&letter) {
+        for (letter, stays) in &mut listed.letters {
+            *stays = match job.route(letter) {
                 Route::Stays(why) => Some(why),
                 Route::Fed(..) | Route::StillBad(_) => None,
             };
-            listed.letters.push((letter, why));
         }
         Ok(listed)
     }
@@ -115,43 +153,47 @@ impl LetterControl {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Err(LookError::Busy),
         };
-        let mut gathered = Gathered::default();
-        let files = self.files();
+        let most = self.at_once.load(Ordering::Relaxed);
+        let mut gathered = Gathered { most, ..Gathered::default() };
+        let files = files(&self.pipeline);
         if files.is_empty() {
             return Err(LookError::NoLetters);
         }
         for path in files {
             self.gather(path, &mut gathered)?;
         }
-        let Gathered { mut retried, rows, letters, .. } = gathered;
-        if rows.is_empty() {
-            return Ok(retried);
-        }
+        let Gathered { mut retried, rows, letters, still_bad, .. } = gathered;
         let (answer, answered) = bounded(1);
         let count = letters.len();
+        // The loop is asked without rows too: of a job that takes none nothing is noted.
         let flight = Flight::of(letters, &self.on_their_way);
         let asked = FeedAsked { rows, flight, answer };
         self.events.send(Event::Feed(asked)).map_err(|_| LookError::Ended)?;
         match answered.recv_timeout(FED_WAIT_MAX) {
-            Ok(outcome) => retried.fed = Some(outcome?),
+            Ok(outcome) => {
+                let outcome = outcome?;
+                self.learn(count, outcome.withdrawn.is_some());
+                retried.fed = Some(outcome).filter(|_| count > 0);
+            }
             Err(RecvTimeoutError::Timeout) => retried.on_their_way += count,
             Err(RecvTimeoutError::Disconnected) => return Err(LookError::Ended),
         }
+        for (path, lines) in still_bad {
+            let room = DEAD_LETTER_BYTES_MAX + DEAD_LETTER_NOTES_BYTES_MAX;
+            LineFile::open(&*self.storage, &path, room)?.append(&lines)?;
+        }
+        retried.at_once = self.at_once.load(Ordering::Relaxed);
         Ok(retried)
     }
 
-    /// The files that letters are written to, each once.
-    fn files(&self) -> Vec<PathBuf> {
-        let policies = self.pipeline.sources.iter().map(|source| &source.on_bad_row);
-        let mut files: Vec<PathBuf> = Vec::new();
-        for policy in policies.chain([&self.pipeline.settings.on_rejected]) {
-            if let OnBadRow::DeadLetter(path) = policy
-                && !files.contains(path)
-            {
-                files.push(path.clone());
-            }
-        }
-        files
+    /// Feeds fewer back the next time, if a batch failed with so many; else more again.
+    fn learn(&self, fed: usize, failed: bool) {
+        let at_once = match (fed, failed) {
+            (0, _) => return,
+            (fed, true) => (fed / 2).max(1),
+            (_, false) => (2 * self.at_once.load(Ordering::Relaxed)).min(FED_LETTERS_MAX),
+        };
+        self.at_once.store(at_once, Ordering::Relaxed);
     }
 
     fn gather(&self, path: PathBuf, gathered: &mut Gathered) -> Result<(), LookError> {
@@ -162,7 +204,7 @@ impl LetterControl {
         }
         let version = self.base.current();
         let job = Job { pipeline: &self.pipeline, plan: &version.plan, seed: self.seed };
-        let mut still_bad = String::new();
+        let mut still_bad = Vec::new();
         for place in waiting.letters {
             if self.is_on_its_way(&path, place.0) {
                 gathered.retried.on_their_way += 1;
@@ -177,22 +219,22 @@ impl LetterControl {
                 Route::Fed(to, place, row) => {
                     gathered.bytes += row.get_array_memory_size();
                     let (number, attempts) = (gathered.letters.len(), letter.attempts);
-                    let row = FedRow { letter: number, attempts, place, row };
+                    let row = FedRow { letter: number, attempts, place, row, only: false };
                     gathered.rows.push((to, row));
                     gathered.letters.push(letter.id);
                 }
                 Route::StillBad(reason) => {
                     gathered.retried.still_bad += 1;
                     gathered.bytes += letter.said.to_string().len();
-                    still_bad.push_str(&letter.tried_again(&reason));
-                    still_bad.push_str(&letter.id.note("refused", None));
+                    // The letter before its note: whatever breaks off in between, it is not lost.
+                    still_bad.extend(letter.tried_again(&reason));
+                    still_bad.extend(letter.id.note("refused", None).into_bytes());
                 }
                 Route::Stays(why) => *gathered.retried.stay.entry(why).or_default() += 1,
             }
         }
         if !still_bad.is_empty() {
-            // The letter before its note: whatever breaks off in between, it is not lost.
-            LineFile::open(&*self.storage, &path, room)?.append(still_bad.as_bytes())?;
+            gathered.still_bad.push((path, still_bad));
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! Takes questions from any thread. Gives copies. Never keeps the job alive.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Sender;
@@ -13,6 +14,7 @@ use super::letter_control::LetterControl;
 use super::state_look::StateLook;
 use super::tap::TapControl;
 use super::versions::VersionBase;
+use crate::limits::FED_LETTERS_MAX;
 use crate::model::id::StageId;
 use crate::model::pipeline::Pipeline;
 use crate::sys::storage::Storage;
@@ -50,6 +52,7 @@ impl JobLook {
             events: events.clone(),
             on_their_way: Arc::default(),
             one: Mutex::default(),
+            at_once: AtomicUsize::new(FED_LETTERS_MAX),
         };
         let taps = TapControl { pipeline, base: Arc::clone(&base), datasets, events };
         Self(Arc::new(Looks { letters, taps, states: StateLook { base, seed } }))

@@ -118,6 +118,8 @@ pub struct RunningBatch {
     pub is_revoked: bool,
     /// Whether the publisher has it.
     pub publishing: bool,
+    /// Rows of dead letters without which it was run again, and why: it had failed with them.
+    pub withdrawn: Option<(Arc<FedLetters>, String)>,
     /// What became of its outputs.
     pub outputs: Vec<OutputInfo>,
     /// Tells tasks that wait for a core that they need not run; set when it fails and when it is
@@ -165,6 +167,7 @@ impl RunningBatch {
             code: BatchCode { plugins, revision: 1, reason: None },
             is_revoked: false,
             publishing: false,
+            withdrawn: None,
             outputs: Vec::new(),
             cancelled: Arc::default(),
             run: BatchRun::new(plan, time, failures_max),
@@ -189,12 +192,38 @@ impl RunningBatch {
         version: SharedVersion,
         reason: String,
     ) -> Self {
+        let mut again = self.from_its_beginning(plan, keeps, failures_max, version);
+        again.code.revision = self.code.revision + 1;
+        again.code.reason = Some(reason);
+        again
+    }
+
+    /// The same batch from its beginning, without rows that were fed back, with which it has
+    /// failed. That is nobody's matter but of who fed them back: it counts as its first run.
+    pub fn run_without_fed(mut self, plan: &JobPlan, keeps: BatchKeeps, failures_max: u32) -> Self {
+        let withdrawn = self.batch.fed.take().zip(self.failure.clone());
+        if let Some((fed, _)) = &withdrawn {
+            fed.leave(&mut self.batch.inputs);
+        }
+        let version = Arc::clone(&self.version);
+        let mut again = self.from_its_beginning(plan, keeps, failures_max, version);
+        again.code = self.code.clone();
+        again.withdrawn = withdrawn;
+        again
+    }
+
+    fn from_its_beginning(
+        &self,
+        plan: &JobPlan,
+        keeps: BatchKeeps,
+        failures_max: u32,
+        version: SharedVersion,
+    ) -> Self {
         let (batch, begun_us) = (self.batch.clone(), self.begun_us);
         let with = (keeps, self.broadcasts.clone());
         let mut again = Self::begin(plan, batch, with, failures_max, begun_us, version);
-        again.code.revision = self.code.revision + 1;
-        again.code.reason = Some(reason);
         again.cpu_before = self.cpu_before + self.cpu();
+        again.withdrawn.clone_from(&self.withdrawn);
         again
     }
 

@@ -3,6 +3,7 @@
 //! Takes the step's name and perhaps a key. Gives rows of keys and states, as the batches that have
 //! succeeded left them. Never changes a state, and never decodes under a partition's lock.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
@@ -43,6 +44,29 @@ pub struct KeptState {
     pub bytes: usize,
     /// Some of them, or the one that was asked for.
     pub rows: RecordBatch,
+    /// Where the rest of them begins, if there may be more.
+    pub next: Option<StatePlace>,
+}
+
+/// Where a page of keys begins: in a partition, at a place that a key keeps as long as it is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StatePlace {
+    partition: usize,
+    place: usize,
+}
+
+impl fmt::Display for StatePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.partition, self.place)
+    }
+}
+
+impl StatePlace {
+    /// The place that was written so.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (partition, place) = text.split_once('.')?;
+        Some(Self { partition: partition.parse().ok()?, place: place.parse().ok()? })
+    }
 }
 
 impl StateLook {
@@ -56,16 +80,22 @@ impl StateLook {
         version.states.all().map(size).collect()
     }
 
-    /// What the step of that name keeps: so many keys of it, or the one that is asked for.
+    /// What the step of that name keeps: so many keys of it from a place on, or the one that is
+    /// asked for.
     ///
     /// # Errors
     /// When no step of that name keeps anything, or the key is none of its keys.
-    pub fn look(&self, step: &str, key: Option<&str>, most: usize) -> Result<KeptState, LookError> {
+    pub fn look(
+        &self,
+        step: &str,
+        key: Option<&str>,
+        (from, most): (StatePlace, usize),
+    ) -> Result<KeptState, LookError> {
         let version = self.base.current();
         let (state, store) = find(step, &version.plan, |stage| version.states.of(stage).cloned())?;
-        let entries = match key {
-            Some(key) => self.look_up(state, &store, key)?,
-            None => some(&store, most),
+        let (entries, next) = match key {
+            Some(key) => (self.look_up(state, &store, key)?, None),
+            None => some(&store, from, most),
         };
         let (keys, bytes) = store.settled_size();
         Ok(KeptState {
@@ -75,6 +105,7 @@ impl StateLook {
             keys,
             bytes,
             rows: decode(state, &store, &entries).map_err(undecodable)?,
+            next,
         })
     }
 
@@ -112,16 +143,25 @@ fn find<'p>(
     })
 }
 
-/// Some keys of all partitions, one partition after the other.
-fn some(store: &StateStore, most: usize) -> Vec<Entry> {
+/// Some keys of all partitions, one partition after the other, and where the rest begins.
+fn some(store: &StateStore, from: StatePlace, most: usize) -> (Vec<Entry>, Option<StatePlace>) {
     let (mut entries, mut bytes): (Vec<Entry>, usize) = (Vec::new(), 0);
-    for partition in 0..store.partitions() {
+    let mut at = from;
+    while at.partition < store.partitions() {
         let left = (most - entries.len(), LOOK_BYTES_MAX.saturating_sub(bytes));
-        let more = store.look(partition, left);
-        bytes += more.iter().map(|(key, state)| key.len() + state.len()).sum::<usize>();
-        entries.extend(more);
+        if left.0 == 0 || left.1 == 0 {
+            return (entries, Some(at));
+        }
+        let more = store.look(at.partition, at.place, left);
+        let Some((last, _)) = more.last() else {
+            at = StatePlace { partition: at.partition + 1, place: 0 };
+            continue;
+        };
+        at.place = last + 1;
+        bytes += more.iter().map(|(_, (key, state))| key.len() + state.len()).sum::<usize>();
+        entries.extend(more.into_iter().map(|(_, entry)| entry));
     }
-    entries
+    (entries, None)
 }
 
 fn decode(

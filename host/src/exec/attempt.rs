@@ -111,7 +111,9 @@ pub fn attempt(
             ready.extend(run_steps((before, first), scope, slice, &mut aside)?);
         }
         for (index, row) in fed_into(fed, first, whole_at) {
-            aside.refused.feed(row);
+            if !aside.refused.feed(row)? {
+                continue;
+            }
             let steps = (&before[index..], first + index);
             ready.extend(run_steps(steps, scope, row.row.clone(), &mut aside)?);
         }
@@ -128,7 +130,9 @@ pub fn attempt(
         }
     }
     for (index, row) in fed_into(fed, first, steps.len()) {
-        aside.refused.feed(row);
+        if !aside.refused.feed(row)? {
+            continue;
+        }
         let steps = (&steps[index..], first + index);
         for slice in run_steps(steps, scope, row.row.clone(), &mut aside)? {
             writer.write(scope, slice, &mut aside)?;

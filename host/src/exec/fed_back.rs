@@ -5,8 +5,11 @@
 //! them is refused, or not, by itself.
 
 use std::fmt;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
+
+use crate::limits::FED_CPU_MAX;
 
 /// Where in a stage rows were taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +50,37 @@ pub struct FedRow {
     pub place: StepPlace,
     /// The row.
     pub row: RecordBatch,
+    /// Whether the letter has rows in no other task: it may stay as it is then, where this one has
+    /// no time for it.
+    pub only: bool,
+}
+
+/// What tasks may spend on rows that were fed back.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FedTime {
+    since: Option<Duration>,
+    spent: Duration,
+    is_over: bool,
+}
+
+impl FedTime {
+    /// Whether there is time for one row more, at this reading of the thread's CPU clock.
+    pub fn is_left(&mut self, now: Duration) -> bool {
+        let since = *self.since.get_or_insert(now);
+        !self.is_over && self.spent + now.saturating_sub(since) <= FED_CPU_MAX
+    }
+
+    /// Other rows follow.
+    pub fn pause(&mut self, now: impl FnOnce() -> Duration) {
+        if let Some(since) = self.since.take() {
+            self.spent += now().saturating_sub(since);
+        }
+    }
+
+    /// A row has used up what a task may take: no other is to do the same.
+    pub fn end(&mut self) {
+        self.is_over = true;
+    }
 }
 
 /// Those of the rows that go in before one of `count` steps of which the first has that number, or

@@ -10,7 +10,7 @@ use arrow_select::take::take_record_batch;
 
 use super::task_error::TaskError;
 use crate::error::Domain;
-use crate::model::operator::{OperatorError, TaskScope};
+use crate::model::operator::{CPU_TIME, OperatorError, TaskScope};
 use crate::model::rejected::Rejection;
 use crate::operator::group::group_rows;
 
@@ -19,6 +19,9 @@ use crate::operator::group::group_rows;
 pub struct PoisonAllowance {
     allowed: u64,
     left: u64,
+    /// Whether all rows of a call that takes too long are left out: a search would take as long
+    /// again with each call.
+    waits_once: bool,
 }
 
 /// By what a row is known with which a call fails.
@@ -39,8 +42,9 @@ pub enum Blame {
 pub struct WithoutPoison<T> {
     /// Its answer.
     pub made: T,
-    /// The rows it was called with.
-    pub rows: RecordBatch,
+    /// The rows it was called with, by their numbers among all that were given; none where that
+    /// is all of them.
+    pub rows: Option<Vec<u32>>,
     /// The rows that were left out, by their numbers among all that were given.
     pub poison: Vec<Rejection>,
 }
@@ -48,7 +52,12 @@ pub struct WithoutPoison<T> {
 impl PoisonAllowance {
     /// So many rows.
     pub fn of_rows(allowed: u64) -> Self {
-        Self { allowed, left: allowed }
+        Self { allowed, left: allowed, waits_once: false }
+    }
+
+    /// All rows of a letter that was fed back, if need be.
+    pub fn of_fed() -> Self {
+        Self { waits_once: true, ..Self::of_rows(u64::MAX) }
     }
 
     /// Calls with the rows; where the plugin fails, without those it fails with. A row that the
@@ -65,14 +74,24 @@ impl PoisonAllowance {
         call: Call<'_, T>,
     ) -> Result<WithoutPoison<T>, TaskError> {
         let (mut given, mut poison) = (rows.clone(), Vec::new());
-        let mut numbers: Vec<u32> = Vec::new();
+        let mut left: Option<Vec<u32>> = None;
         loop {
             let failed = match call(scope, &given) {
-                Ok(made) => return Ok(WithoutPoison { made, rows: given, poison }),
-                Err(failed) => self.plugins_own(failed)?,
+                Ok(made) => return Ok(WithoutPoison { made, rows: left, poison }),
+                Err(failed) => self.plugins_own(failed).map_err(|error| told_of(error, &left))?,
             };
-            if numbers.is_empty() {
-                numbers = (0..rows.num_rows() as u32).collect();
+            let numbers = left.get_or_insert_with(|| (0..rows.num_rows() as u32).collect());
+            if self.waits_once && failed.code == CPU_TIME {
+                let OperatorError { operator, code, message, .. } = &failed;
+                let rejection = |row| Rejection {
+                    row,
+                    operator: operator.clone(),
+                    code: (*code).to_owned(),
+                    message: message.clone(),
+                };
+                poison.extend(std::mem::take(numbers).into_iter().map(rejection));
+                let made = call(scope, &rows.slice(0, 0))?;
+                return Ok(WithoutPoison { made, rows: left, poison });
             }
             let search = Search { scope, rows: &given, is_first: poison.is_empty() };
             let found = match blame {
@@ -98,6 +117,18 @@ impl PoisonAllowance {
             other => Err(other),
         }
     }
+}
+
+/// The same failure, with the number that its row has among all that were given, not among those
+/// that are left.
+fn told_of(mut failed: TaskError, left: &Option<Vec<u32>>) -> TaskError {
+    if let TaskError::Operator(error) | TaskError::TooManyLeftOut { source: error, .. } =
+        &mut failed
+        && let (Some(left), Some(row)) = (left, error.row)
+    {
+        error.row = left.get(row as usize).copied();
+    }
+    failed
 }
 
 /// A call of a plugin with rows.

@@ -4,21 +4,22 @@
 //! where rows are to be kept, a line of JSON each. Never holds a row itself: millions of refused
 //! ones would be gigabytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::RecordBatch;
 use serde_json::json;
 
-use super::fed_back::{FedRow, StepPlace};
+use super::fed_back::{FedRow, FedTime, StepPlace};
 use super::poison::{Blame, PoisonAllowance, WithoutPoison};
 use super::task_error::TaskError;
 use crate::limits::{BAD_ROW_TEXT_BYTES_MAX, REJECTED_LINES_BYTES_MAX};
 use crate::model::id::StageId;
-use crate::model::operator::TaskScope;
+use crate::model::operator::{CPU_TIME, TaskScope};
 use crate::model::rejected::Rejected;
 use crate::model::rejected::Rejection;
 use crate::model::time::BatchTime;
 use crate::sink::json_lines::json_lines;
+use crate::sys::cpu::thread_cpu_time;
 
 /// What stands before the row in a line, and nowhere else in it: a quote within a text is escaped.
 pub const ROW_KEY: &[u8] = b",\"row\":";
@@ -50,11 +51,14 @@ pub struct Refused {
     /// Lines for rows that were fed back, by the letters they are of. They are counted nowhere
     /// else: what becomes of them is nobody's matter but of who fed them back.
     pub again: BTreeMap<usize, Vec<u8>>,
+    /// Letters whose rows were not run, for want of time.
+    pub late: BTreeSet<usize>,
     /// Whether lines are to be kept of rows that were not fed back.
     keep: bool,
     place: Option<(TaskPlace, StepPlace)>,
     /// The letter whose row is on its way, and how often it was tried before.
     feeding: Option<(usize, u32)>,
+    fed_time: FedTime,
     allowance: PoisonAllowance,
 }
 
@@ -74,14 +78,27 @@ impl Refused {
         }
     }
 
-    /// What is called from now on is called with this row, which was fed back.
-    pub fn feed(&mut self, row: &FedRow) {
-        self.feeding = Some((row.letter, row.attempts));
+    /// What is called from now on is called with this row, which was fed back; not if those before
+    /// it took too long, which the answer says.
+    ///
+    /// # Errors
+    /// When its letter cannot wait, as others of its rows are in other tasks.
+    pub fn feed(&mut self, row: &FedRow) -> Result<bool, TaskError> {
+        if self.fed_time.is_left(thread_cpu_time()) {
+            self.feeding = Some((row.letter, row.attempts));
+            return Ok(true);
+        }
+        if !row.only {
+            return Err(TaskError::FedTooLong);
+        }
+        self.late.insert(row.letter);
+        Ok(false)
     }
 
     /// What is called from now on is called with rows of the batch.
     pub fn fed(&mut self) {
         self.feeding = None;
+        self.fed_time.pause(thread_cpu_time);
     }
 
     /// Calls a plugin of that digest with a slice, or with those of its rows that it does not fail
@@ -132,14 +149,20 @@ impl Refused {
         let WithoutPoison { made, rows, poison } = match self.feeding {
             None => self.allowance.call(scope, (slice, blame), call)?,
             // One is known to have failed before, and is not to fail a batch of others.
-            Some(_) => PoisonAllowance::of_rows(u64::MAX).call(scope, (slice, blame), call)?,
+            Some(_) => PoisonAllowance::of_fed().call(scope, (slice, blame), call)?,
         };
-        let (made, rejections) = made;
+        let (made, mut rejections) = made;
+        if let Some(rows) = rows {
+            // The plugin numbers those that were left; all others know the slice as it came.
+            for rejection in &mut rejections {
+                rejection.row = rows[rejection.row as usize];
+            }
+        }
         if self.feeding.is_none() {
             self.poison += poison.len() as u64;
         }
         self.add(digest, slice, poison);
-        self.add(digest, &rows, rejections);
+        self.add(digest, slice, rejections);
         Ok(made)
     }
 
@@ -148,6 +171,9 @@ impl Refused {
         for rejection in rejections {
             let row = || slice.slice(rejection.row as usize, 1);
             if let Some((letter, attempts)) = self.feeding {
+                if rejection.code == CPU_TIME {
+                    self.fed_time.end();
+                }
                 let lines = self.again.entry(letter).or_default();
                 if let Some(place) = self.place.as_ref().filter(|_| has_room(lines)) {
                     lines.extend(line(place, digest, &rejection, &row(), attempts + 1));
@@ -171,6 +197,7 @@ impl Refused {
         if has_room(&self.lines) {
             self.lines.extend_from_slice(&other.lines);
         }
+        self.late.extend(other.late);
         for (letter, lines) in other.again {
             self.again.entry(letter).or_default().extend(lines);
         }
@@ -221,10 +248,13 @@ fn line(
 mod tests {
     use std::sync::Arc;
 
+    use arrow_array::cast::AsArray;
     use arrow_array::{ArrayRef, Decimal128Array, Float64Array, StringArray};
     use serde_json::Value;
 
     use super::*;
+    use crate::error::Domain;
+    use crate::model::operator::{OperatorError, TaskFacts};
 
     fn slice(texts: &[&str]) -> RecordBatch {
         let column: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
@@ -234,6 +264,12 @@ mod tests {
     fn of_task(partition: u32) -> Refused {
         let (time, stage, stream) = (BatchTime(7), StageId(2), "s".to_owned());
         Refused::of_task(TaskPlace { time, stage, stream, partition }, true, 0)
+    }
+
+    fn boom(row: Option<u32>) -> TaskError {
+        let (operator, message) = ("p.op".to_owned(), "it trapped".to_owned());
+        let domain = Domain::Plugin;
+        OperatorError { operator, code: "trap", message, row, domain }.into()
     }
 
     fn rejection(row: u32) -> Rejection {
@@ -287,11 +323,74 @@ mod tests {
         assert_eq!(first["cut"], true);
     }
 
+    /// The story: a plugin numbers the rows that it is called with. When poison rows had been taken
+    /// out, a refused row was written down with the number it had among those that were left.
+    #[test]
+    fn rows_have_the_numbers_of_the_slice_as_it_came_whatever_was_left_out_of_it() {
+        let facts = TaskFacts {
+            batch_time: BatchTime(7),
+            partition: 0,
+            seed: 0,
+            input_rows: 0,
+            input_bytes: 0,
+        };
+        let mut refused = Refused { allowance: PoisonAllowance::of_rows(9), ..of_task(0) };
+        let texts = ["boom", "odd-1", "a", "boom", "boom", "odd-5", "b", "boom", "odd-8"];
+        for _ in 0..2 {
+            let mut scope = TaskScope::new(facts);
+            let call = &mut |_: &mut TaskScope, rows: &RecordBatch| {
+                let texts: Vec<&str> = rows.column(0).as_string::<i32>().iter().flatten().collect();
+                if texts.contains(&"boom") {
+                    return Err(boom(None));
+                }
+                let odd = (0..).zip(&texts).filter(|(_, text)| text.starts_with("odd"));
+                Ok(((), odd.map(|(row, _)| rejection(row)).collect()))
+            };
+            refused.call(None, &mut scope, &slice(&texts), call).expect("poison is left out");
+        }
+        let lines = String::from_utf8(refused.lines).expect("text");
+        let lines = lines.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        let told: Vec<(u64, String)> = lines
+            .map(|line: Value| {
+                let text = line["row"]["line"].as_str().expect("a text").to_owned();
+                (line["row_of_slice"].as_u64().expect("a number"), text)
+            })
+            .collect();
+        assert_eq!(told.len(), 14);
+        for (row, text) in told {
+            assert_eq!(texts[row as usize], text, "row {row}");
+        }
+    }
+
+    /// The same of the number in a failure's words, when one row too many was to be left out.
+    #[test]
+    fn a_failure_names_its_row_by_the_slice_as_it_came() {
+        let facts = TaskFacts {
+            batch_time: BatchTime(7),
+            partition: 0,
+            seed: 0,
+            input_rows: 0,
+            input_bytes: 0,
+        };
+        let mut refused = Refused { allowance: PoisonAllowance::of_rows(1), ..of_task(0) };
+        let call = &mut |_: &mut TaskScope, rows: &RecordBatch| {
+            let texts: Vec<&str> = rows.column(0).as_string::<i32>().iter().flatten().collect();
+            let at = texts.iter().position(|text| *text == "boom");
+            at.map_or(Ok(((), Vec::new())), |at| Err(boom(Some(at as u32))))
+        };
+        let slice = slice(&["a", "boom", "b", "c", "boom"]);
+        let failed = refused.call(None, &mut TaskScope::new(facts), &slice, call);
+        let words = failed.expect_err("two are too many").to_string();
+        assert!(words.contains("at row 4 of its slice"), "{words}");
+    }
+
     #[test]
     fn what_was_fed_back_is_told_by_its_letter_and_counted_nowhere() {
         let (slice, mut refused) = (slice(&["a", "b"]), of_task(0));
         let row = slice.slice(0, 1);
-        refused.feed(&FedRow { letter: 5, attempts: 2, place: StepPlace::State, row });
+        let (place, only) = (StepPlace::State, true);
+        let fed = FedRow { letter: 5, attempts: 2, place, row, only };
+        assert!(refused.feed(&fed).expect("there is time"));
         refused.add(None, &slice, vec![rejection(0)]);
         refused.fed();
         assert_eq!((refused.counts.rows(), refused.first.as_ref()), (0, None));

@@ -72,7 +72,9 @@ impl BoundState {
                 refused.at(StepPlace::State);
                 let mut rows = work.map(scope, input, refused)?;
                 for row in fed_into_state(fed) {
-                    refused.feed(row);
+                    if !refused.feed(row)? {
+                        continue;
+                    }
                     rows.extend(work.map(scope, std::slice::from_ref(&row.row), refused)?);
                 }
                 refused.fed();

@@ -5,7 +5,7 @@
 use arrow_schema::ArrowError;
 
 use crate::error::{Classify, Domain, Retry};
-use crate::limits::JOIN_ROWS_MAX;
+use crate::limits::{FED_CPU_MAX, JOIN_ROWS_MAX};
 use crate::model::id::StageId;
 use crate::model::operator::OperatorError;
 use crate::model::text::number_of;
@@ -28,6 +28,9 @@ pub enum TaskError {
         /// The failure after those.
         source: OperatorError,
     },
+    /// Rows that were fed back took too long, and one that has to wait has rows in other tasks.
+    #[error("rows that were fed back took {} s of cpu time and more", FED_CPU_MAX.as_secs())]
+    FedTooLong,
     /// A block or file could not be read.
     #[error("failed to read `{input}`: {message}")]
     Input {
@@ -97,6 +100,7 @@ impl Classify for TaskError {
             Self::Operator(error) | Self::TooManyLeftOut { source: error, .. } => error.domain(),
             Self::Input { domain, .. } => *domain,
             Self::BadRows(_)
+            | Self::FedTooLong
             | Self::TooManyValues { .. }
             | Self::JoinTooLarge { .. }
             | Self::Transform { .. } => Domain::User,

@@ -185,6 +185,9 @@ pub trait Operator: Send + Sync + Debug {
     }
 }
 
+/// The word for a call that used more CPU time than it may.
+pub const CPU_TIME: &str = "cpu-time";
+
 /// A failed call of an operator: what failed, in words fit for a terminal, and whose fault it is.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("operator `{operator}` failed{}: {message}", at_row(*row))]

@@ -35,16 +35,16 @@ struct Partition {
 pub type Entry = (Box<[u8]>, Box<[u8]>);
 
 fn some<'a>(
-    all: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    all: impl Iterator<Item = (usize, (&'a [u8], &'a [u8]))>,
     (most, bytes_max): (usize, usize),
-) -> Vec<Entry> {
+) -> Vec<(usize, Entry)> {
     let mut bytes = 0;
-    let fit = all.take(most).take_while(|(key, state)| {
+    let fit = all.take(most).take_while(|(_, (key, state))| {
         let fits = bytes < bytes_max;
         bytes += key.len() + state.len();
         fits
     });
-    fit.map(|(key, state)| (key.into(), state.into())).collect()
+    fit.map(|(place, (key, state))| (place, (key.into(), state.into()))).collect()
 }
 
 fn begun_with(initial: &StateDelta) -> impl Iterator<Item = (&[u8], &[u8])> {
@@ -122,13 +122,14 @@ impl StateStore {
         }
     }
 
-    /// Some keys of a partition with their states, as the batches that have succeeded left them: at
-    /// most so many, and of about so many bytes.
-    pub fn look(&self, partition: usize, most: (usize, usize)) -> Vec<Entry> {
+    /// Some keys of a partition with their states, as the batches that have succeeded left them:
+    /// those from a place on, at most so many, and of about so many bytes. A key keeps its place as
+    /// long as it is there.
+    pub fn look(&self, partition: usize, from: usize, most: (usize, usize)) -> Vec<(usize, Entry)> {
         let open = self.settled(partition);
         match &open.initial {
-            Some(initial) => some(begun_with(initial), most),
-            None => some(open.table.iter(), most),
+            Some(initial) => some(begun_with(initial).enumerate().skip(from), most),
+            None => some(open.table.iter_from(from), most),
         }
     }
 
@@ -205,14 +206,32 @@ mod tests {
         let store = store();
         store.commit(1, BatchTime(10), Arc::new(delta(1, 5)));
         store.commit(1, BatchTime(20), Arc::new(delta(1, 6)));
-        assert_eq!(store.look(1, (9, 99)), [([1].into(), [6].into())]);
+        assert_eq!(store.look(1, 0, (9, 99)), [(0, ([1].into(), [6].into()))]);
         assert_eq!(store.look_up(1, &[1]).as_deref(), Some(&[6][..]));
-        assert_eq!((store.look_up(0, &[1]), store.look(1, (0, 99)).len()), (None, 0));
-        assert_eq!(store.look(1, (9, 0)), []);
+        assert_eq!((store.look_up(0, &[1]), store.look(1, 0, (0, 99)).len()), (None, 0));
+        assert_eq!(store.look(1, 0, (9, 0)), []);
+        assert_eq!(store.look(1, 1, (9, 99)), []);
         assert_eq!(store.settled_size().0, 1);
         // Nothing came for it since: a look is no touch.
         let open = store.open(1, BatchTime(30));
         assert_eq!(open.silent_since(BatchTime(21)).count(), 1);
+    }
+
+    /// A page follows the one before, whatever went in between: no key is passed over that stays.
+    #[test]
+    fn a_key_keeps_its_place_while_others_come_and_go() {
+        let store = store();
+        (0..5).for_each(|key| store.commit(0, BatchTime(10), Arc::new(delta(key, key))));
+        let keys = |from, most| -> Vec<(usize, u8)> {
+            let looked = store.look(0, from, (most, 99));
+            looked.into_iter().map(|(place, (key, _))| (place, key[0])).collect()
+        };
+        assert_eq!(keys(0, 2), [(0, 0), (1, 1)]);
+        let mut gone = StateDelta::default();
+        gone.set(&[0], Changed::Removed);
+        gone.set(&[2], Changed::Removed);
+        store.commit(0, BatchTime(20), Arc::new(gone));
+        assert_eq!(keys(2, 9), [(3, 3), (4, 4)]);
     }
 
     /// A look before the first batch must not make the state as old as the look: it counts as of
@@ -221,7 +240,7 @@ mod tests {
     fn what_a_step_begins_with_is_seen_and_still_counts_as_of_the_first_batch() {
         let store = store();
         store.begin_with(0, delta(3, 7));
-        assert_eq!(store.look(0, (9, 99)), [([3].into(), [7].into())]);
+        assert_eq!(store.look(0, 0, (9, 99)), [(0, ([3].into(), [7].into()))]);
         assert_eq!(store.look_up(0, &[3]).as_deref(), Some(&[7][..]));
         assert_eq!((store.look_up(0, &[4]), store.settled_size().0), (None, 1));
         let open = store.open(0, BatchTime(50));

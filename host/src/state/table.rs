@@ -76,6 +76,14 @@ impl StateTable {
         self.slots.iter().flatten().map(|slot| (&*slot.key, &*slot.state))
     }
 
+    /// The same from a place on, each with its place.
+    pub fn iter_from(&self, from: usize) -> impl Iterator<Item = (usize, (&[u8], &[u8]))> {
+        let slots = self.slots.iter().enumerate().skip(from);
+        slots.filter_map(|(place, slot)| {
+            slot.as_ref().map(|slot| (place, (&*slot.key, &*slot.state)))
+        })
+    }
+
     /// The keys for which nothing came since before a time, the longest silent first.
     pub fn silent_since(&self, before: BatchTime) -> impl Iterator<Item = (&[u8], &[u8])> {
         let updates = self.updates.iter().flatten();

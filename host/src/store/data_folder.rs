@@ -80,6 +80,15 @@ impl DataFolder {
         JobShelf::open(&self.path.join(JOB_SHELF))
     }
 
+    /// The shelf of hosted jobs of a folder in which nobody writes; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`JobShelf::open`].
+    pub fn job_shelf_if_there(&self) -> Result<Option<JobShelf>, StoreError> {
+        let is_there = private_file::exists(&self.path.join(JOB_SHELF));
+        is_there.then(|| self.job_shelf()).transpose()
+    }
+
     /// Opens the shelf of the versions that hosted jobs run, or begins it.
     ///
     /// # Errors

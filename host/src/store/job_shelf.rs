@@ -80,6 +80,19 @@ impl JobShelf {
         }
     }
 
+    /// Forgets a job. Gives it, if it was there.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn remove(&self, name: &str) -> Result<Option<ShelvedJob>, StoreError> {
+        let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.all()?.into_iter().find(|job| job.name == name);
+        if found.is_some() {
+            self.jobs.remove(name)?;
+        }
+        Ok(found)
+    }
+
     /// All jobs, by name.
     ///
     /// # Errors

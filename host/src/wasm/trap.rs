@@ -10,6 +10,7 @@ use super::exchange::ExchangeError;
 use super::host_state::HostState;
 use crate::error::Domain;
 use crate::limits;
+use crate::model::operator::CPU_TIME;
 use crate::model::text::escape;
 use crate::wasm::escaped_words;
 
@@ -83,7 +84,7 @@ impl Fault {
     /// A call that ended in an error of wasmtime.
     pub(super) fn of(error: &wasmtime::Error, state: &HostState) -> Self {
         if let Some(exceeded) = error.downcast_ref::<CpuTimeExceeded>() {
-            return Self::plugin("cpu-time", exceeded.to_string());
+            return Self::plugin(CPU_TIME, exceeded.to_string());
         }
         let Some(trap) = error.downcast_ref::<Trap>() else { return Self::of_border(error) };
         if let Some(panicked) = &state.panicked {

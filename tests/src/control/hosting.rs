@@ -182,3 +182,26 @@ fn lines_of_a_job_are_given_from_a_number_on() {
     assert_eq!(lines(all.len() as u64), [] as [serde_json::Value; 0]);
     rig.end();
 }
+
+/// The story: a job that had ended stood in the list for as long as the server ran, and after its
+/// next start nobody could say which letters it had left but the list could not be cleared either.
+#[test]
+fn a_job_is_removed_when_it_has_ended_and_not_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&counting("gone", ""), folder.path()).status, 201);
+    let ask = |rig: &Rig| rig.ask("DELETE", "/v1/jobs/gone", None);
+    let refused = ask(&rig);
+    assert_eq!((refused.status, refused.code().as_str()), (409, "job_runs"), "{refused:?}");
+    rig.batches_until("gone", |batches| !batches.is_empty());
+    assert_eq!(rig.post("/v1/jobs/gone/stop").status, 202);
+    rig.told("job `gone` ended");
+    assert_eq!(ask(&rig).json(), serde_json::json!({ "removed": "gone" }));
+    assert_eq!(rig.get("/v1/jobs").json(), serde_json::json!({ "jobs": [] }));
+    assert_eq!(rig.get("/v1/jobs/gone/dead-letters").status, 404);
+    assert_eq!(rig.get("/v1/jobs/gone/batches").status, 200);
+    let again = ask(&rig);
+    assert_eq!((again.status, again.code().as_str()), (404, "unknown_job"));
+    assert_eq!(rig.submit(&counting("gone", ""), folder.path()).status, 201);
+    rig.end();
+}

@@ -187,6 +187,88 @@ fn a_job_that_ends_before_the_batch_leaves_every_letter() {
     rig.end();
 }
 
+/// The story: a letter that goes through its own step may break one behind it, for which it is a
+/// row like any other. The batch failed with it, with all of its live rows, and the job stopped.
+#[test]
+fn letters_that_break_their_batch_behind_their_step_do_no_harm_to_its_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::over(&folder);
+    let letter = |id: i64| {
+        format!("{{\"source\":\"ids\",\"reason\":\"r\",\"text\":\"{{\\\"id\\\":{id}}}\"}}\n")
+    };
+    std::fs::write(folder.path().join("bad.jsonl"), letter(37) + &letter(7)).expect("room");
+    let job = stamping("rarely..", "20ms")
+        .replace("on_failure = \"dead-letter\"\npoison_rows_max = 100", "on_failure = \"stop\"")
+        .replace("[{ flat_map", "[{ repartition = 2 }, { flat_map");
+    assert_eq!(rig.submit(&job, folder.path()).status, 201);
+    let mut sending = Sending::to(&rig, "stamps");
+    sending.ids(100..130);
+    let both = retry(&rig);
+    assert_eq!((&both["delivered"], &both["refused"]), (&json!(0), &json!(2)), "{both}");
+    assert!(both["withdrawn"].as_str().is_some_and(|why| why.contains("traps")), "{both}");
+    // Half as many the next time: one that breaks its batch does not hold the others back for ever.
+    assert_eq!(both["at_once"], json!(1));
+    let one = retry(&rig);
+    assert_eq!((&one["refused"], &one["later"]), (&json!(1), &json!(1)), "{one}");
+    let other = retry(&rig);
+    assert_eq!((&other["delivered"], &other["withdrawn"]), (&json!(1), &Value::Null), "{other}");
+    let out = stamps_of(folder.path(), 31);
+    assert_eq!(out, (100..130).chain([7]).map(|id| ((id, 1), 1)).collect());
+    let left = listed(&rig);
+    let told: Vec<_> = left.iter().map(|it| (&it["payload"], &it["attempts"])).collect();
+    assert_eq!(told, [(&json!("{\"id\":37}"), &json!(3))]);
+    let job = rig.get("/v1/jobs/stamps").json();
+    assert_eq!((&job["state"], &job["failed_batches"]), (&json!("running"), &json!(0)));
+    rig.end();
+}
+
+/// The story: each letter that looped took all the time that a task may, and a batch waited for all
+/// of them. The first one ends the letters of its task; the others stay as they are.
+#[test]
+fn one_letter_that_loops_is_tried_and_the_others_wait() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::over(&folder);
+    let letter = |id: i64| {
+        format!(
+            "{{\"batch_time\":1,\"stream\":\"stamps\",\"stage\":2,\"step\":\"0\",\"partition\":0,\
+             \"operator\":\"stamped.stamp\",\"reason\":\"r\",\"row\":{{\"id\":{id}}}}}\n"
+        )
+    };
+    let lines: String = (0..3).map(letter).collect();
+    std::fs::write(folder.path().join("letters.jsonl"), lines).expect("room");
+    let job = stamping("looping.", "20ms")
+        .replace("[plugins.stamped]\n", "[plugins.stamped]\ncpu = \"100ms\"\n");
+    assert_eq!(rig.submit(&job, folder.path()).status, 201);
+    let told = retry(&rig);
+    assert_eq!((&told["refused"], &told["late"]), (&json!(1), &json!(2)), "{told}");
+    let attempts: Vec<Value> = listed(&rig).iter().map(|it| it["attempts"].clone()).collect();
+    assert_eq!(attempts, [json!(1), json!(1), json!(2)]);
+    rig.end();
+}
+
+/// The story: a letter that its source's format still could not read was noted as tried before the
+/// job was asked whether it takes any: with each refusal the file had a letter and a note more.
+#[test]
+fn nothing_is_written_where_a_job_takes_no_letters() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::over(&folder);
+    let line = "{\"source\":\"ids\",\"reason\":\"r\",\"text\":\"{\\\"id\\\":\"}\n";
+    let file = folder.path().join("bad.jsonl");
+    std::fs::write(&file, line).expect("room");
+    let kept = || std::fs::read_to_string(&file).expect("it is there");
+    assert_eq!(rig.submit(&stamping("honestly", "20ms"), folder.path()).status, 201);
+    for (command, code, words) in
+        [("pause", "retry_refused", "the job is paused"), ("stop", "job_ended", "has ended")]
+    {
+        assert_eq!(rig.post(&format!("/v1/jobs/stamps/{command}")).status, 202);
+        let refused = rig.post(&format!("{LETTERS}/retry"));
+        assert_eq!((refused.status, refused.code().as_str()), (409, code), "{refused:?}");
+        assert!(refused.body.contains(words), "{}", refused.body);
+        assert_eq!(kept(), line);
+    }
+    rig.end();
+}
+
 #[test]
 fn a_paused_job_and_one_without_letters_say_so() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -206,6 +288,44 @@ fn a_paused_job_and_one_without_letters_say_so() {
     assert_eq!(rig.post("/v1/jobs/stamps/resume").status, 202);
     assert_eq!(retry(&rig)["delivered"], json!(1));
     rig.end();
+}
+
+/// The story: letters lie in a file that the job file names, but nobody could list them once the
+/// job had ended: nothing ran with its data folder.
+#[test]
+fn letters_are_listed_when_nobody_runs_the_job() {
+    let folder = JobFolder::new(&stamping("honestly", "20ms"));
+    let line = r#"{"source":"ids","reason":"no fit","text":"{\"id\":7}"}"#;
+    folder.put("bad.jsonl", format!("{line}\n").as_bytes());
+    let shown = tidemill(folder.path(), &["dead-letters", "job.toml"], "");
+    assert_eq!(shown.code, Some(0), "{}", shown.err);
+    assert_eq!(shown.out, "source ids\n  no fit\n  {\"id\":7}\n1 dead letter\n");
+    let refused = tidemill(folder.path(), &["dead-letters", "job.toml", "--retry"], "");
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.err.contains("nothing runs with the data folder"), "{}", refused.err);
+    let logs = tidemill(folder.path(), &["logs", "job.toml"], "");
+    assert!(logs.err.contains("kept by its process and end with it"), "{}", logs.err);
+}
+
+/// The same of a job of a server, which has ended before the server was started again, and of one
+/// whose server is gone.
+#[test]
+fn letters_of_jobs_that_were_hosted_are_listed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = r#"{"source":"ids","reason":"no fit","text":"{\"id\":7}"}"#;
+    std::fs::write(folder.path().join("bad.jsonl"), format!("{line}\n")).expect("room");
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&stamping("honestly", "20ms"), folder.path()).status, 201);
+    assert_eq!(rig.post("/v1/jobs/stamps/stop").status, 202);
+    assert_eq!(listed_of(&rig, 1).len(), 1);
+    rig.end();
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.get("/v1/jobs/stamps").status, 404);
+    assert_eq!(listed_of(&rig, 1).len(), 1);
+    rig.end();
+    let shown = tidemill(folder.path(), &["dead-letters", "stamps", "--data", "data"], "");
+    assert_eq!(shown.code, Some(0), "{}", shown.err);
+    assert_eq!(shown.out, "source ids\n  no fit\n  {\"id\":7}\n1 dead letter\n");
 }
 
 #[test]

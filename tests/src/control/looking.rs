@@ -107,6 +107,28 @@ fn a_step_shows_what_it_keeps_as_the_last_batch_left_it() {
     rig.end();
 }
 
+/// The story: of more than a thousand keys nobody could see the rest.
+#[test]
+fn pages_of_a_state_show_every_key_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (rig, _sending) = stamps_job(&folder);
+    let (mut shown, mut after, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let page = get(&rig, &format!("/v1/jobs/stamps/state?step=totals&limit=1{after}"));
+        shown.extend(page["shown"].as_array().expect("a list").clone());
+        pages += 1;
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    shown.sort_by_key(ToString::to_string);
+    assert_eq!(shown, [json!("(0,10)"), json!("(1,10)"), json!("(2,10)")]);
+    assert_eq!(pages, 4, "the last one is empty");
+    let refused = rig.get("/v1/jobs/stamps/state?step=totals&after=here");
+    assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"));
+    assert!(refused.body.contains("what `next` of the page before says"), "{}", refused.body);
+    rig.end();
+}
+
 /// Totals of the host's own, by text: keys are typed by their column, not by how they look.
 #[test]
 fn running_totals_are_seen_by_words() {

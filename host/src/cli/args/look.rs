@@ -57,6 +57,9 @@ pub struct StateArgs {
     /// of those of several.
     #[arg(long, allow_hyphen_values = true)]
     pub key: Option<String>,
+    /// The keys that follow a page, which says what to write here.
+    #[arg(long, conflicts_with = "key")]
+    pub after: Option<String>,
     /// At most so many keys.
     #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub limit: u16,

@@ -14,6 +14,7 @@ impl EventLoop {
         if !self.paused && !self.draining {
             self.paused = true;
             self.note_state();
+            self.refuse_fed();
             self.parts.board.tell(&JobEvent::Paused);
         }
     }

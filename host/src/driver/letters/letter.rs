@@ -93,12 +93,19 @@ impl Letter {
         }
     }
 
-    /// The line of the same letter when it was tried once more, for another reason.
-    pub fn tried_again(&self, reason: &str) -> String {
+    /// The line of the same letter when it was tried once more, for another reason. Its row is the
+    /// same byte by byte.
+    pub fn tried_again(&self, reason: &str) -> Vec<u8> {
         let mut said = self.said.clone();
         said["reason"] = reason.into();
         said["attempts"] = (self.attempts + 1).into();
-        format!("{said}\n")
+        let Payload::Row(row) = &self.payload else { return format!("{said}\n").into_bytes() };
+        if let Some(said) = said.as_object_mut() {
+            said.remove("row");
+        }
+        let mut line = said.to_string().into_bytes();
+        line.pop();
+        [&line, ROW_KEY, row, b"}\n"].concat()
     }
 }
 
@@ -164,8 +171,14 @@ mod tests {
     #[test]
     fn a_letter_that_is_tried_again_says_so() {
         let again = letter(r#"{"source":"in","reason":"no","text":"a"}"#).tried_again("still no");
-        let again = letter(again.trim_end());
+        let text = |line: Vec<u8>| String::from_utf8(line).expect("it is text");
+        let again = letter(text(again).trim_end());
         assert_eq!((again.reason.as_str(), again.attempts), ("still no", 2));
         assert_eq!(again.payload, Payload::Text("a".to_owned()));
+        // A row keeps digits that no value in memory has.
+        let line = r#"{"operator":"p.op","reason":"odd","row":{"x":0.10000000000000000001}}"#;
+        let again = letter(text(letter(line).tried_again("odd")).trim_end());
+        assert_eq!(again.payload, Payload::Row(br#"{"x":0.10000000000000000001}"#.to_vec()));
+        assert_eq!(again.attempts, 2);
     }
 }
