@@ -93,7 +93,8 @@ fn what_is_not_there_is_told_in_json() {
         ("POST", "/v1/jobs/gone/dance", 404, "unknown_path"),
         ("GET", "/v1/nothing", 404, "unknown_path"),
         ("GET", "/favicon.ico", 404, "unknown_path"),
-        ("DELETE", "/v1/jobs/gone", 405, "unknown_method"),
+        ("DELETE", "/v1/jobs/gone", 404, "unknown_job"),
+        ("PUT", "/v1/jobs/gone", 405, "unknown_method"),
         ("POST", "/healthz", 405, "unknown_method"),
         ("GET", "/v1/jobs/%ff", 400, "bad_request"),
         ("GET", "/v1/jobs/gone/batches?limit=many", 400, "bad_request"),
@@ -116,13 +117,13 @@ fn every_path_that_is_described_is_served() {
     let description = rig.get("/openapi.json").json();
     let paths = description["paths"].as_object().expect("paths");
     let operations = |path: &Value| path.as_object().expect("operations").clone();
-    assert_eq!(paths.values().map(|path| operations(path).len()).sum::<usize>(), 21);
+    assert_eq!(paths.values().map(|path| operations(path).len()).sum::<usize>(), 22);
     for (path, described) in paths {
         for (method, operation) in operations(described) {
             let method = method.to_uppercase();
             let path = path.replace("{job}", "one");
-            // A pause and what ends the job change what others find: they are asked last.
-            if method == "POST" {
+            // What commands the job or removes it changes what others find: it is asked last.
+            if method != "GET" {
                 continue;
             }
             let response = rig.ask(&method, &path, None);
@@ -138,5 +139,8 @@ fn every_path_that_is_described_is_served() {
         assert!(paths.contains_key(&format!("/v1/jobs/{{job}}/{word}")), "{word}");
     }
     rig.told("job `one` ended");
+    let stranger = rig.send("DELETE /v1/jobs/one HTTP/1.0\r\n\r\n");
+    assert_eq!(stranger.status, 401, "{stranger:?}");
+    assert_eq!(rig.ask("DELETE", "/v1/jobs/one", None).status, 200);
     rig.end();
 }
