@@ -7,6 +7,7 @@ pub mod clock;
 pub mod cpu;
 pub mod entropy;
 pub mod line_file;
+pub mod niceness;
 pub mod steady_clock;
 pub mod storage;
 pub mod storage_memory;

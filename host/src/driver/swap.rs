@@ -26,6 +26,7 @@ use crate::model::version::{
     LostState, PluginChange, PluginVersion, Quarantined, SwapReport, SwapRules,
 };
 use crate::plan::plan;
+use crate::sys::niceness::standing_back;
 use crate::version::admission::{Refusal, may_name};
 use crate::version::changes::{Facts, differences};
 use crate::version::fit::{DroppedState, dropped_states, same_shape};
@@ -138,6 +139,16 @@ impl SwapControl {
     }
 
     fn swap_by(
+        &self,
+        plugins: &[(String, NewCode)],
+        rules: impl FnOnce(&BTreeMap<String, Arc<Plugin>>) -> SwapRules + Send,
+    ) -> Result<SwapReport, SwapError> {
+        let swap = || self.swap_here(plugins, rules);
+        standing_back("swap", swap)
+            .map_err(|source| DriverError::System { what: "a thread for a swap", source })?
+    }
+
+    fn swap_here(
         &self,
         plugins: &[(String, NewCode)],
         rules: impl FnOnce(&BTreeMap<String, Arc<Plugin>>) -> SwapRules,

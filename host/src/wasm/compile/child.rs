@@ -7,10 +7,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 
-use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::limits;
 use crate::model::text::escape;
+use crate::sys::niceness::stand_back;
 use crate::wasm::engine::{self, Registers};
 
 /// The exit code of a child whose component does not compile.
@@ -88,8 +89,8 @@ fn limit_from_arguments() -> io::Result<Registers> {
     limit(Resource::Cpu, cpu, cpu + 1)?;
     limit(Resource::Nofile, 16, 16)?;
     limit(Resource::Core, 0, 0)?;
-    // Batches of running jobs go first. A system that does not let it be so compiles all the same.
-    let _stands_back = nice(limits::COMPILE_NICENESS);
+    // Batches of running jobs go first.
+    stand_back();
     match arguments.next().unwrap_or_default().as_str() {
         "backtracking" => Ok(Registers::Backtracking),
         "single-pass" => Ok(Registers::SinglePass),
