@@ -81,8 +81,10 @@ pub(crate) fn strip(function: &mut ItemFn) {
     for argument in &mut function.sig.inputs {
         if let FnArg::Typed(argument) = argument {
             argument.attrs.retain(|one| {
-                !(is_parameter(one) || is_key(one) || is_broadcast(one))
-                    && !one.path().is_ident("doc")
+                !(is_parameter(one)
+                    || is_key(one)
+                    || is_broadcast(one)
+                    || one.path().is_ident("doc"))
             });
         }
     }

@@ -91,7 +91,7 @@ mod tests {
             let bytes = to_bytes(&slices).expect("one schema");
             assert_eq!(to_slices(&bytes).expect("they were written now"), slices);
         }
-        let bytes = to_bytes(&[rows.clone()]).expect("one schema").len();
+        let bytes = to_bytes(std::slice::from_ref(&rows)).expect("one schema").len();
         assert!(bytes < memory_bytes(&[rows]), "{bytes} bytes");
     }
 

@@ -292,13 +292,16 @@ fn batch_time(text: &str) -> Result<i64, String> {
     })
 }
 
+/// A job, if one is named, and components by the names of plugins.
+type JobAndPlugins<'a> = (Option<&'a str>, Vec<(String, PathBuf)>);
+
 impl SwapArgs {
     /// The job, if one is named, and the plugins: what is typed where a job may stand is a plugin
     /// when all jobs are asked for and it looks like one.
     ///
     /// # Errors
     /// When there is no plugin.
-    pub fn named(&self) -> Result<(Option<&str>, Vec<(String, PathBuf)>), String> {
+    pub fn named(&self) -> Result<JobAndPlugins<'_>, String> {
         let first = plugin_file(&self.job.job).ok().filter(|_| self.all_jobs);
         let job = first.is_none().then_some(self.job.job.as_str());
         let plugins: Vec<_> = first.into_iter().chain(self.plugins.iter().cloned()).collect();

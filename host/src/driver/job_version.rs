@@ -40,6 +40,7 @@ pub type SharedVersion = Arc<JobVersion>;
 
 /// Counts the versions of a job that are in memory. Its clones count the same ones.
 #[derive(Debug, Clone, Default)]
+#[allow(clippy::redundant_allocation, reason = "versions share the inner one, counters the outer")]
 pub struct Counted(Arc<Arc<()>>);
 
 impl Counted {

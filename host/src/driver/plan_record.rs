@@ -22,9 +22,12 @@ pub(super) fn operators_of_call(call: &OperatorCall) -> Vec<String> {
     chain.iter().map(|step| format!("{plugin}.{}", step.operator)).collect()
 }
 
+/// An operator with its parameters.
+type Called<'a> = (&'a str, &'a Map<String, Value>);
+
 /// The plugins of a job with what it calls of each.
 pub(super) fn plugins_of(plan: &JobPlan, plugins: &JobPlugins) -> Vec<PluginRecord> {
-    let mut calls: BTreeMap<&str, Vec<(&str, &Map<String, Value>)>> = BTreeMap::new();
+    let mut calls: BTreeMap<&str, Vec<Called<'_>>> = BTreeMap::new();
     for call in plan.stages.iter().flat_map(Stage::calls) {
         let OperatorCall::Guest { plugin, chain } = call else { continue };
         let known = calls.entry(plugin).or_default();

@@ -192,7 +192,7 @@ impl RunningBatch {
         version: SharedVersion,
         reason: String,
     ) -> Self {
-        let mut again = self.from_its_beginning(plan, keeps, failures_max, version);
+        let mut again = self.begin_anew(plan, keeps, failures_max, version);
         again.code.revision = self.code.revision + 1;
         again.code.reason = Some(reason);
         again
@@ -206,13 +206,13 @@ impl RunningBatch {
             fed.leave(&mut self.batch.inputs);
         }
         let version = Arc::clone(&self.version);
-        let mut again = self.from_its_beginning(plan, keeps, failures_max, version);
+        let mut again = self.begin_anew(plan, keeps, failures_max, version);
         again.code = self.code.clone();
         again.withdrawn = withdrawn;
         again
     }
 
-    fn from_its_beginning(
+    fn begin_anew(
         &self,
         plan: &JobPlan,
         keeps: BatchKeeps,

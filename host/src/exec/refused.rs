@@ -24,6 +24,10 @@ use crate::sys::cpu::thread_cpu_time;
 /// What stands before the row in a line, and nowhere else in it: a quote within a text is escaped.
 pub const ROW_KEY: &[u8] = b",\"row\":";
 
+/// A call of a plugin with a slice, which gives what it made and the rows that it refused.
+type CallSlice<'a, T> =
+    dyn FnMut(&mut TaskScope, &RecordBatch) -> Result<(T, Vec<Rejection>), TaskError> + 'a;
+
 /// The task that a row was in.
 #[derive(Debug, Clone)]
 pub struct TaskPlace {
@@ -111,10 +115,7 @@ impl Refused {
         digest: Option<&str>,
         scope: &mut TaskScope,
         slice: &RecordBatch,
-        call: &mut dyn FnMut(
-            &mut TaskScope,
-            &RecordBatch,
-        ) -> Result<(T, Vec<Rejection>), TaskError>,
+        call: &mut CallSlice<'_, T>,
     ) -> Result<T, TaskError> {
         self.without_poison(digest, scope, (slice, Blame::Alone), call)
     }
@@ -128,10 +129,7 @@ impl Refused {
         digest: Option<&str>,
         scope: &mut TaskScope,
         (slice, keys): (&RecordBatch, usize),
-        call: &mut dyn FnMut(
-            &mut TaskScope,
-            &RecordBatch,
-        ) -> Result<(T, Vec<Rejection>), TaskError>,
+        call: &mut CallSlice<'_, T>,
     ) -> Result<T, TaskError> {
         self.without_poison(digest, scope, (slice, Blame::Twice { keys }), call)
     }
@@ -141,10 +139,7 @@ impl Refused {
         digest: Option<&str>,
         scope: &mut TaskScope,
         (slice, blame): (&RecordBatch, Blame),
-        call: &mut dyn FnMut(
-            &mut TaskScope,
-            &RecordBatch,
-        ) -> Result<(T, Vec<Rejection>), TaskError>,
+        call: &mut CallSlice<'_, T>,
     ) -> Result<T, TaskError> {
         let WithoutPoison { made, rows, poison } = match self.feeding {
             None => self.allowance.call(scope, (slice, blame), call)?,

@@ -127,7 +127,7 @@ fn extend_chain(last: &mut PlannedStep, next: PlannedStep) {
 /// What a stream or source has come to.
 enum End {
     /// One reader takes its steps further in the same stage.
-    Open(OpenStage),
+    Open(Box<OpenStage>),
     /// Its rows are kept as a dataset.
     Dataset(StageId),
 }
@@ -158,7 +158,7 @@ impl Cutter<'_> {
             }
         }
         open.level = declared.persist.or(open.level);
-        self.ends.insert(Origin::Stream(index), End::Open(open));
+        self.ends.insert(Origin::Stream(index), End::Open(Box::new(open)));
     }
 
     /// What a stateful stage keeps, as a stream beside the one it gives.
@@ -171,7 +171,7 @@ impl Cutter<'_> {
         let (stream, slide, schema) = (open.stream.clone(), open.slide, open.schema().clone());
         let id = self.close(open, StageOutput::Dataset);
         let snapshots = OpenStage::new(name, slide, StageInput::Snapshots(id), kept);
-        self.ends.insert(origin, End::Open(snapshots));
+        self.ends.insert(origin, End::Open(Box::new(snapshots)));
         OpenStage::new(&stream, slide, StageInput::Datasets(vec![id]), schema)
     }
 
@@ -181,7 +181,7 @@ impl Cutter<'_> {
             self.begin(from);
             if let Some(End::Open(mut open)) = self.ends.remove(&from) {
                 stream.clone_into(&mut open.stream);
-                return open;
+                return *open;
             }
         }
         let parent = self.dataset_of(from);
@@ -197,7 +197,7 @@ impl Cutter<'_> {
         let id = SourceId(u32::try_from(index).unwrap_or(u32::MAX));
         self.ends.entry(origin).or_insert_with(|| {
             let (input, slide) = (StageInput::Source(id), self.pipeline.settings.batch_interval);
-            End::Open(OpenStage::new(&source.name, slide, input, source.schema.clone()))
+            End::Open(Box::new(OpenStage::new(&source.name, slide, input, source.schema.clone())))
         });
     }
 
@@ -205,7 +205,7 @@ impl Cutter<'_> {
     fn dataset_of(&mut self, origin: Origin) -> StageId {
         self.begin(origin);
         let id = match self.ends.remove(&origin) {
-            Some(End::Open(open)) => self.close_as_dataset(open),
+            Some(End::Open(open)) => self.close_as_dataset(*open),
             Some(End::Dataset(id)) => id,
             // Every needed stream was cut before what reads it.
             None => StageId(0),

@@ -1,7 +1,7 @@
 //! Versions that are broken, each in its own way, swapped in under load: the job goes back within
 //! three batches, or never begins, and loses and repeats nothing.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ fn is_rolled_back(first: &str, broken: &str, why: &str, mut rules: Value) {
 
 /// The version is not let in, and nothing of it is left.
 #[track_caller]
-fn is_refused(file: &PathBuf, (status, code): (u16, &str), words: &[&str]) {
+fn is_refused(file: &Path, (status, code): (u16, &str), words: &[&str]) {
     let folder = tempfile::tempdir().expect("a folder");
     let rig = Rig::over(&folder);
     let load = Load::start(&rig, folder.path(), "refusing", (&version(1, "honestly"), LIMITS));

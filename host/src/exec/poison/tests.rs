@@ -31,13 +31,12 @@ fn trap(domain: Domain, row: Option<u32>) -> TaskError {
     TaskError::Operator(OperatorError { operator, code: "trap", message, row, domain })
 }
 
+/// What a call made and the rows left out, and the number of calls.
+type Ran = (Result<(Vec<i64>, Vec<u32>), TaskError>, u32);
+
 /// Calls with that many numbers, of which those fail; gives what the call made, the rows left
 /// out, and the number of calls.
-fn run(
-    count: i64,
-    allowed: u64,
-    fails: &dyn Fn(&[i64]) -> Option<TaskError>,
-) -> (Result<(Vec<i64>, Vec<u32>), TaskError>, u32) {
+fn run(count: i64, allowed: u64, fails: &dyn Fn(&[i64]) -> Option<TaskError>) -> Ran {
     let calls = Cell::new(0);
     let called = PoisonAllowance::of_rows(allowed).call(
         &mut TaskScope::new(FACTS),
