@@ -34,6 +34,7 @@ use crate::model::replayed::{ReplayReport, ReplayedOutput};
 use crate::model::stage::JobPlan;
 use crate::model::time::BatchTime;
 use crate::plan::{PlanDefaults, plan};
+use crate::sys::niceness::standing_back;
 use crate::version::admission::{Refusal, may_name};
 use crate::version::fit::same_shape;
 use crate::version::replayable::Replayable;
@@ -142,7 +143,8 @@ impl ReplayControl {
     /// # Errors
     /// When the batch is not retained, or other versions do not fit the job.
     pub fn replay(&self, asked: &ReplayAsked) -> Result<ReplayReport, ReplayError> {
-        self.0.replay(asked)
+        standing_back("replay", || self.0.replay(asked))
+            .map_err(|source| DriverError::System { what: "a thread for a replay", source })?
     }
 }
 
