@@ -146,6 +146,7 @@ mod tests {
         let sum = if nullable { sum.nullable() } else { sum };
         let count = Column::new("mean.count", ColumnType::Int64);
         let key = Column::new("k", ColumnType::Float64).nullable();
+        let output = StreamSchema { columns: vec![key, sum, count], keys: 1 };
         StatePlan {
             name: "totals".to_owned(),
             call: OperatorCall::CountRows,
@@ -153,7 +154,8 @@ mod tests {
             mode: StateMode::Update { changed_only: false },
             shown: Vec::new(),
             values: Vec::new(),
-            output: StreamSchema { columns: vec![key, sum, count], keys: 1 },
+            shows: output.clone(),
+            output,
             version: 0,
             averages: vec![(1, 2)],
             initial: InitialState::Empty,

@@ -171,7 +171,13 @@ impl Refused {
                 }
                 let lines = self.again.entry(letter).or_default();
                 if let Some(place) = self.place.as_ref().filter(|_| has_room(lines)) {
-                    lines.extend(line(place, digest, &rejection, &row(), attempts + 1));
+                    lines.extend(line(
+                        place,
+                        digest,
+                        &rejection,
+                        &row(),
+                        attempts.saturating_add(1),
+                    ));
                 }
                 continue;
             }

@@ -87,6 +87,8 @@ pub struct BoundState {
     pub values: SchemaRef,
     /// Keys and states.
     pub schema: SchemaRef,
+    /// What comes out.
+    pub shows: SchemaRef,
     /// The state.
     pub store: Arc<StateStore>,
 }
@@ -259,6 +261,7 @@ fn bind_state<E>(
         key_schema: StreamSchema::new(plan.output.key_columns().to_vec()).to_arrow(),
         values: values.to_arrow(),
         schema: plan.output.to_arrow(),
+        shows: plan.shows.to_arrow(),
         store,
     })
 }

@@ -112,7 +112,7 @@ impl Work<'_> {
                 Ok(((keys, answer), rejected))
             })?;
             self.note(&keys, &answer, true)?;
-            rows.extend(cut(answer.rows));
+            rows.extend(cut(self.named(&answer.rows)?));
         }
         Ok(rows)
     }
@@ -149,7 +149,7 @@ impl Work<'_> {
             let none = RecordBatch::new_empty(Arc::clone(&self.bound.values));
             let answer = self.call(scope, &keys, (&none, &[], true))?;
             keys.encoded.iter().for_each(|key| self.delta.set(key, Changed::Removed));
-            rows.extend(cut(answer.rows));
+            rows.extend(cut(self.named(&answer.rows)?));
         }
         Ok(rows)
     }
@@ -240,6 +240,11 @@ impl Work<'_> {
     ) -> Result<RecordBatch, ArrowError> {
         let keys = columns.iter().map(|key| take(key, rows, None)).collect::<Result<_, _>>()?;
         with_rows(&self.bound.key_schema, keys, rows.len())
+    }
+
+    /// What the operator gives, under the names that the step has for it.
+    fn named(&self, made: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        with_rows(&self.bound.shows, made.columns().to_vec(), made.num_rows())
     }
 
     /// The value columns of rows.

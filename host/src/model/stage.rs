@@ -242,6 +242,8 @@ pub struct StatePlan {
     pub values: Vec<Column>,
     /// Keys and what is kept for each, which is what an update gives.
     pub output: StreamSchema,
+    /// What comes out of the step: that, or what the operator gives under the names of the step.
+    pub shows: StreamSchema,
     /// The operator's version of what is kept.
     pub version: u32,
     /// Of each average that is kept, the columns of its sum and its count among what is kept.

@@ -36,7 +36,7 @@ pub(super) fn update(
     let kept = naming::rename(step, found.kept.clone())?;
     let columns = input.key_columns().iter().cloned().chain(kept).collect();
     let output = naming::schema(step, &found.label, columns, input.keys)?;
-    let plan = found.plan(step, declared, mode, output.clone());
+    let plan = found.plan(step, declared, mode, (output.clone(), output.clone()));
     checked(step, context, found, plan, output)
 }
 
@@ -54,7 +54,8 @@ pub(super) fn map(
     let columns = input.key_columns().iter().cloned().chain(found.kept.iter().cloned()).collect();
     let alone = StepDeclaration::new(step.operation.clone());
     let kept = naming::schema(&alone, &found.label, columns, input.keys)?;
-    let plan = found.plan(step, declared, StateMode::Map { timeout: declared.keeps.timeout }, kept);
+    let mode = StateMode::Map { timeout: declared.keeps.timeout };
+    let plan = found.plan(step, declared, mode, (kept, output.clone()));
     checked(step, context, found, plan, output)
 }
 
@@ -92,6 +93,7 @@ pub(super) fn go_on(
         shown: Vec::new(),
         values: fold.output.value_columns().to_vec(),
         output: fold.output.clone(),
+        shows: fold.output.clone(),
         version: 0,
         averages,
         initial: keeps.initial.clone(),
@@ -122,7 +124,7 @@ impl Found {
         step: &StepDeclaration,
         declared: &StateStep,
         mode: StateMode,
-        output: StreamSchema,
+        (output, shows): (StreamSchema, StreamSchema),
     ) -> StatePlan {
         StatePlan {
             name: step.name.clone().unwrap_or_default(),
@@ -132,6 +134,7 @@ impl Found {
             shown: self.shown.clone(),
             values: self.projected.value_columns().to_vec(),
             output,
+            shows,
             version: self.version,
             averages: Vec::new(),
             initial: declared.keeps.initial.clone(),

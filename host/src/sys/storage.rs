@@ -130,6 +130,17 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) ->
     move |source| StorageError { action, path: path.to_owned(), source }
 }
 
+/// A pipe would be waited for without end, and a device read so.
+fn no_pipe(file: &Path) -> io::Result<()> {
+    match fs::metadata(file) {
+        Ok(facts) if !facts.is_file() && !facts.is_dir() => {
+            Err(io::Error::other("found a pipe, a socket or a device, expected a file"))
+        }
+        // What is missing, or may not be looked at, is told by who opens it.
+        _ => Ok(()),
+    }
+}
+
 /// The system's files.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemStorage;
@@ -157,6 +168,7 @@ impl Storage for SystemStorage {
 
     fn read_at(&self, file: &Path, offset: u64, to: &mut [u8]) -> Result<usize, StorageError> {
         let failed = failed("read", file);
+        no_pipe(file).map_err(&failed)?;
         let mut opened = File::open(file).map_err(&failed)?;
         opened.seek(SeekFrom::Start(offset)).map_err(&failed)?;
         let mut read = 0;
@@ -182,6 +194,7 @@ impl Storage for SystemStorage {
 
     fn append(&self, file: &Path) -> Result<(Box<dyn StoredFile>, u64), StorageError> {
         let failed = failed("append to", file);
+        no_pipe(file).map_err(&failed)?;
         let opened = OpenOptions::new().create(true).append(true).open(file).map_err(&failed)?;
         let bytes = opened.metadata().map_err(&failed)?.len();
         Ok((Box::new(SystemFile { opened, path: file.to_owned() }), bytes))
@@ -293,6 +306,21 @@ pub(super) fn behaves(storage: &dyn Storage, root: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The story: a dead-letter file that was a pipe or `/dev/zero` held who listed it for ever.
+    #[test]
+    fn pipes_and_devices_are_no_files() {
+        let root = tempfile::tempdir().expect("a folder can be made");
+        let pipe = root.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).expect("one is made");
+        for path in [&pipe, Path::new("/dev/zero")] {
+            let read = SystemStorage.read_at(path, 0, &mut [0; 8]).map(|_| ());
+            for refused in [read, SystemStorage.append(path).map(|_| ())] {
+                let told = refused.expect_err("it is no file").to_string();
+                assert!(told.contains("found a pipe, a socket or a device"), "{told}");
+            }
+        }
+    }
 
     #[test]
     fn the_systems_files_do_what_the_trait_says() {

@@ -188,6 +188,7 @@ mod tests {
             shown: Vec::new(),
             values: Vec::new(),
             output: schema(ColumnType::Int64),
+            shows: schema(ColumnType::Int64),
             version,
             averages: Vec::new(),
             initial: InitialState::Empty,

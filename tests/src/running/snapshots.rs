@@ -2,6 +2,9 @@
 //!
 //! Takes jobs of which a sink or a stream reads it. Gives what `explain` and `tap` show.
 
+use std::fs::DirEntry;
+use std::path::Path;
+
 use serde_json::Value;
 
 use crate::job_rig::component;
@@ -22,6 +25,15 @@ fn job(more: &str) -> JobFolder {
          [sinks.times]\ntype = \"print\"\nfrom = \"times\"\n{more}",
         component("careless").display()
     ))
+}
+
+/// All that the files of a sink hold.
+fn rows_in(folder: &Path) -> String {
+    let entries = |folder: &Path| std::fs::read_dir(folder).expect("it is there");
+    let path = |entry: std::io::Result<DirEntry>| entry.expect("it is there").path();
+    let batches = entries(folder).map(path).filter(|batch| batch.is_dir());
+    let files = batches.flat_map(|batch| entries(&batch).map(path).collect::<Vec<_>>());
+    files.map(|file| std::fs::read_to_string(file).expect("it is text")).collect()
 }
 
 const BY_A_SINK: &str = "[sinks.kept]\ntype = \"print\"\nfrom = \"kept\"\n";
@@ -79,4 +91,28 @@ fn the_stream_of_what_is_kept_can_be_looked_at() {
     assert!(unseen.err.contains("or nobody reads it"), "{}", unseen.err);
     running.signal("TERM");
     assert_eq!(running.end().code, Some(0));
+}
+
+/// The story: `explain` told the names that a step gives to what `map_with_state` makes, and rows
+/// had those of the operator; no case could expect them.
+#[test]
+fn what_a_stateful_step_makes_has_the_names_of_the_step() {
+    let job = JobFolder::new(&format!(
+        "name = \"named\"\nbatch_interval = \"20ms\"\n\
+         [plugins.careless]\ncomponent = \"{}\"\n[sources.lines]\ntype = \"stdin\"\n\
+         [streams.times]\nfrom = \"lines\"\nsteps = [\n{{ map = \"careless.with_length\" }},\n\
+         {{ map_with_state = \"careless.times\", name = \"kept\", \
+         as = [\"word\", \"times\"] }},\n]\n\
+         [sinks.times]\ntype = \"files\"\npath = \"out\"\nfrom = \"times\"\n",
+        component("careless").display()
+    ));
+    let case = r#"{"in": [["a"]], "out": {"times": [[{"word": "a", "times": 1}]]}}"#;
+    job.put("cases.jsonl", case.as_bytes());
+    let cases = ["--cases", "cases.jsonl"];
+    let tested = tidemill(job.path(), &[&job.arguments("test")[..], &cases].concat(), "");
+    assert_eq!(tested.code, Some(0), "{}{}", tested.out, tested.err);
+    let ran = job.run(b"a\n");
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let rows = rows_in(&job.path().join("out"));
+    assert_eq!(rows, "{\"word\":\"a\",\"times\":1}\n");
 }

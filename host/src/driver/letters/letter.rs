@@ -3,8 +3,10 @@
 //! Takes a line that ingest or exec has written. Gives what it says, its row word by word. Never
 //! fails: a line that is none of theirs says so itself.
 
-use memchr::memmem;
+use std::collections::BTreeMap;
+
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::LetterId;
 use crate::exec::fed_back::StepPlace;
@@ -65,9 +67,9 @@ impl Letter {
     /// Reads a line.
     pub(super) fn parse(id: LetterId, line: &[u8]) -> Self {
         let mut said: Value = serde_json::from_slice(line).unwrap_or(Value::Null);
-        let row = memmem::find(line, ROW_KEY)
-            .and_then(|at| line[at + ROW_KEY.len()..].strip_suffix(b"}"))
-            .map(<[u8]>::to_vec);
+        // Whoever has written the line: every digit of the row counts, and no blank does.
+        let parts = serde_json::from_slice::<BTreeMap<String, &RawValue>>(line).unwrap_or_default();
+        let row = parts.get("row").map(|row| row.get().as_bytes().to_vec());
         let word = |key: &str| said[key].as_str().map(str::to_owned);
         let is = |key: &str| said[key] == true;
         let (reason, attempts) = (word("reason"), said["attempts"].as_u64());
@@ -86,7 +88,7 @@ impl Letter {
         Self {
             id,
             reason: reason.unwrap_or_default(),
-            attempts: attempts.and_then(|count| count.try_into().ok()).unwrap_or(1),
+            attempts: attempts.map_or(1, |count| u32::try_from(count).unwrap_or(u32::MAX)),
             payload,
             origin,
             said,
@@ -98,7 +100,7 @@ impl Letter {
     pub fn tried_again(&self, reason: &str) -> Vec<u8> {
         let mut said = self.said.clone();
         said["reason"] = reason.into();
-        said["attempts"] = (self.attempts + 1).into();
+        said["attempts"] = self.attempts.saturating_add(1).into();
         let Payload::Row(row) = &self.payload else { return format!("{said}\n").into_bytes() };
         if let Some(said) = said.as_object_mut() {
             said.remove("row");
@@ -166,6 +168,31 @@ mod tests {
             operator: "p.op".to_owned(),
         };
         assert_eq!((read.origin, read.attempts), (expected, 4));
+    }
+
+    /// The story: an editor, or a script, wrote the file anew with blanks, and no row was found.
+    #[test]
+    fn a_row_is_found_however_its_line_is_written() {
+        for line in [
+            r#"{"operator": "p.op", "row": {"x": 0.10000000000000000001} }"#,
+            r#"{ "row" : {"x": 0.10000000000000000001}, "operator" : "p.op" }"#,
+        ] {
+            let read = letter(line);
+            let row = br#"{"x": 0.10000000000000000001}"#.to_vec();
+            assert_eq!(read.payload, Payload::Row(row.clone()));
+            let again = String::from_utf8(read.tried_again("odd")).expect("it is text");
+            assert_eq!(letter(again.trim_end()).payload, Payload::Row(row));
+        }
+    }
+
+    /// The story: with as many attempts as a number holds the job's thread panicked.
+    #[test]
+    fn attempts_are_counted_up_to_what_a_number_holds() {
+        for most in [u32::MAX.to_string(), u64::MAX.to_string()] {
+            let line = format!(r#"{{"source":"in","attempts":{most},"text":"a"}}"#);
+            let again = String::from_utf8(letter(&line).tried_again("no")).expect("it is text");
+            assert_eq!(letter(again.trim_end()).attempts, u32::MAX);
+        }
     }
 
     #[test]
