@@ -4,8 +4,9 @@
 //! anything open between calls, except a file that is being written.
 
 use std::fmt::Debug;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, FileType, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -130,12 +131,20 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) ->
     move |source| StorageError { action, path: path.to_owned(), source }
 }
 
-/// A pipe would be waited for without end, and a device read so.
+/// A pipe would be waited for without end.
 fn no_pipe(file: &Path) -> io::Result<()> {
+    refuse(file, FileTypeExt::is_fifo, "found a pipe, expected a file")
+}
+
+/// And a device or a socket be read so.
+fn is_a_file(file: &Path) -> io::Result<()> {
+    let is_none = |of: &FileType| !of.is_file() && !of.is_dir();
+    refuse(file, is_none, "found a pipe, a socket or a device, expected a file")
+}
+
+fn refuse(file: &Path, what: impl Fn(&FileType) -> bool, words: &'static str) -> io::Result<()> {
     match fs::metadata(file) {
-        Ok(facts) if !facts.is_file() && !facts.is_dir() => {
-            Err(io::Error::other("found a pipe, a socket or a device, expected a file"))
-        }
+        Ok(facts) if what(&facts.file_type()) => Err(io::Error::other(words)),
         // What is missing, or may not be looked at, is told by who opens it.
         _ => Ok(()),
     }
@@ -168,7 +177,7 @@ impl Storage for SystemStorage {
 
     fn read_at(&self, file: &Path, offset: u64, to: &mut [u8]) -> Result<usize, StorageError> {
         let failed = failed("read", file);
-        no_pipe(file).map_err(&failed)?;
+        is_a_file(file).map_err(&failed)?;
         let mut opened = File::open(file).map_err(&failed)?;
         opened.seek(SeekFrom::Start(offset)).map_err(&failed)?;
         let mut read = 0;
@@ -313,12 +322,11 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder can be made");
         let pipe = root.path().join("pipe");
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).expect("one is made");
-        for path in [&pipe, Path::new("/dev/zero")] {
-            let read = SystemStorage.read_at(path, 0, &mut [0; 8]).map(|_| ());
-            for refused in [read, SystemStorage.append(path).map(|_| ())] {
-                let told = refused.expect_err("it is no file").to_string();
-                assert!(told.contains("found a pipe, a socket or a device"), "{told}");
-            }
+        let read = |path: &Path| SystemStorage.read_at(path, 0, &mut [0; 8]).map(|_| ());
+        let append = SystemStorage.append(&pipe).map(|_| ());
+        for refused in [read(&pipe), read(Path::new("/dev/zero")), append] {
+            let told = refused.expect_err("it is no file").to_string();
+            assert!(told.contains("found a pipe"), "{told}");
         }
     }
 
