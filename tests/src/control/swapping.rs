@@ -91,6 +91,8 @@ fn what_is_no_swap_is_refused_and_changes_nothing() {
     let (one, _) = versions(folder.path());
     let rig = Rig::over(&folder);
     assert_eq!(rig.submit(&job(&one), folder.path()).status, 201);
+    // Its loop tells how many versions it holds only once it runs.
+    rig.batches_until("made", |batches| !batches.is_empty());
     let plugins = || rig.get("/v1/jobs/made/plugins").json();
     let before = plugins();
     let missing = folder.path().join("missing.wasm");
