@@ -56,20 +56,13 @@ impl EventLoop {
             let is_theirs = batch.failure.is_some() && batch.blame != Domain::External;
             is_theirs && !batch.is_revoked && batch.batch.fed.is_some()
         };
-        if !self.running.get(&run).is_some_and(is_to) {
+        let Some(batch) = self.running.get(&run).filter(|batch| is_to(batch)) else {
             return false;
-        }
-        let Some(batch) = self.running.remove(&run) else { return false };
-        self.history.give_up(&batch.keeps);
-        let keeps = self.history.begin(&self.parts.plan);
-        self.history.seen_by(&batch.version.codes);
-        let failures_max = self.parts.settings.max_failures;
-        // No task of it is left that could answer: the new run has its number.
-        let mut again = batch.run_without_fed(&self.parts.plan, keeps, failures_max);
-        again.retaining = self.retaining();
-        self.running.insert(run, again);
+        };
+        let version = Arc::clone(&batch.version);
+        let begun = self.begin_anew(run, &version, RunningBatch::run_without_fed);
         self.submit_ready(run);
-        true
+        begun
     }
 
     /// Notes what became of the rows that a batch was fed, which has ended, and tells it.

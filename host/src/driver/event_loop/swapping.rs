@@ -3,10 +3,16 @@
 //! Takes prepared versions, and batches whose tasks have ended. Gives answers, and runs a batch
 //! again where new versions failed it. Never publishes anything of a batch that is run again.
 
+use std::sync::Arc;
+
 use super::{EventLoop, Held};
+use crate::driver::history::BatchKeeps;
+use crate::driver::job_version::SharedVersion;
+use crate::driver::running_batch::RunningBatch;
 use crate::driver::shadow::ShadowRan;
 use crate::driver::versions::{BackAsked, SwapAsked};
 use crate::error::Domain;
+use crate::model::stage::JobPlan;
 
 impl EventLoop {
     pub(super) fn swap_asked(&mut self, mut asked: SwapAsked) {
@@ -75,19 +81,33 @@ impl EventLoop {
             return false;
         };
         self.revoke(bad);
+        let version = Arc::clone(self.parts.versions.current());
+        let begun = self.begin_anew(run, &version, |batch, plan, keeps, failures_max| {
+            batch.run_again(plan, keeps, failures_max, Arc::clone(&version), reason)
+        });
+        if let (Some(scribe), Some(again)) = (&mut self.parts.scribe, self.running.get(&run)) {
+            scribe.revised(run, again);
+        }
+        self.submit_ready(run);
+        begun
+    }
+
+    /// Puts in the place of a batch what `anew` makes of it, which keeps nothing of what it has
+    /// made and sees the datasets of that version. Its tasks are to be submitted.
+    pub(super) fn begin_anew(
+        &mut self,
+        run: u64,
+        version: &SharedVersion,
+        anew: impl FnOnce(RunningBatch, &JobPlan, BatchKeeps, u32) -> RunningBatch,
+    ) -> bool {
         let Some(batch) = self.running.remove(&run) else { return false };
         self.history.give_up(&batch.keeps);
-        let (plan, failures_max) = (&self.parts.plan, self.parts.settings.max_failures);
-        let (keeps, version) = (self.history.begin(plan), self.parts.versions.current().clone());
+        let keeps = self.history.begin(&self.parts.plan);
         self.history.seen_by(&version.codes);
         // No task of it is left that could answer: the new run has its number.
-        let mut again = batch.run_again(plan, keeps, failures_max, version, reason);
+        let mut again = anew(batch, &self.parts.plan, keeps, self.parts.settings.max_failures);
         again.retaining = self.retaining();
-        if let Some(scribe) = &mut self.parts.scribe {
-            scribe.revised(run, &again);
-        }
         self.running.insert(run, again);
-        self.submit_ready(run);
         true
     }
 
