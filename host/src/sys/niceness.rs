@@ -6,16 +6,17 @@
 use std::io;
 use std::panic::resume_unwind;
 
-use rustix::process::nice;
+use rustix::process::{getpriority_process, setpriority_process};
 
-/// How far work that stands back does so: it has a tenth of a core where all are busy, and all of
-/// one where one is idle.
-const NICENESS: i32 = 10;
+use crate::limits::NICENESS_BEHIND_BATCHES;
 
-/// From here on this thread stands back, for good, and so do those that it starts. (Linux counts
-/// niceness by thread.) A system that does not let it be so has it go on as it is.
+/// From here on this thread stands back, for good, and so do those that it starts, also as
+/// processes. (Linux counts niceness by thread.) One that stands back already, or farther, stays
+/// where it is. A system that does not let it be so has it go on as it is.
 pub fn stand_back() {
-    let _now = nice(NICENESS);
+    if getpriority_process(None).is_ok_and(|now| now < NICENESS_BEHIND_BATCHES) {
+        let _set = setpriority_process(None, NICENESS_BEHIND_BATCHES);
+    }
 }
 
 /// Has a thread of that name do the work and stand back, and waits for it. A panic goes on here.
@@ -35,8 +36,6 @@ pub fn standing_back<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> io
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::getpriority_process;
-
     use super::*;
 
     /// The thread that asks, and waits, is as it was.
@@ -45,7 +44,19 @@ mod tests {
         let niceness = || getpriority_process(None).expect("there is one");
         let before = niceness();
         let found = standing_back("work", niceness).expect("there is a thread");
-        assert_eq!((found, niceness()), ((before + NICENESS).min(19), before));
+        assert_eq!((found, niceness()), (before.max(NICENESS_BEHIND_BATCHES), before));
+    }
+
+    /// The story: a swap's thread stands back, and the compiler that it starts did so once more: it
+    /// had a seventieth of a busy core, and the time that it is given is for a tenth.
+    #[test]
+    fn who_stands_back_twice_does_so_once() {
+        let found = standing_back("work", || {
+            stand_back();
+            getpriority_process(None).expect("there is one")
+        });
+        let before = getpriority_process(None).expect("there is one");
+        assert_eq!(found.expect("there is a thread"), before.max(NICENESS_BEHIND_BATCHES));
     }
 
     #[test]

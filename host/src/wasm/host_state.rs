@@ -147,9 +147,9 @@ impl HostState {
     pub(super) fn report_dropped_lines(&mut self) {
         let dropped = std::mem::take(&mut self.log.dropped);
         if dropped > 0 {
-            let lines = number_of(dropped, "further log line", "further log lines");
-            let were = if dropped == 1 { "was" } else { "were" };
-            let message = format!("{lines} of the task {were} dropped");
+            let (one, many) =
+                ("further log line of the task was", "further log lines of the task were");
+            let message = format!("{} dropped", number_of(dropped, one, many));
             self.caller.port.log(&self.caller.plugin, GuestLogLevel::Warn, &message);
         }
     }
