@@ -72,7 +72,7 @@ fn kept(args: &LettersArgs) -> anyhow::Result<Option<Value>> {
             continue;
         }
         let Some(shelf) = folder.job_shelf_if_there()? else { continue };
-        if let Some(job) = shelf.all()?.into_iter().find(|job| job.name == name) {
+        if let Some(job) = shelf.get(&name)? {
             return Ok(Some(kept_letters(&as_submitted(&job)?.pipeline, limit)?));
         }
     }

@@ -155,8 +155,7 @@ impl Jobs {
     pub fn ended(&self, name: &str) -> Result<JobFile, ControlError> {
         let unknown = || ControlError::UnknownJob { name: name.to_owned() };
         let host = self.host.as_ref().ok_or_else(unknown)?;
-        let found = host.shelf.all()?.into_iter().find(|job| job.name == name);
-        as_submitted(&found.ok_or_else(unknown)?)
+        as_submitted(&host.shelf.get(name)?.ok_or_else(unknown)?)
     }
 
     /// Commands a job. One that is to end is not started again.

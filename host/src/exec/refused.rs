@@ -257,6 +257,14 @@ mod tests {
     use crate::error::Domain;
     use crate::model::operator::{OperatorError, TaskFacts};
 
+    const FACTS: TaskFacts = TaskFacts {
+        batch_time: BatchTime(7),
+        partition: 0,
+        seed: 0,
+        input_rows: 0,
+        input_bytes: 0,
+    };
+
     fn slice(texts: &[&str]) -> RecordBatch {
         let column: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
         RecordBatch::try_from_iter([("line", column)]).expect("one column")
@@ -328,17 +336,10 @@ mod tests {
     /// out, a refused row was written down with the number it had among those that were left.
     #[test]
     fn rows_have_the_numbers_of_the_slice_as_it_came_whatever_was_left_out_of_it() {
-        let facts = TaskFacts {
-            batch_time: BatchTime(7),
-            partition: 0,
-            seed: 0,
-            input_rows: 0,
-            input_bytes: 0,
-        };
         let mut refused = Refused { allowance: PoisonAllowance::of_rows(9), ..of_task(0) };
         let texts = ["boom", "odd-1", "a", "boom", "boom", "odd-5", "b", "boom", "odd-8"];
         for _ in 0..2 {
-            let mut scope = TaskScope::new(facts);
+            let mut scope = TaskScope::new(FACTS);
             let call = &mut |_: &mut TaskScope, rows: &RecordBatch| {
                 let texts: Vec<&str> = rows.column(0).as_string::<i32>().iter().flatten().collect();
                 if texts.contains(&"boom") {
@@ -366,13 +367,6 @@ mod tests {
     /// The same of the number in a failure's words, when one row too many was to be left out.
     #[test]
     fn a_failure_names_its_row_by_the_slice_as_it_came() {
-        let facts = TaskFacts {
-            batch_time: BatchTime(7),
-            partition: 0,
-            seed: 0,
-            input_rows: 0,
-            input_bytes: 0,
-        };
         let mut refused = Refused { allowance: PoisonAllowance::of_rows(1), ..of_task(0) };
         let call = &mut |_: &mut TaskScope, rows: &RecordBatch| {
             let texts: Vec<&str> = rows.column(0).as_string::<i32>().iter().flatten().collect();
@@ -380,7 +374,7 @@ mod tests {
             at.map_or(Ok(((), Vec::new())), |at| Err(boom(Some(at as u32))))
         };
         let slice = slice(&["a", "boom", "b", "c", "boom"]);
-        let failed = refused.call(None, &mut TaskScope::new(facts), &slice, call);
+        let failed = refused.call(None, &mut TaskScope::new(FACTS), &slice, call);
         let words = failed.expect_err("two are too many").to_string();
         assert!(words.contains("at row 4 of its slice"), "{words}");
     }

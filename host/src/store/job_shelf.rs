@@ -73,8 +73,7 @@ impl JobShelf {
     /// When it cannot be read or written.
     pub fn end(&self, name: &str, submitted_ms: i64) -> Result<(), StoreError> {
         let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |job: &ShelvedJob| job.name == name && job.submitted_ms == submitted_ms;
-        match self.all()?.into_iter().find(|job| is_it(job) && job.wanted) {
+        match self.get(name)?.filter(|job| job.submitted_ms == submitted_ms && job.wanted) {
             Some(job) => self.jobs.put(&job.name, &ShelvedJob { wanted: false, ..job.clone() }),
             None => Ok(()),
         }
@@ -86,11 +85,19 @@ impl JobShelf {
     /// When it cannot be read or written.
     pub fn remove(&self, name: &str) -> Result<Option<ShelvedJob>, StoreError> {
         let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = self.all()?.into_iter().find(|job| job.name == name);
+        let found = self.get(name)?;
         if found.is_some() {
             self.jobs.remove(name)?;
         }
         Ok(found)
+    }
+
+    /// The job of a name, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn get(&self, name: &str) -> Result<Option<ShelvedJob>, StoreError> {
+        Ok(self.all()?.into_iter().find(|job| job.name == name))
     }
 
     /// All jobs, by name.
