@@ -16,7 +16,6 @@ use tidemill_guest_build::{Options, build, new_plugin};
 
 use crate::job_rig::{Feeder, PATIENCE, engine};
 use crate::set_up::job_folder::JobFolder;
-use crate::set_up::program::tidemill;
 
 const README: &str = include_str!("../../README.md");
 
@@ -99,8 +98,7 @@ fn the_window_of_the_readme_gives_what_it_says() {
     let job = JobFolder::new(job.expect("README has the job"));
     let case = blocks("json").into_iter().find(|block| block.contains("busy pages"));
     job.put("cases.jsonl", case.expect("README has a case of it").as_bytes());
-    let cases = ["--cases", "cases.jsonl"];
-    let ran = tidemill(job.path(), &[&job.arguments("test")[..], &cases].concat(), "");
+    let ran = job.test();
     assert_eq!(ran.out, "busy pages ... ok\n1 passed, 0 failed\n", "{}", ran.err);
 }
 

@@ -17,7 +17,6 @@ use tidemill::model::status::BatchOutcome;
 
 use crate::conformance::rig::{config, partitions, rows_of, schema_of};
 use crate::set_up::job_folder::JobFolder;
-use crate::set_up::program::tidemill;
 
 /// Runs cases of a job that keys rows by `k` and does these steps.
 #[track_caller]
@@ -34,8 +33,7 @@ fn holds(steps: &str, cases: &[Value]) {
     ));
     let cases: Vec<String> = cases.iter().map(Value::to_string).collect();
     job.put("cases.jsonl", cases.join("\n").as_bytes());
-    let arguments = [&job.arguments("test")[..], &["--cases", "cases.jsonl"]].concat();
-    let ran = tidemill(job.path(), &arguments, "");
+    let ran = job.test();
     assert_eq!(ran.code, Some(0), "{steps}\n{}\n{}", ran.out, ran.err);
     assert!(ran.out.ends_with(&format!("{} passed, 0 failed\n", cases.len())), "{}", ran.out);
 }

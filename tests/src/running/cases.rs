@@ -18,7 +18,7 @@ const GOOD: &str =
 fn test(cases: &[u8]) -> Ran {
     let job = JobFolder::new(JOB);
     job.put("cases.jsonl", cases);
-    tidemill(job.path(), &[&job.arguments("test")[..], &["--cases", "cases.jsonl"]].concat(), "")
+    job.test()
 }
 
 /// The story: the first line that was no case ended the run, and the cases behind it were not run.
@@ -131,8 +131,7 @@ fn decimals_and_large_integers_are_compared_to_the_last_digit() {
         case("1234567890123456.78, 9007199254740993", "1234567890123456.78, 9007199254740992"),
     ];
     job.put("cases.jsonl", cases.concat().as_bytes());
-    let cases = ["--cases", "cases.jsonl"];
-    let ran = tidemill(job.path(), &[&job.arguments("test")[..], &cases].concat(), "");
+    let ran = job.test();
     let expected = "line 1 ... ok\n\
                     line 2 ... FAILED\n  batch 1, `sums`:\n    columns n, m\n\
                     \x20   - [1234567890123456.79,9007199254740993]\n\
@@ -205,8 +204,7 @@ fn joined_columns_are_named_as_the_job_says() {
     let case = format!(r#"{{"in": {input}, "out": {{"both": {output}}}}}"#);
     let wrong = case.replace("[null]", "[4]");
     job.put("cases.jsonl", format!("{case}\n{wrong}\n").as_bytes());
-    let arguments = [&job.arguments("test")[..], &["--cases", "cases.jsonl"]].concat();
-    let ran = tidemill(job.path(), &arguments, "");
+    let ran = job.test();
     let expected = "line 1 ... ok\nline 2 ... FAILED\n  batch 1, `both`:\n    columns b_n\n\
                     \x20   - [4]\n    + [null]\n1 passed, 1 failed\n";
     assert_eq!((ran.code, ran.out.as_str()), (Some(1), expected), "{}", ran.err);

@@ -8,7 +8,6 @@ use std::path::Path;
 
 use crate::job_rig::component;
 use crate::set_up::job_folder::JobFolder;
-use crate::set_up::program::{Ran, tidemill};
 
 /// A job with a letter for each row that its plugin refuses or breaks at, and for each record of a
 /// source or a broadcast that does not fit.
@@ -40,11 +39,6 @@ const CASE: &str = r#"{"name": "letters", "in": [["7", "dive", "seven"]],
 const KNOWN: &[u8] = b"{\"line\":\"7\",\"n\":1}\n{\"line\":\"dive\",\"n\":1}\n\
                        {\"line\":\"seven\",\"n\":1}\n{\"line\":\"8\",\"n\":\"no\"}\n";
 
-fn test(job: &JobFolder) -> Ran {
-    let cases = ["--cases", "cases.jsonl"];
-    tidemill(job.path(), &[&job.arguments("test")[..], &cases].concat(), "")
-}
-
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("it is there");
     let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("it is there").file_name();
@@ -67,7 +61,7 @@ fn cases_leave_the_job_s_files_and_addresses_alone() {
     let letters = b"{\"source\":\"lines\",\"reason\":\"a real one\",\"text\":\"x\"}\n";
     folder.put("apart.dead-letters.jsonl", letters);
     let before = names(folder.path());
-    let ran = test(&folder);
+    let ran = folder.test();
     let expected = "letters ... ok\n1 passed, 0 failed\n";
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), expected), "{}", ran.err);
     assert_eq!(names(folder.path()), before);
@@ -82,7 +76,7 @@ fn a_dead_letter_file_that_cannot_be_written_keeps_no_case_from_being_run() {
     let folder = JobFolder::new(&job("{ dead_letter = \"missing/letters.jsonl\" }", "127.0.0.1:0"));
     folder.put("cases.jsonl", CASE.replace('\n', " ").as_bytes());
     folder.put("known.jsonl", KNOWN);
-    let ran = test(&folder);
+    let ran = folder.test();
     let expected = "letters ... ok\n1 passed, 0 failed\n";
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), expected), "{}", ran.err);
     assert_eq!(names(folder.path()), ["cases.jsonl", "job.toml", "known.jsonl"]);

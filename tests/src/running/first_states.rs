@@ -4,7 +4,6 @@
 //! program says of them before anything runs.
 
 use crate::set_up::job_folder::JobFolder;
-use crate::set_up::program::tidemill_fed;
 
 /// Averages by key that go on from batch to batch, and begin with a file.
 const JOB: &str = "name = \"means\"\nbatch_interval = \"1s\"\n\
@@ -98,8 +97,7 @@ fn a_case_that_begins_with_states_that_cannot_be_is_no_case() {
     cases.push(case(&[twice]));
     cases.push(case(&[row("a", "7", "2")]));
     job.put("cases.jsonl", cases.concat().as_bytes());
-    let arguments = [&job.arguments("test")[..], &["--cases", "cases.jsonl"]].concat();
-    let ran = tidemill_fed(job.path(), &arguments, b"");
+    let ran = job.test();
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     let mut told = ran.out.lines();
     for (number, (_, words)) in (1..).zip(wrong()) {

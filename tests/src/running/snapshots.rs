@@ -108,8 +108,7 @@ fn what_a_stateful_step_makes_has_the_names_of_the_step() {
     ));
     let case = r#"{"in": [["a"]], "out": {"times": [[{"word": "a", "times": 1}]]}}"#;
     job.put("cases.jsonl", case.as_bytes());
-    let cases = ["--cases", "cases.jsonl"];
-    let tested = tidemill(job.path(), &[&job.arguments("test")[..], &cases].concat(), "");
+    let tested = job.test();
     assert_eq!(tested.code, Some(0), "{}{}", tested.out, tested.err);
     let ran = job.run(b"a\n");
     assert_eq!(ran.code, Some(0), "{}", ran.err);

@@ -51,6 +51,12 @@ impl JobFolder {
         tidemill_fed(self.path(), &self.arguments("explain"), b"")
     }
 
+    /// Runs the job's cases, which are in `cases.jsonl`.
+    pub fn test(&self) -> Ran {
+        let arguments = [&self.arguments("test")[..], &["--cases", "cases.jsonl"]].concat();
+        tidemill_fed(self.path(), &arguments, b"")
+    }
+
     /// Starts the job.
     pub fn watch(&self) -> Watched {
         watch(self.path(), &self.arguments("run"))

@@ -21,7 +21,7 @@ use tidemill::model::operation::OperatorRef;
 use tidemill::model::status::{BatchInfo, BatchOutcome, JobEvent, JobStatus};
 use tidemill::model::version::{SwapReport, SwapRules};
 
-use crate::conformance::rig::{config, partitions};
+use crate::conformance::rig::{config, partitions, rows_of};
 use crate::job_rig::{component, scratch};
 use crate::lifecycle::rig::{Bench, SECOND, ears, gate, schema};
 
@@ -146,6 +146,16 @@ impl Stamping {
     /// How the job stands.
     pub fn status(&self) -> JobStatus {
         self.test.context.status().expect("it runs")
+    }
+
+    /// Rows of each dataset that came out, which are in no order behind a shuffle.
+    pub fn datasets(&self) -> Vec<Vec<Value>> {
+        let sorted = |partitions: &Partitions| {
+            let mut rows = rows_of(partitions);
+            rows.sort_by_key(Value::to_string);
+            rows
+        };
+        self.stamped.by_time().values().map(sorted).collect()
     }
 
     /// What came out of the batches so far.

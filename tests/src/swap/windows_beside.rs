@@ -4,14 +4,12 @@
 use arrow_array::RecordBatch;
 use serde_json::{Value, json};
 use tidemill::api::dstream::DStream;
-use tidemill::api::given::Partitions;
 use tidemill::model::join::JoinKind;
 use tidemill::model::operation::OperatorRef;
 use tidemill::model::version::SwapRules;
 
 use super::rig::{Stamping, ids, is_completed, version};
 use crate::broadcasts::rig::{rows, schema};
-use crate::conformance::rig::rows_of;
 use crate::lifecycle::rig::SECOND;
 
 const BATCHES: usize = 12;
@@ -21,15 +19,6 @@ fn job(first: u16, build: impl Fn(&DStream, OperatorRef) -> DStream) -> Stamping
     let mut job = Stamping::fed(input, &version(first, "honestly"), build);
     job.test.context.settings().retained_inputs = 4;
     job
-}
-
-fn datasets(job: &Stamping) -> Vec<Vec<Value>> {
-    let sorted = |partitions: &Partitions| {
-        let mut rows = rows_of(partitions);
-        rows.sort_by_key(Value::to_string);
-        rows
-    };
-    job.stamped.by_time().values().map(sorted).collect()
 }
 
 /// An operator of the plugin that has the stamp.
@@ -57,10 +46,10 @@ fn windows_hold_one_version_through_swaps_in_a_row() {
         swapped.run(batches).iter().for_each(is_completed);
         let from = expected.len();
         alone[place].run(from + batches).iter().for_each(is_completed);
-        expected.extend(datasets(&alone[place]).drain(from..));
+        expected.extend(alone[place].datasets().drain(from..));
     }
     assert_eq!(expected.len(), 10);
-    assert_eq!(datasets(&swapped), expected);
+    assert_eq!(swapped.datasets(), expected);
 }
 
 /// The plugin's own fold, and its own inverse, which makes each window of the one before: values
@@ -77,14 +66,14 @@ fn fold_with_an_inverse_of_the_plugin_goes_on() {
     for job in [&mut swapped, &mut old, &mut new] {
         job.run(5);
     }
-    let before = datasets(&swapped);
-    assert_eq!(before, datasets(&old));
+    let before = swapped.datasets();
+    assert_eq!(before, old.datasets());
     let report = swapped.swap(version(2, "honestly"), SwapRules::default());
     assert_eq!(report.expect("it is retained").recomputed_windows.len(), 1);
     for job in [&mut swapped, &mut new] {
         job.run(5).iter().for_each(is_completed);
     }
-    let (after, expected) = (datasets(&swapped), datasets(&new));
+    let (after, expected) = (swapped.datasets(), new.datasets());
     assert_eq!(after[5..], expected[5..]);
     assert_ne!(before[4], expected[4], "the versions differ in what they make");
 }
@@ -117,7 +106,7 @@ fn batches_are_made_again_with_the_broadcasts_that_they_saw() {
     for job in [&mut *swapped, &mut *new] {
         job.run(2).iter().for_each(is_completed);
     }
-    let (after, expected) = (datasets(swapped), datasets(new));
+    let (after, expected) = (swapped.datasets(), new.datasets());
     assert_eq!(after[3..], expected[3..]);
     let mut seen: Vec<&Value> = after[3].iter().map(|row| &row[2]).collect();
     seen.dedup();

@@ -9,20 +9,10 @@ use tidemill::model::status::{BatchOutcome, JobState};
 use tidemill::model::version::SwapRules;
 
 use super::rig::{Stamping, ids, is_completed, untried, version};
-use crate::conformance::rig::{rows_of, schema_of};
+use crate::conformance::rig::schema_of;
 use crate::lifecycle::rig::SECOND;
 
 const ROWS: usize = 4;
-
-/// Rows of each dataset that came out, which are in no order behind a shuffle.
-fn datasets(job: &Stamping) -> Vec<Vec<Value>> {
-    let sorted = |partitions: &Partitions| {
-        let mut rows = rows_of(partitions);
-        rows.sort_by_key(Value::to_string);
-        rows
-    };
-    job.stamped.by_time().values().map(sorted).collect()
-}
 
 fn batches(number: usize) -> Vec<Option<Partitions>> {
     (0..number).map(|batch| Some(ids(batch, ROWS))).collect()
@@ -46,8 +36,8 @@ fn goes_on_as_if_it_had_always_run(
     for job in [&mut swapped, &mut old, &mut new] {
         job.run(swapped_after);
     }
-    let before = datasets(&swapped);
-    assert_eq!(before, datasets(&old));
+    let before = swapped.datasets();
+    assert_eq!(before, old.datasets());
     let report = swapped.swap(version(2, "honestly"), SwapRules::default());
     let report = report.expect("everything is retained");
     assert!(!report.recomputed_windows.is_empty(), "{report:?}");
@@ -55,7 +45,7 @@ fn goes_on_as_if_it_had_always_run(
     for job in [&mut swapped, &mut new] {
         job.run(rest).iter().for_each(is_completed);
     }
-    let (after, expected) = (datasets(&swapped), datasets(&new));
+    let (after, expected) = (swapped.datasets(), new.datasets());
     assert!(expected.len() > before.len(), "something is compared");
     assert_eq!(after[before.len()..], expected[before.len()..]);
 }
@@ -150,7 +140,7 @@ fn rows_and_versions(job: &Stamping) -> Vec<(usize, Vec<i64>)> {
         all.dedup();
         (rows.len(), all)
     };
-    datasets(job).iter().map(versions).collect()
+    job.datasets().iter().map(versions).collect()
 }
 
 /// A batch that has failed was empty to the windows of the old version. It stays so.
