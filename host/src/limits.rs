@@ -212,9 +212,15 @@ pub const COMPONENT_BYTES_MAX: usize = 64 * MIB;
 pub const OPERATORS_MAX: usize = 256;
 /// Address space of the child that compiles a component.
 pub const COMPILE_MEMORY_BYTES_MAX: usize = 4 * 1024 * MIB;
-/// How far what no batch waits for stands back behind batches, the child that compiles among it: it
-/// has a tenth of a core where all are busy, and all of one where one is idle.
+/// How far what no batch waits for stands back behind batches: it has a tenth of a core where all
+/// are busy, and all of one where one is idle.
 pub const NICENESS_BEHIND_BATCHES: i32 = 10;
+/// How often the child that compiles looks whether it gets any core. It runs where one is idle, and
+/// gives one up at once.
+pub const COMPILE_LOOK: Duration = Duration::from_secs(1);
+/// One in so many seconds is what it must get of a core: with less it is begun anew, standing back,
+/// which gives it about that much where all are busy.
+pub const COMPILE_SHARE_MIN: u32 = 10;
 /// CPU time of the child that compiles a component.
 pub const COMPILE_CPU_MAX: Duration = Duration::from_secs(60);
 /// Wall time of the child that compiles a component: ten times its CPU time, as it stands back.

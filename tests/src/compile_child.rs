@@ -7,6 +7,8 @@
 #[path = "border/handmade.rs"]
 mod handmade;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,10 @@ fn main() -> ExitCode {
         ("child_that_takes_too_long_is_killed", child_that_takes_too_long_is_killed),
         ("child_past_its_cpu_time_ends", child_past_its_cpu_time_ends),
         ("child_past_its_memory_ends", child_past_its_memory_ends),
+        (
+            "child_that_no_core_is_left_for_is_begun_anew",
+            child_that_no_core_is_left_for_is_begun_anew,
+        ),
         ("program_that_is_no_compiler_is_named", program_that_is_no_compiler_is_named),
     ] {
         test();
@@ -91,6 +97,24 @@ fn child_past_its_memory_ends() {
     let limits = CompileLimits { memory_bytes: 120 << 20, ..CompileLimits::default() };
     let error = compile_error(limits, &bomb());
     assert!(matches!(error, CompileError::Died { .. }), "{error}");
+}
+
+/// A compiler between: one that starves where it stands aside, and is this program where it does
+/// not. Both are written down.
+fn child_that_no_core_is_left_for_is_begun_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, asked) = (folder.path().join("compiler"), folder.path().join("asked"));
+    let this = std::env::current_exe().expect("it runs");
+    let script = format!(
+        "#!/bin/sh\necho \"$5\" >> '{}'\n[ \"$5\" = aside ] && exit 5\nexec '{}' \"$@\"\n",
+        asked.display(),
+        this.display()
+    );
+    std::fs::write(&path, script).expect("writes");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o700)).expect("sets");
+    let plugin = load(CompilerProgram::new(path), &Handmade::default().component());
+    assert_eq!(plugin.expect("it loads").description().name, "handmade");
+    assert_eq!(std::fs::read_to_string(asked).expect("reads"), "aside\nback\n");
 }
 
 fn program_that_is_no_compiler_is_named() {

@@ -1,6 +1,6 @@
-//! Sys: how much CPU time the calling thread has had.
+//! Sys: how much CPU time the calling thread, or its process, has had.
 //!
-//! Takes nothing. Gives a duration that grows only while the thread runs. Never counts waiting.
+//! Takes nothing. Gives a duration that grows only while they run. Never counts waiting.
 
 use std::time::Duration;
 
@@ -8,7 +8,16 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// CPU time of the calling thread since it began.
 pub fn thread_cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time_of(ClockId::ThreadCPUTime)
+}
+
+/// CPU time of all threads of this process since it began.
+pub fn process_cpu_time() -> Duration {
+    time_of(ClockId::ProcessCPUTime)
+}
+
+fn time_of(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
     // The kernel gives neither part negative.
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

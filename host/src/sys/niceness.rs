@@ -7,6 +7,10 @@ use std::io;
 use std::panic::resume_unwind;
 
 use rustix::process::{getpriority_process, setpriority_process};
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 
 use crate::limits::NICENESS_BEHIND_BATCHES;
 
@@ -17,6 +21,17 @@ pub fn stand_back() {
     if getpriority_process(None).is_ok_and(|now| now < NICENESS_BEHIND_BATCHES) {
         let _set = setpriority_process(None, NICENESS_BEHIND_BATCHES);
     }
+}
+
+/// From here on this thread, and those that it starts, runs only where nobody else wants the core,
+/// for good: a system lets nobody come back from there who may not do anything. Whoever wakes goes
+/// first at once; one that stood back would have to be waited for till its slice ends, which is as
+/// long as a short batch takes. A system that does not let it be so has it go on as it is.
+///
+/// Holds nothing that batches wait for: with no core idle it may not run at all.
+pub fn stand_aside() {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let _set = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
 }
 
 /// Has a thread of that name do the work and stand back, and waits for it. A panic goes on here.
@@ -45,6 +60,17 @@ mod tests {
         let before = niceness();
         let found = standing_back("work", niceness).expect("there is a thread");
         assert_eq!((found, niceness()), (before.max(NICENESS_BEHIND_BATCHES), before));
+    }
+
+    /// Whoever comes from there may not come back: it is a thread of its own.
+    #[test]
+    fn who_stands_aside_runs_where_nobody_else_does() {
+        let policy = std::thread::spawn(|| {
+            stand_aside();
+            thread_priority::thread_schedule_policy()
+        });
+        let policy = policy.join().expect("it does not panic").expect("there is one");
+        assert_eq!(policy, ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle));
     }
 
     /// The story: a swap's thread stands back, and the compiler that it starts did so once more: it

@@ -15,6 +15,7 @@ use wasmtime::Engine;
 
 pub use child::child_main;
 
+use self::child::Standing;
 use super::artefact::CompiledCode;
 use super::engine::Registers;
 use crate::limits;
@@ -141,12 +142,39 @@ fn in_child(
     wasm: &[u8],
     registers: Registers,
 ) -> Result<CompiledCode, CompileError> {
+    let aside = child_of(program, wasm, registers, Standing::Aside)?;
+    if let Answer::Compiled(code) = aside {
+        return Ok(code);
+    }
+    tracing::debug!("no core is idle for the compiler: once more with a share of one");
+    match child_of(program, wasm, registers, Standing::Back)? {
+        Answer::Compiled(code) => Ok(code),
+        // It is told not to look, and says so all the same.
+        Answer::Starved(status) => {
+            Err(CompileError::Died { status, allowed: program.limits.memory_bytes })
+        }
+    }
+}
+
+/// What a child says that did not fail.
+enum Answer {
+    Compiled(CompiledCode),
+    /// It got next to no CPU time, and ended with this status.
+    Starved(String),
+}
+
+fn child_of(
+    program: &CompilerProgram,
+    wasm: &[u8],
+    registers: Registers,
+    standing: Standing,
+) -> Result<Answer, CompileError> {
     let failed = |action| {
         let path = program.path.clone();
         move |source| CompileError::Program { action, path, source }
     };
     let mut child = Command::new(&program.path)
-        .args(arguments(&program.limits, registers))
+        .args(arguments(&program.limits, registers, standing))
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -161,12 +189,13 @@ fn in_child(
     judge(program, status, code, &words)
 }
 
-fn arguments(limits: &CompileLimits, registers: Registers) -> [OsString; 4] {
+fn arguments(limits: &CompileLimits, registers: Registers, standing: Standing) -> [OsString; 5] {
     [
         COMPILE_SUBCOMMAND.into(),
         limits.memory_bytes.to_string().into(),
         limits.cpu.as_secs().max(1).to_string().into(),
         child::word(registers).into(),
+        standing.word().into(),
     ]
 }
 
@@ -209,11 +238,12 @@ fn judge(
     status: ExitStatus,
     code: Option<Vec<u8>>,
     words: &str,
-) -> Result<CompiledCode, CompileError> {
+) -> Result<Answer, CompileError> {
     let CompileLimits { memory_bytes: allowed, cpu, wall } = program.limits;
     let Some(code) = code else { return Err(CompileError::TooLong { cpu, wall }) };
     match child::Ending::of(status) {
-        child::Ending::Compiled => Ok(CompiledCode(code)),
+        child::Ending::Compiled => Ok(Answer::Compiled(CompiledCode(code))),
+        child::Ending::Starved => Ok(Answer::Starved(status.to_string())),
         child::Ending::OutOfTime => Err(CompileError::TooLong { cpu, wall }),
         child::Ending::Refused => {
             let reason = escape(words.trim(), limits::GUEST_TEXT_BYTES_MAX);
