@@ -9,6 +9,7 @@ pub mod executor;
 pub mod fed_back;
 pub mod gather;
 pub mod join;
+pub mod metered;
 pub mod poison;
 pub mod refused;
 pub mod running_fold;

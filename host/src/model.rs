@@ -8,6 +8,7 @@ pub mod block_store;
 pub mod broadcast;
 pub mod bytes_decoder;
 pub mod calendar;
+pub mod call_times;
 pub mod column_type;
 pub mod constant;
 pub mod counted;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::error::DriverError;
 use super::plugins::JobPlugins;
 use super::states::JobStates;
+use crate::exec::metered::Metered;
 use crate::exec::stage::{BadRows, BoundStage, SharedStage};
 use crate::model::stage::{JobPlan, Stage};
 use crate::model::version::PluginVersions;
@@ -77,7 +78,9 @@ impl Binder {
     ) -> Result<SharedVersion, DriverError> {
         let bind = |stage: &Stage| {
             let (seed, bad_rows, store) = (self.seed, self.bad_rows, states.of(stage.id));
-            BoundStage::bind(stage, seed, bad_rows, store, &|call| plugins.bind(call, &self.port))
+            BoundStage::bind(stage, seed, bad_rows, store, &|call| {
+                plugins.bind(call, &self.port).map(Metered::over)
+            })
         };
         let stages = plan.stages.iter().map(|stage| bind(stage).map(Arc::new));
         let stages = stages.collect::<Result<_, DriverError>>()?;

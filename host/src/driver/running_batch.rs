@@ -15,6 +15,7 @@ use super::fed_letters::FedLetters;
 use super::history::{BatchKeeps, DatasetPartition, History};
 use super::job_version::SharedVersion;
 use super::retaining::Retaining;
+use super::stage_work::StageWork;
 use super::states::SharedDelta;
 use crate::error::Domain;
 use crate::exec::accumulator::Additions;
@@ -22,6 +23,7 @@ use crate::exec::attempt::{Attempted, TaskOutput};
 use crate::exec::refused::Refused;
 use crate::model::block::BlockInfo;
 use crate::model::broadcast::Broadcasts;
+use crate::model::call_times::CallTimes;
 use crate::model::counted::Counted;
 use crate::model::id::{SourceId, StageId};
 use crate::model::stage::{JobPlan, PartitionInput};
@@ -127,8 +129,8 @@ pub struct RunningBatch {
     pub cancelled: Arc<AtomicBool>,
     run: BatchRun,
     begun_us: i64,
-    /// CPU time and attempts of each stage.
-    work: BTreeMap<StageId, (Duration, u32)>,
+    /// What each stage has cost.
+    work: BTreeMap<StageId, StageWork>,
     /// CPU time of its tasks on versions before.
     cpu_before: Duration,
     /// Rows of files, by their source and the stage that has read them.
@@ -234,7 +236,7 @@ impl RunningBatch {
     }
 
     fn cpu(&self) -> Duration {
-        self.work.values().map(|(spent, _)| *spent).sum()
+        self.work.values().map(|work| work.cpu).sum()
     }
 
     /// From when it was due until it began.
@@ -280,15 +282,13 @@ impl RunningBatch {
     }
 
     /// Counts the end of an attempt.
-    pub fn charge(&mut self, stage: StageId, cpu: Duration) {
+    pub fn charge(&mut self, stage: StageId, cpu: Duration, call_times: &CallTimes) {
         self.in_flight -= 1;
-        let (spent, attempts) = self.work.entry(stage).or_default();
-        *spent += cpu;
-        *attempts += 1;
+        self.work.entry(stage).or_default().add(cpu, call_times);
     }
 
-    /// CPU time and attempts of each stage that has run.
-    pub fn work(&self) -> &BTreeMap<StageId, (Duration, u32)> {
+    /// The work of each stage that has run.
+    pub fn work(&self) -> &BTreeMap<StageId, StageWork> {
         &self.work
     }
 

@@ -15,8 +15,8 @@ use crate::model::time::BatchTime;
 use crate::model::version::{PluginVersion, ShadowedBatch};
 use crate::store::batch_log::JobLog;
 use crate::store::batch_record::{
-    BatchRecord, EndRecord, OutcomeRecord, OutputRecord, PlanRecord, PluginRecord, ShadowRecord,
-    StageRecord,
+    BatchRecord, CallTimeRecord, EndRecord, OutcomeRecord, OutputRecord, PlanRecord, PluginRecord,
+    ShadowRecord, StageRecord,
 };
 
 /// Why a batch is given up that has not failed.
@@ -144,17 +144,18 @@ impl Scribe {
             BatchOutcome::Failed { message } => (OutcomeRecord::Failed, Some(message.clone())),
         };
         let given = || info.outputs.iter().filter_map(|output| output.given.as_ref());
-        let stages = batch.work().iter().filter_map(|(id, (cpu, attempts))| {
+        let stages = batch.work().iter().filter_map(|(id, work)| {
             let stage = self.plan.stages.get(id.0)?;
             Some(StageRecord {
                 stage: id.0,
                 stream: stage.stream.clone(),
                 operators: operators_of(stage),
-                cpu_us: micros(*cpu),
-                attempts: u64::from(*attempts),
+                cpu_us: micros(work.cpu),
+                calls: work.call_times.iter().map(call).collect(),
+                attempts: u64::from(work.attempts),
             })
         });
-        let attempts = batch.work().values().map(|(_, attempts)| u64::from(*attempts)).sum();
+        let attempts = batch.work().values().map(|work| u64::from(work.attempts)).sum();
         EndRecord {
             outcome,
             reason,
@@ -177,6 +178,10 @@ impl Scribe {
             outputs: info.outputs.iter().map(output).collect(),
         }
     }
+}
+
+fn call((label, cpu): (&str, Duration)) -> CallTimeRecord {
+    CallTimeRecord { operator: label.to_owned(), cpu_us: micros(cpu) }
 }
 
 fn output(info: &OutputInfo) -> OutputRecord {

@@ -20,6 +20,7 @@ use super::tap::TapWish;
 use super::task_error::TaskError;
 use crate::error::panic_message;
 use crate::model::broadcast::Broadcasts;
+use crate::model::call_times::CallTimes;
 use crate::model::id::StageId;
 use crate::model::operator::{TaskFacts, TaskScope};
 use crate::sys::cpu::thread_cpu_time;
@@ -72,6 +73,8 @@ pub struct TaskResult {
     pub outcome: Result<Attempted, TaskError>,
     /// CPU time of the executor's thread.
     pub cpu: Duration,
+    /// What of it the calls of operators took, but for calls that look for poison rows.
+    pub call_times: CallTimes,
     /// Rows of its input.
     pub rows_in: u64,
 }
@@ -137,10 +140,10 @@ pub fn run_task(task: Task) -> TaskResult {
     let Task { key, stage, facts, read, fed, taps, broadcasts, cancelled, answer: _ } = task;
     if cancelled.load(Ordering::Relaxed) {
         let (outcome, cpu) = (Err(TaskError::Cancelled), Duration::ZERO);
-        return TaskResult { key, outcome, cpu, rows_in: 0 };
+        return TaskResult { key, outcome, cpu, call_times: CallTimes::default(), rows_in: 0 };
     }
     let started = thread_cpu_time();
-    let mut rows_in = 0;
+    let (mut rows_in, mut call_times) = (0, CallTimes::default());
     let run = AssertUnwindSafe(|| {
         let input = read()?;
         let slices = || input.iter().flatten();
@@ -149,12 +152,14 @@ pub fn run_task(task: Task) -> TaskResult {
         let input_rows = rows_in + fed.len() as u64;
         let facts = TaskFacts { input_rows, input_bytes, ..facts };
         let mut scope = TaskScope::new(facts).with_broadcasts(broadcasts);
-        attempt(&stage, &mut scope, input, Beside { fed: &fed, taps })
+        let attempted = attempt(&stage, &mut scope, input, Beside { fed: &fed, taps });
+        call_times = scope.call_times;
+        attempted
     });
     let (ran, added) = in_task(|| catch_unwind(run));
     let outcome = ran.unwrap_or_else(|panic| Err(TaskError::Panic(panic_message(&*panic))));
     let outcome = outcome.map(|attempted| Attempted { added, ..attempted });
     drop(stage);
     let cpu = thread_cpu_time().saturating_sub(started);
-    TaskResult { key, outcome, cpu, rows_in }
+    TaskResult { key, outcome, cpu, call_times, rows_in }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 use super::broadcast::Broadcasts;
+use super::call_times::CallTimes;
 use super::counted::{Counted, is_counter_name};
 use super::rejected::Rejection;
 use super::stateful::{StatefulAnswer, StatefulCall};
@@ -41,6 +42,8 @@ pub struct TaskScope {
     pub facts: TaskFacts,
     /// What calls that succeeded have counted. Whoever runs the task says whether it counts.
     pub counted: Counted,
+    /// What calls took, those that failed counted.
+    pub call_times: CallTimes,
     /// The broadcasts of its batch.
     pub broadcasts: Broadcasts,
     /// Rows that joins with broadcasts have made so far.
@@ -51,8 +54,9 @@ pub struct TaskScope {
 impl TaskScope {
     /// A scope with nothing kept.
     pub fn new(facts: TaskFacts) -> Self {
-        let (counted, broadcasts) = (Counted::default(), Broadcasts::default());
-        Self { facts, counted, broadcasts, joined_rows: 0, kept: HashMap::new() }
+        let (counted, call_times) = (Counted::default(), CallTimes::default());
+        let (broadcasts, kept) = (Broadcasts::default(), HashMap::new());
+        Self { facts, counted, call_times, broadcasts, joined_rows: 0, kept }
     }
 
     /// The same scope with these broadcasts.

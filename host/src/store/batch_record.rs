@@ -203,8 +203,21 @@ pub struct StageRecord {
     pub operators: Vec<String>,
     /// CPU time of its attempts, the host's own work included.
     pub cpu_us: u64,
+    /// What of it calls of operators took, the host's own operators included. Records of earlier
+    /// programs have none.
+    #[serde(default)]
+    pub calls: Vec<CallTimeRecord>,
     /// Its attempts.
     pub attempts: u64,
+}
+
+/// CPU time of the calls of an operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallTimeRecord {
+    /// How messages name it; operators of a plugin that follow each other are one call.
+    pub operator: String,
+    /// CPU time, that of calls that failed counted.
+    pub cpu_us: u64,
 }
 
 /// What a sink was given.

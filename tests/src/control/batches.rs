@@ -76,6 +76,10 @@ fn a_record_says_what_a_batch_was_made_of_and_what_became_of_it() {
     // Each stage is cut to whole microseconds.
     assert!(end["cpu_us"].as_u64().is_some_and(|all| all - cpu <= stages.len() as u64), "{end}");
     assert_eq!(stages[0]["operators"][0], "words.split");
+    let calls = stages[0]["calls"].as_array().expect("a list");
+    let called = calls.iter().find(|call| call["operator"] == "words.split").expect("it ran");
+    let (call, stage) = (called["cpu_us"].as_u64(), stages[0]["cpu_us"].as_u64());
+    assert!(call > Some(0) && call <= stage, "a guest's instance alone takes that: {end}");
     let output = &end["outputs"][0];
     assert_eq!((&output["sink"], &output["rows"]), (&"out".into(), &4.into()));
     assert_eq!(output["hash"].as_str().map(str::len), Some(64));

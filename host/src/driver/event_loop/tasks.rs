@@ -105,9 +105,9 @@ impl EventLoop {
     }
 
     pub(super) fn task_ended(&mut self, result: TaskResult) {
-        let TaskResult { key, outcome, cpu, rows_in } = result;
+        let TaskResult { key, outcome, cpu, call_times, rows_in } = result;
         let Some(batch) = self.running.get_mut(&key.run) else { return };
-        batch.charge(key.stage, cpu);
+        batch.charge(key.stage, cpu, &call_times);
         let task = ReadyTask { stage: key.stage, partition: key.partition };
         match outcome {
             Ok(mut attempted) => {
