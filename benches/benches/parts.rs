@@ -5,6 +5,7 @@
 //! that was not asked for.
 
 mod parts {
+    pub mod batch_log;
     pub mod border;
     pub mod grouping;
     pub mod instance;
@@ -20,7 +21,9 @@ mod parts {
 }
 
 use criterion::Criterion;
-use parts::{border, grouping, instance, line_column, shuffle, state, task, wide, windows};
+use parts::{
+    batch_log, border, grouping, instance, line_column, shuffle, state, task, wide, windows,
+};
 
 /// The program's allocator, as the program `tidemill` has it.
 #[global_allocator]
@@ -37,5 +40,6 @@ fn main() {
     wide::measure(&mut criterion);
     windows::measure(&mut criterion);
     state::measure(&mut criterion);
+    batch_log::measure(&mut criterion);
     criterion.final_summary();
 }
