@@ -6,6 +6,7 @@ mod accepted;
 mod broken;
 mod gate;
 mod many;
+mod poisoned;
 mod refused;
 mod replayed;
 pub mod rig;

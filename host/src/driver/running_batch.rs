@@ -3,6 +3,8 @@
 //! Takes ends of tasks. Gives the tasks to run next and, at the end, the facts about the batch.
 //! Never hands a task out twice unless its attempt failed.
 
+mod compared;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +34,7 @@ use crate::model::time::BatchTime;
 use crate::model::version::BatchCode;
 use crate::sched::batch_run::{BatchRun, Finished, Inputs, ReadyTask};
 use crate::version::effort::Effort;
+use crate::version::watch::OnOld;
 
 /// The partitions of a batch's sources.
 pub type BatchInputs = BTreeMap<SourceId, Vec<PartitionInput>>;
@@ -118,6 +121,10 @@ pub struct RunningBatch {
     pub code: BatchCode,
     /// Whether the job has gone back from its version meanwhile.
     pub is_revoked: bool,
+    /// How it went on the versions before, where it was run on those to compare.
+    pub on_old: Option<OnOld>,
+    /// The batch that this one is a comparison for.
+    aside: Option<Box<Self>>,
     /// Whether the publisher has it.
     pub publishing: bool,
     /// Rows of dead letters without which it was run again, and why: it had failed with them.
@@ -168,6 +175,8 @@ impl RunningBatch {
             version,
             code: BatchCode { plugins, revision: 1, reason: None },
             is_revoked: false,
+            on_old: None,
+            aside: None,
             publishing: false,
             withdrawn: None,
             outputs: Vec::new(),

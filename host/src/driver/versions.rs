@@ -96,6 +96,17 @@ pub struct SwapAsked {
     pub answer: Sender<Result<(), Refusal>>,
 }
 
+/// What becomes of a batch whose tasks have ended.
+#[derive(Debug)]
+pub enum Judged {
+    /// What it made counts.
+    Counts,
+    /// It is run again on the version that is current then, for that reason.
+    Again(String),
+    /// It is run on the versions before as well, and judged once more.
+    Compared(SharedVersion),
+}
+
 /// Somebody asks for the versions before.
 #[derive(Debug)]
 pub struct BackAsked {
@@ -260,14 +271,15 @@ impl Versions {
         }
     }
 
-    /// Judges a batch whose tasks have ended, and goes back if need be. Gives why the batch is to
-    /// be run again on the version that is current then.
-    pub fn judge(&mut self, batch: &RunningBatch, board: &StatusBoard) -> Option<String> {
+    /// Judges a batch whose tasks have ended, and goes back if need be.
+    pub fn judge(&mut self, batch: &RunningBatch, board: &StatusBoard) -> Judged {
         let is_current = batch.version.number == self.current.number;
         let failure = batch.failure.as_deref().map(|reason| (reason, batch.blame));
         let went = Went {
             failure,
             effort: batch.effort(),
+            poison: batch.refused.poison,
+            on_old: batch.on_old,
             is_revoked: batch.is_revoked,
             is_again: batch.code.revision > 1,
             watch: self.watch.as_ref().filter(|_| is_current),
@@ -278,20 +290,26 @@ impl Versions {
                 if is_current {
                     self.usual.add(went.effort);
                 }
-                None
+                return Judged::Counts;
             }
-            Verdict::CountsWatched => {
-                self.watched(time, board);
-                None
+            Verdict::CountsWatched => self.watched(time, board),
+            Verdict::Fails => {}
+            Verdict::FailsOnBoth => self.absolve(time, board),
+            Verdict::RunAgain => {
+                return Judged::Again("the job was rolled back while it ran".to_owned());
             }
-            Verdict::Fails => None,
-            Verdict::FailsOnBoth => {
-                self.absolve(time, board);
-                None
+            Verdict::GoBack { reason } => {
+                if let Some(reason) = self.go_back(time, reason, board) {
+                    return Judged::Again(reason);
+                }
             }
-            Verdict::RunAgain => Some("the job was rolled back while it ran".to_owned()),
-            Verdict::GoBack { reason } => self.go_back(time, reason, board),
+            Verdict::Compare => {
+                if let Some(old) = &self.previous {
+                    return Judged::Compared(Arc::clone(old));
+                }
+            }
         }
+        Judged::Counts
     }
 
     fn watched(&mut self, time: BatchTime, board: &StatusBoard) {

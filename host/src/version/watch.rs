@@ -7,6 +7,7 @@
 
 use super::effort::{Effort, Usual};
 use crate::error::Domain;
+use crate::model::text::number_of;
 
 /// New versions that are watched.
 #[derive(Debug, Clone)]
@@ -19,6 +20,15 @@ pub struct Watch {
     pub usual: Usual,
 }
 
+/// How a batch went on the versions before, where it was run on those as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnOld {
+    /// It failed.
+    Failed,
+    /// It did not, without so many rows with which calls failed.
+    Poison(u64),
+}
+
 /// How a batch went.
 #[derive(Debug, Clone, Copy)]
 pub struct Went<'a> {
@@ -26,6 +36,10 @@ pub struct Went<'a> {
     pub failure: Option<(&'a str, Domain)>,
     /// Its work.
     pub effort: Effort,
+    /// Rows that were taken out of it because calls failed with them.
+    pub poison: u64,
+    /// How it went on the versions before, if that is known.
+    pub on_old: Option<OnOld>,
     /// Whether it ran on versions that the job has gone back from meanwhile.
     pub is_revoked: bool,
     /// Whether it was run again, on the versions that are current.
@@ -41,6 +55,9 @@ pub enum Verdict {
     Counts,
     /// It is published, and its versions have been watched for one batch more.
     CountsWatched,
+    /// It is run on the versions before as well, to see whether those fail with as many rows; then
+    /// it is judged once more.
+    Compare,
     /// The job goes back, and the batch is run again. What it ran on is quarantined.
     GoBack {
         /// Why.
@@ -70,9 +87,25 @@ pub fn judge(went: &Went<'_>) -> Verdict {
         (Some(_), _) => Verdict::Fails,
         (None, Some(watch)) => match slower(watch, went.effort) {
             Some(reason) => Verdict::GoBack { reason },
-            None => Verdict::CountsWatched,
+            None => poisoned(went.poison, went.on_old),
         },
         (None, None) => Verdict::Counts,
+    }
+}
+
+/// Rows with which the old versions fail too are the stream's own: a version is to blame for those
+/// that it adds.
+fn poisoned(poison: u64, on_old: Option<OnOld>) -> Verdict {
+    match on_old {
+        _ if poison == 0 => Verdict::CountsWatched,
+        None => Verdict::Compare,
+        Some(OnOld::Poison(old)) if old < poison => {
+            let rows = number_of(poison, "row", "rows");
+            Verdict::GoBack {
+                reason: format!("calls failed with {rows}, on the old version with {old}"),
+            }
+        }
+        Some(OnOld::Poison(_) | OnOld::Failed) => Verdict::CountsWatched,
     }
 }
 
@@ -99,7 +132,34 @@ mod tests {
 
     fn went(failure: Option<(&str, Domain)>, watch: Option<&Watch>) -> Verdict {
         let effort = Effort { cpu: Duration::from_millis(500), rows: 100 };
-        judge(&Went { failure, effort, is_revoked: false, is_again: false, watch })
+        judge(&Went { failure, effort, watch, ..WELL })
+    }
+
+    /// A batch that went well on versions that nobody watches.
+    const WELL: Went<'static> = Went {
+        failure: None,
+        effort: Effort { cpu: Duration::ZERO, rows: 0 },
+        poison: 0,
+        on_old: None,
+        is_revoked: false,
+        is_again: false,
+        watch: None,
+    };
+
+    #[test]
+    fn rows_that_only_new_versions_fail_with_are_their_fault() {
+        let watch = watch(None);
+        let of = |poison, on_old| judge(&Went { poison, on_old, watch: Some(&watch), ..WELL });
+        assert_eq!(of(0, None), Verdict::CountsWatched);
+        assert_eq!(of(2, None), Verdict::Compare);
+        for on_old in [OnOld::Poison(2), OnOld::Poison(3), OnOld::Failed] {
+            assert_eq!(of(2, Some(on_old)), Verdict::CountsWatched, "{on_old:?}");
+        }
+        let Verdict::GoBack { reason } = of(2, Some(OnOld::Poison(1))) else {
+            panic!("it fails with one row more")
+        };
+        assert_eq!(reason, "calls failed with 2 rows, on the old version with 1");
+        assert_eq!(judge(&Went { poison: 2, ..WELL }), Verdict::Counts, "nobody watches");
     }
 
     #[test]
@@ -126,9 +186,8 @@ mod tests {
 
     #[test]
     fn batch_that_fails_on_both_follows_the_jobs_policy() {
-        let effort = Effort::default();
         let failure = Some(("bad row", Domain::Plugin));
-        let again = Went { failure, effort, is_revoked: false, is_again: true, watch: None };
+        let again = Went { failure, is_again: true, ..WELL };
         assert_eq!(judge(&again), Verdict::FailsOnBoth);
         let failure = Some(("disk full", Domain::External));
         assert_eq!(judge(&Went { failure, ..again }), Verdict::Fails);
@@ -137,9 +196,7 @@ mod tests {
 
     #[test]
     fn batches_of_versions_that_are_gone_are_run_again_whatever_they_did() {
-        let effort = Effort::default();
-        let revoked =
-            Went { failure: None, effort, is_revoked: true, is_again: false, watch: None };
+        let revoked = Went { is_revoked: true, ..WELL };
         assert_eq!(judge(&revoked), Verdict::RunAgain);
         let failure = Some(("cancelled", Domain::Internal));
         assert_eq!(judge(&Went { failure, ..revoked }), Verdict::RunAgain);

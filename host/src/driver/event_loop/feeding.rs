@@ -54,7 +54,8 @@ impl EventLoop {
         let is_to = |batch: &RunningBatch| {
             // A full disk or a lost file is no row's fault.
             let is_theirs = batch.failure.is_some() && batch.blame != Domain::External;
-            is_theirs && !batch.is_revoked && batch.batch.fed.is_some()
+            let is_to_count = !batch.is_revoked && !batch.is_comparison();
+            is_theirs && is_to_count && batch.batch.fed.is_some()
         };
         let Some(batch) = self.running.get(&run).filter(|batch| is_to(batch)) else {
             return false;

@@ -10,8 +10,7 @@ use crate::driver::history::BatchKeeps;
 use crate::driver::job_version::SharedVersion;
 use crate::driver::running_batch::RunningBatch;
 use crate::driver::shadow::ShadowRan;
-use crate::driver::versions::{BackAsked, SwapAsked};
-use crate::error::Domain;
+use crate::driver::versions::{BackAsked, Judged, SwapAsked};
 use crate::model::stage::JobPlan;
 
 impl EventLoop {
@@ -73,12 +72,17 @@ impl EventLoop {
     }
 
     /// Judges a batch that is through before anything of it counts. Gives whether it is run again,
-    /// on the version that is current.
+    /// on the version that is current, or to compare versions.
     pub(super) fn runs_again(&mut self, run: u64) -> bool {
+        if self.ends_comparison(run) {
+            return true;
+        }
         let Some(batch) = self.running.get(&run) else { return false };
         let bad = batch.version.number;
-        let Some(reason) = self.parts.versions.judge(batch, &self.parts.board) else {
-            return false;
+        let reason = match self.parts.versions.judge(batch, &self.parts.board) {
+            Judged::Counts => return false,
+            Judged::Compared(old) => return self.compare(run, old),
+            Judged::Again(reason) => reason,
         };
         self.revoke(bad);
         let version = Arc::clone(self.parts.versions.current());
@@ -111,14 +115,38 @@ impl EventLoop {
         true
     }
 
+    /// Runs a batch that is through on the versions before as well; what it has made stands aside.
+    fn compare(&mut self, run: u64, old: SharedVersion) -> bool {
+        let Some(batch) = self.running.remove(&run) else { return false };
+        let keeps = self.history.begin(&self.parts.plan);
+        self.history.seen_by(&old.codes);
+        let failures_max = self.parts.settings.max_failures;
+        let comparison = batch.compare(&self.parts.plan, keeps, failures_max, old);
+        self.running.insert(run, comparison);
+        self.submit_ready(run);
+        true
+    }
+
+    /// Puts the batch that stood aside in the place of its comparison, which is through.
+    fn ends_comparison(&mut self, run: u64) -> bool {
+        let Some(batch) = self.running.remove(&run) else { return false };
+        let (batch, is_compared) = match batch.compared() {
+            Ok((batch, keeps)) => {
+                self.history.give_up(&keeps);
+                self.history.seen_by(&batch.version.codes);
+                (batch, true)
+            }
+            Err(batch) => (*batch, false),
+        };
+        self.running.insert(run, batch);
+        is_compared
+    }
+
     /// Younger batches that run on the version from which the job went back are run again too.
     fn revoke(&mut self, bad: u64) {
         if bad == self.parts.versions.current().number {
             return;
         }
-        for batch in self.running.values_mut().filter(|batch| batch.version.number == bad) {
-            batch.is_revoked = true;
-            batch.fail("its version was rolled back".to_owned(), Domain::Plugin);
-        }
+        self.running.values_mut().for_each(|batch| batch.revoke(bad));
     }
 }

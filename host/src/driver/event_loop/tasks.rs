@@ -111,8 +111,8 @@ impl EventLoop {
         let task = ReadyTask { stage: key.stage, partition: key.partition };
         match outcome {
             Ok(mut attempted) => {
-                // What is made again because it was lost was seen.
-                if !batch.schedule().was_done(task) {
+                // What is made again because it was lost was seen, or will be.
+                if !batch.is_comparison() && !batch.schedule().was_done(task) {
                     let shown = std::mem::take(&mut attempted.shown);
                     self.taps.shown(batch.batch.time, shown);
                 }
