@@ -10,10 +10,10 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use crossbeam_channel::{Sender, bounded};
 use tidemill::config::job_file::JobFile;
 use tidemill::driver::pace::Pace;
 use tidemill::driver::status_board::StatusBoard;
@@ -64,7 +64,7 @@ pub fn demo(args: &DemoArgs, signals: &Signals) -> anyhow::Result<u8> {
     let display = Display::new(machine, false);
     let second = written.build(&|line| display.say(line))?;
     // Who sends has a thread of its own, and may wait.
-    let (sender, heard) = bounded(LISTENER_QUEUE_MAX);
+    let (sender, heard) = sync_channel(LISTENER_QUEUE_MAX);
     let beside = Beside { log: None, listener: Some(swapping::listener(sender.clone())) };
     let (handle, _) = start(&engine, &job, &display, Pace::Clock, beside)?;
     signals.drain(handle.control(), &display);
@@ -144,7 +144,7 @@ struct Feeding {
     duration: Duration,
     board: Arc<StatusBoard>,
     /// Is told when half of the time is over.
-    half_time: Sender<Heard>,
+    half_time: SyncSender<Heard>,
     /// Whether both versions have been seen: until then lines go on.
     shown: Arc<AtomicBool>,
 }

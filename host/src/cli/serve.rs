@@ -3,9 +3,9 @@
 //! Takes a data folder. Gives its jobs running, again after each start. Never ends before they have
 //! worked off what they received, unless it is told so twice.
 
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::bounded;
 use tidemill::control::jobs::{Host, Jobs};
 use tidemill::control::kept_versions::KeptVersions;
 
@@ -29,7 +29,7 @@ pub fn serve(args: &ServeArgs, signals: &Signals) -> anyhow::Result<u8> {
     let report = Box::new(|line: &str| exit::tell(line));
     let jobs = Jobs::of_many(log, Host::new(Arc::clone(&engine), shelf, output, report));
     // Before anybody is told that it serves, and may send a signal.
-    let (end, ended) = bounded(1);
+    let (end, ended) = sync_channel(1);
     signals.end(move || {
         // Full only when it has been told already.
         let _told = end.try_send(());

@@ -115,7 +115,7 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
 /// needs.
 #[expect(clippy::disallowed_methods, reason = "nothing is waited for any more")]
 fn leave(say: impl FnOnce() + Send + 'static) -> ! {
-    let (said, heard) = crossbeam_channel::bounded::<()>(0);
+    let (said, heard) = std::sync::mpsc::sync_channel::<()>(0);
     tokio::task::spawn_blocking(move || {
         say();
         drop(said);

@@ -6,11 +6,11 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use crossbeam_channel::{Receiver, Sender, bounded};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -61,7 +61,7 @@ pub struct Server {
     /// Closed when the server is to end.
     running: Option<watch::Sender<()>>,
     /// Disconnected when the last connection has ended.
-    ended: Receiver<Infallible>,
+    ended: Mutex<Receiver<Infallible>>,
 }
 
 impl Server {
@@ -85,13 +85,13 @@ impl Server {
         let body_limit = RequestBodyTimeoutLayer::new(limits.body_wait_max);
         let router = router(jobs, token, address.ip().is_loopback()).layer(body_limit);
         let (running, closing) = watch::channel(());
-        let (alive, ended) = bounded::<Infallible>(0);
+        let (alive, ended) = sync_channel::<Infallible>(0);
         let connections = alive.clone();
         runtime.spawn(async move {
             accept(listener, router, limits, closing, connections).await;
             drop(alive);
         });
-        Ok(Self { address, running: Some(running), ended })
+        Ok(Self { address, running: Some(running), ended: Mutex::new(ended) })
     }
 
     /// Where it listens.
@@ -104,7 +104,8 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.running.take());
         // Nobody ever sends: the wait ends with the last connection, or after its time.
-        let _ended = self.ended.recv_timeout(CONTROL_STOP_WAIT_MAX);
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ended = ended.recv_timeout(CONTROL_STOP_WAIT_MAX);
     }
 }
 
@@ -113,7 +114,7 @@ async fn accept(
     router: Router,
     limits: ServerLimits,
     mut closing: watch::Receiver<()>,
-    alive: Sender<Infallible>,
+    alive: SyncSender<Infallible>,
 ) {
     let room = Arc::new(Semaphore::new(limits.connections_max));
     loop {

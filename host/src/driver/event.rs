@@ -2,7 +2,7 @@
 //!
 //! Takes nothing. Gives the events of the job's loop. Never carries anything shared.
 
-use crossbeam_channel::Sender;
+use std::sync::mpsc::SyncSender;
 
 use super::fed_letters::FeedAsked;
 use super::shadow::ShadowRan;
@@ -37,7 +37,7 @@ pub enum Event {
     /// Somebody asks for something.
     Command(Command),
     /// Somebody wants to know when all that was asked before has been heard.
-    Heard(Sender<()>),
+    Heard(SyncSender<()>),
     /// The receivers have stopped; everything they had is stored and told. `next` is the time of
     /// the batch that takes what is left.
     Drained {
@@ -51,7 +51,7 @@ pub enum Event {
     /// A program has prepared new versions of plugins.
     Swap(SwapAsked),
     /// A swap makes what windows read again: no batch is to begin. Who is told when none runs.
-    Hold(Sender<()>),
+    Hold(SyncSender<()>),
     /// It does so no more.
     Release,
     /// A batch was run on new versions in the shadow of the current ones.
@@ -63,7 +63,7 @@ pub enum Event {
     /// Somebody looks at rows of the batches.
     Tap(TapAsked),
     /// An earlier run of the job has gone back from these; who waits is told when it is heard.
-    Quarantined(Vec<Quarantined>, Sender<()>),
+    Quarantined(Vec<Quarantined>, SyncSender<()>),
 }
 
 /// What may be asked of a running job.

@@ -12,10 +12,10 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
+use std::sync::mpsc::{Receiver, SyncSender};
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-
-use crossbeam_channel::{Receiver, Sender};
 
 use super::dead_letter;
 use super::error::JobFailure;
@@ -41,7 +41,7 @@ use crate::model::time::BatchTime;
 enum Held {
     No,
     /// As soon as none runs, somebody is told.
-    Asked(Sender<()>),
+    Asked(SyncSender<()>),
     Told,
 }
 

@@ -5,9 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
-
-use crossbeam_channel::Sender;
 
 use super::letters::LetterId;
 use super::look_error::LookError;
@@ -86,7 +85,7 @@ pub struct FeedAsked {
     /// Their letters.
     pub flight: Flight,
     /// Who is told what became of them.
-    pub answer: Sender<Result<FedOutcome, LookError>>,
+    pub answer: SyncSender<Result<FedOutcome, LookError>>,
 }
 
 /// Rows of letters in one batch.
@@ -96,7 +95,7 @@ pub struct FedLetters {
     /// The partition of each source that is there for them alone.
     added: BTreeMap<SourceId, usize>,
     flight: Flight,
-    answer: Sender<Result<FedOutcome, LookError>>,
+    answer: SyncSender<Result<FedOutcome, LookError>>,
 }
 
 impl FedLetters {

@@ -4,10 +4,9 @@
 //! the loop.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-use crossbeam_channel::{Sender, bounded};
 
 use super::engine::Engine;
 use super::error::DriverError;
@@ -65,7 +64,7 @@ impl JobControl {
     /// Waits until the job has heard all that this one asked for before, so that its state shows
     /// it. A job that has ended is not waited for.
     pub fn heard(&self) {
-        let (asker, answer) = bounded(0);
+        let (asker, answer) = sync_channel(0);
         if self.events.send(Event::Heard(asker)).is_ok() {
             // The loop lets go of the asker, as its end does.
             let _let_go = answer.recv();

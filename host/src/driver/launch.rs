@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::broadcasts::JobBroadcasts;
 use super::engine::{Engine, EngineConfig};
@@ -136,7 +135,7 @@ pub fn launch_telling(
     let store: Arc<dyn PartitionStore> = Arc::new(store);
 
     // Unbounded by itself: blocks by the byte budget, tasks by the running batches, ticks by time.
-    let (sender, events) = unbounded();
+    let (sender, events) = channel();
     let sources = JobSources::open(&engine.config, &pipeline, Arc::clone(&blocks), sender.clone())?;
     let started = (seed, sources.limiters());
     let receivers = start_receivers(engine, &pipeline, &settings, started, &blocks, &sender)?;

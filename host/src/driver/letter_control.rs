@@ -7,9 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
-
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use super::event::Event;
 use super::fed_letters::{FedOutcome, FedTo, FeedAsked, Flight, OnTheirWay};
@@ -163,7 +162,7 @@ impl LetterControl {
             self.gather(path, &mut gathered)?;
         }
         let Gathered { mut retried, rows, letters, still_bad, .. } = gathered;
-        let (answer, answered) = bounded(1);
+        let (answer, answered) = sync_channel(1);
         let count = letters.len();
         // The loop is asked without rows too: of a job that takes none nothing is noted.
         let flight = Flight::of(letters, &self.on_their_way);

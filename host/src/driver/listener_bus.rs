@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::error::panic_message;
 use crate::limits::{LISTENER_END_WAIT_MAX, LISTENER_QUEUE_MAX};
@@ -50,7 +49,7 @@ struct Ears {
 
 #[derive(Debug)]
 struct Ear {
-    queue: Sender<Arc<JobEvent>>,
+    queue: SyncSender<Arc<JobEvent>>,
     removed: Arc<AtomicBool>,
     /// Disconnected when the thread has let go of the listener.
     gone: Receiver<Infallible>,
@@ -76,8 +75,8 @@ impl ListenerBus {
         if ears.over {
             return Ok(id);
         }
-        let (queue, events) = bounded(LISTENER_QUEUE_MAX);
-        let (here, gone) = bounded::<Infallible>(0);
+        let (queue, events) = sync_channel(LISTENER_QUEUE_MAX);
+        let (here, gone) = sync_channel::<Infallible>(0);
         let removed = Arc::new(AtomicBool::new(false));
         let deaf = Arc::clone(&removed);
         let bus = self.number;
@@ -163,12 +162,13 @@ mod tests {
     #[test]
     fn a_listener_that_stands_still_holds_nobody_up() {
         let bus = ListenerBus::default();
-        let (go_on, gate) = bounded::<()>(0);
+        let (go_on, gate) = sync_channel::<()>(0);
+        let gate = Mutex::new(gate);
         let stands_still = Box::new(move |_: &JobEvent| {
-            let _opened = gate.recv();
+            let _opened = gate.lock().expect("nobody panics").recv();
         });
         bus.add(stands_still).expect("there are threads");
-        let (sender, heard) = bounded(2 * LISTENER_QUEUE_MAX);
+        let (sender, heard) = sync_channel(2 * LISTENER_QUEUE_MAX);
         bus.add(Box::new(move |event| drop(sender.send(event.clone())))).expect("threads");
         let waits = LISTENER_QUEUE_MAX + 10;
         for _ in 0..waits {
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn everything_is_told_before_the_end_and_nothing_after_it() {
         let bus = ListenerBus::default();
-        let (sender, heard) = bounded(LISTENER_QUEUE_MAX);
+        let (sender, heard) = sync_channel(LISTENER_QUEUE_MAX);
         bus.add(Box::new(move |event| drop(sender.send(event.clone())))).expect("threads");
         (0..100).for_each(|_| bus.tell(&JobEvent::Draining));
         bus.end();

@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
-
-use crossbeam_channel::Sender;
 
 use super::event::Event;
 use super::letter_control::LetterControl;

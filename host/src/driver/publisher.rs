@@ -5,9 +5,9 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 
 use arrow_array::RecordBatch;
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::event::Event;
 use super::history::DatasetPartition;
@@ -65,8 +65,8 @@ impl Publisher {
         clock: Arc<SteadyClock>,
         events: Sender<Event>,
     ) -> std::io::Result<Self> {
-        let (queue, publications): (_, Receiver<Publication>) = unbounded();
-        let (running, ended) = bounded::<Infallible>(0);
+        let (queue, publications): (_, Receiver<Publication>) = channel();
+        let (running, ended) = sync_channel::<Infallible>(0);
         let run = move || {
             for publication in publications {
                 let (outputs, fatal) = publish(&mut sinks, &publication, &board, &clock);

@@ -4,8 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use crossbeam_channel::Sender;
+use std::sync::mpsc::Sender;
 
 use super::event::Event;
 use super::slice::{self, Slice, SliceAsked, SliceError};

@@ -5,9 +5,8 @@
 //! while it is busy is left out.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
-
-use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::history::DatasetPartition;
 use super::job_version::SharedVersion;
@@ -68,7 +67,7 @@ pub type Tell = Box<dyn Fn(ShadowRan) + Send>;
 
 /// New versions that run in the shadow, as long as this is there.
 pub struct Shadow {
-    batches: Sender<ShadowBatch>,
+    batches: SyncSender<ShadowBatch>,
 }
 
 impl std::fmt::Debug for Shadow {
@@ -89,7 +88,7 @@ impl Shadow {
         cpu_max: Duration,
         tell: Tell,
     ) -> std::io::Result<Self> {
-        let (batches, given) = bounded(1);
+        let (batches, given) = sync_channel(1);
         let runner = Runner { replayer, version, number, cpu_max, tell };
         std::thread::Builder::new().name("shadow".to_owned()).spawn(move || runner.run(&given))?;
         Ok(Self { batches })

@@ -3,10 +3,10 @@
 //! Takes a stage and two times. Gives the datasets that are remembered between them. Never
 //! computes one: what is remembered no more is said to be missing.
 
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::history::{HeldPartition, History};
 use crate::exec::task_error::TaskError;
@@ -73,7 +73,7 @@ pub struct SliceAsked {
     stage: StageId,
     from: BatchTime,
     to: BatchTime,
-    answer: Sender<Result<HeldSlice, SliceError>>,
+    answer: SyncSender<Result<HeldSlice, SliceError>>,
 }
 
 impl SliceAsked {
@@ -83,7 +83,7 @@ impl SliceAsked {
         from: BatchTime,
         to: BatchTime,
     ) -> (Self, Receiver<Result<HeldSlice, SliceError>>) {
-        let (answer, answered) = bounded(1);
+        let (answer, answered) = sync_channel(1);
         (Self { stage, from, to, answer }, answered)
     }
 

@@ -5,8 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-use crossbeam_channel::Sender;
+use std::sync::mpsc::Sender;
 
 use super::engine::EngineConfig;
 use super::event::Event;

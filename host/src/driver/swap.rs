@@ -5,9 +5,8 @@
 //! that is refused is left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, TryLockError};
-
-use crossbeam_channel::{Sender, bounded};
 
 use super::error::DriverError;
 use super::event::Event;
@@ -200,7 +199,7 @@ impl SwapControl {
     /// Has the job not run again what an earlier run of it has quarantined. When it returns the
     /// status says so, and what is asked for later finds it so.
     pub fn quarantine(&self, earlier: Vec<Quarantined>) {
-        let (answer, heard) = bounded(1);
+        let (answer, heard) = sync_channel(1);
         // A job that has ended runs nothing at all, and answers nobody.
         let _sent = self.0.events.send(Event::Quarantined(earlier, answer));
         let _heard = heard.recv();
@@ -295,7 +294,7 @@ impl Staging {
         made.go_on()?;
         // What has ended meanwhile: the shorter batches are held back the better.
         made.go_on()?;
-        let (answer, answered) = bounded(1);
+        let (answer, answered) = sync_channel(1);
         self.events.send(Event::Hold(answer)).map_err(|_| SwapError::Ended)?;
         let hold = Hold(&self.events);
         answered.recv().map_err(|_| SwapError::Ended)?;
@@ -306,9 +305,9 @@ impl Staging {
     /// Hands something in, and waits until the loop has decided.
     fn ask(
         &self,
-        event: impl FnOnce(Sender<Result<(), Refusal>>) -> Event,
+        event: impl FnOnce(SyncSender<Result<(), Refusal>>) -> Event,
     ) -> Result<(), SwapError> {
-        let (answer, answered) = bounded(1);
+        let (answer, answered) = sync_channel(1);
         self.events.send(event(answer)).map_err(|_| SwapError::Ended)?;
         Ok(answered.recv().map_err(|_| SwapError::Ended)??)
     }

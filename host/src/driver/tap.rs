@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, sync_channel};
 use std::time::Duration;
-
-use crossbeam_channel::{Sender, bounded};
 
 use super::event::Event;
 use super::look_error::LookError;
@@ -42,7 +41,7 @@ impl TapControl {
         let version = self.base.current();
         let (stage, place) = find(name, &self.pipeline, &version.plan, &self.datasets)?;
         let (pot, filled) = TapPot::of_rows(rows);
-        let (answer, answered) = bounded(1);
+        let (answer, answered) = sync_channel(1);
         let asked = TapAsked { stage, place, pot: Arc::downgrade(&pot), answer };
         self.events.send(Event::Tap(asked)).map_err(|_| LookError::Ended)?;
         answered.recv().map_err(|_| LookError::Ended)??;

@@ -4,10 +4,10 @@
 //! batch anything at which nobody looks.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arrow_array::RecordBatch;
-use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::look_error::LookError;
 use crate::exec::tap::{Shown, TapPlace, TapWish};
@@ -35,7 +35,7 @@ pub struct SeenBatch {
 #[derive(Debug)]
 pub struct TapPot {
     filling: Mutex<Filling>,
-    full: Sender<()>,
+    full: SyncSender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ struct Filling {
 impl TapPot {
     /// An empty one for so many rows, and where it is told that it is full.
     pub fn of_rows(rows_left: usize) -> (Arc<Self>, Receiver<()>) {
-        let (full, filled) = bounded(1);
+        let (full, filled) = sync_channel(1);
         let filling = Mutex::new(Filling { rows_left, ..Filling::default() });
         (Arc::new(Self { filling, full }), filled)
     }
@@ -104,7 +104,7 @@ pub struct TapAsked {
     /// Where rows are left.
     pub pot: Weak<TapPot>,
     /// Who is told whether they may look.
-    pub answer: Sender<Result<(), LookError>>,
+    pub answer: SyncSender<Result<(), LookError>>,
 }
 
 /// Those who look at the batches of a job. The loop's own.
@@ -162,7 +162,7 @@ mod tests {
 
     fn asked(rows: usize, stage: usize) -> (Arc<TapPot>, TapAsked) {
         let (pot, _filled) = TapPot::of_rows(rows);
-        let (answer, _answered) = bounded(1);
+        let (answer, _answered) = sync_channel(1);
         let (stage, place) = (StageId(stage), TapPlace::Gathered);
         let asked = TapAsked { stage, place, pot: Arc::downgrade(&pot), answer };
         (pot, asked)

@@ -4,11 +4,10 @@
 //! stored. Never lets two jobs share a thread: a late job delays no other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-use crossbeam_channel::Sender;
 
 use super::event::Event;
 use crate::batch::clock::BatchClock;
@@ -156,7 +155,7 @@ fn wait_for_deadline(
 mod tests {
     use std::time::Duration;
 
-    use crossbeam_channel::unbounded;
+    use std::sync::mpsc::channel;
 
     use super::*;
     use crate::limits::BATCH_QUEUE_MAX;
@@ -175,7 +174,7 @@ mod tests {
     fn batches_go_on_when_the_clock_is_set_back() {
         let (second, manual) = (Duration::from_secs(1), ManualClock::at_ms(10_000_500));
         let clock = Arc::new(SteadyClock::over(Arc::new(manual.clone())));
-        let (sender, events) = unbounded();
+        let (sender, events) = channel();
         let batches = BatchClock::start(clock.now_ms(), second);
         let _ticker =
             Ticker::start(batches, clock, nothing_to_seal(), sender).expect("there are threads");
@@ -194,7 +193,7 @@ mod tests {
     fn after_a_sleep(ticks: u32, catch_up: CatchUp) -> Vec<i64> {
         let (second, manual) = (Duration::from_secs(1), ManualClock::at_ms(500));
         let clock = Arc::new(SteadyClock::over(Arc::new(manual.clone())));
-        let (sender, events) = unbounded();
+        let (sender, events) = channel();
         let batches = BatchClock::start(clock.now_ms(), second).catching_up(catch_up);
         manual.advance(ticks * second);
         let ticker =

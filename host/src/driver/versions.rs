@@ -8,9 +8,8 @@ mod shadowing;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use crossbeam_channel::Sender;
 
 use super::error::DriverError;
 use super::history::{DatasetPartition, MadeAgain};
@@ -93,7 +92,7 @@ pub struct SwapAsked {
     /// What runs it in the shadow first, where that is asked for.
     pub shadow: Option<Shadow>,
     /// Who is told whether it waits for the next batch.
-    pub answer: Sender<Result<(), Refusal>>,
+    pub answer: SyncSender<Result<(), Refusal>>,
 }
 
 /// What becomes of a batch whose tasks have ended.
@@ -111,7 +110,7 @@ pub enum Judged {
 #[derive(Debug)]
 pub struct BackAsked {
     /// Who is told whether that waits for the next batch.
-    pub answer: Sender<Result<(), Refusal>>,
+    pub answer: SyncSender<Result<(), Refusal>>,
 }
 
 /// A change that waits for the next batch.

@@ -4,13 +4,13 @@
 //! task: a panic of the host's own code is a failed attempt.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::accumulator::in_task;
 use super::attempt::{Attempted, Beside, attempt};
@@ -93,10 +93,11 @@ impl Executors {
     /// # Errors
     /// When the system gives no more threads.
     pub fn start(count: usize) -> std::io::Result<Self> {
-        let (tasks, queue) = unbounded::<Task>();
+        let (tasks, queue) = channel::<Task>();
+        let queue = Arc::new(Mutex::new(queue));
         let threads = (0..count)
             .map(|number| {
-                let queue = queue.clone();
+                let queue = Arc::clone(&queue);
                 std::thread::Builder::new()
                     .name(format!("executor-{number}"))
                     .spawn(move || run_tasks(&queue))
@@ -128,8 +129,10 @@ impl Drop for Executors {
     }
 }
 
-fn run_tasks(queue: &Receiver<Task>) {
-    for task in queue {
+fn run_tasks(queue: &Mutex<Receiver<Task>>) {
+    // One thread at a time waits for a task, the others for their turn.
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    while let Ok(task) = next() {
         let answer = Arc::clone(&task.answer);
         answer(run_task(task));
     }

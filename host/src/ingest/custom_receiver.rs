@@ -127,7 +127,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
-    use crossbeam_channel::{Receiver as Told, Sender, unbounded};
+    use std::sync::mpsc::{Receiver as Told, Sender, channel};
 
     use super::*;
     use crate::ingest::test_rig::{Rig, intake};
@@ -164,7 +164,7 @@ mod tests {
         F: Fn(usize, ReceiverHandle, &Sender<()>) -> Result<(), BoxError> + Send + Sync + 'static,
     {
         let Rig { intake, events, .. } = intake(&MemoryStorage::new(), OnBadRow::Skip);
-        let (enough, seen): (Sender<()>, Told<()>) = unbounded();
+        let (enough, seen): (Sender<()>, Told<()>) = channel();
         let script = move |start, handle| script(start, handle, &enough);
         let (starts, stops) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let receiver = Arc::new(Scripted { starts, stops, script });

@@ -104,7 +104,7 @@ fn read_as_asked(
 
 #[cfg(test)]
 mod tests {
-    use crossbeam_channel::unbounded;
+    use std::sync::mpsc::channel;
 
     use super::*;
     use crate::ingest::test_rig::{Rig, intake};
@@ -173,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stop_does_not_wait_for_input() {
-        struct Endless(crossbeam_channel::Receiver<()>);
+        struct Endless(std::sync::mpsc::Receiver<()>);
         impl Read for Endless {
             fn read(&mut self, _to: &mut [u8]) -> io::Result<usize> {
                 // As a terminal at which nobody types, until the test is over.
@@ -183,7 +183,7 @@ mod tests {
         }
         let Rig { intake, events, .. } = intake(&MemoryStorage::new(), OnBadRow::Skip);
         let (sender, stop) = Stop::new();
-        let (_typing, nobody) = unbounded();
+        let (_typing, nobody) = channel();
         sender.send(true).expect("the receiver listens");
         run(Endless(nobody), &intake, stop).await;
         assert!(!events.try_iter().any(|event| event == ReceiverEvent::Ended));

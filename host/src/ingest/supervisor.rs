@@ -5,9 +5,9 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
@@ -52,7 +52,7 @@ impl Supervisor {
             ready.push((source, intake, listen(source)?));
         }
         let (stop, stopped) = Stop::new();
-        let (running, ended) = bounded(0);
+        let (running, ended) = sync_channel(0);
         let (mut intakes, mut receivers) = (Vec::new(), Vec::new());
         for (source, intake, listener) in ready {
             let (source, ports, stopped) = (source.clone(), ports.clone(), stopped.clone());
@@ -102,7 +102,7 @@ impl Supervisor {
 }
 
 /// Waits for a receiver's end and tells of one that panicked.
-async fn watch_over(receiver: JoinHandle<()>, intake: Arc<Intake>, running: Sender<()>) {
+async fn watch_over(receiver: JoinHandle<()>, intake: Arc<Intake>, running: SyncSender<()>) {
     if let Err(error) = receiver.await
         && error.is_panic()
     {

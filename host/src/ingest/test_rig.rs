@@ -3,10 +3,9 @@
 //! Takes how a source treats bad rows. Gives declarations and ports. Never part of a program.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-use crossbeam_channel::{Receiver, unbounded};
 
 use super::ReceiverEvent;
 use super::block_generator::BlockGenerator;
@@ -100,7 +99,7 @@ pub struct Rig {
 pub fn intake(storage: &MemoryStorage, on_bad_row: OnBadRow) -> Rig {
     let source = lines_source(SourceConnector::Stdin, on_bad_row);
     let store = Arc::new(OpenStore::default());
-    let (sender, events) = unbounded();
+    let (sender, events) = channel();
     let ports = ReceiverPorts {
         store: store.clone(),
         events: Arc::new(move |_, event| drop(sender.send(event))),

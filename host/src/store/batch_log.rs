@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
 
-use crossbeam_channel::Sender;
 use redb::{ReadOnlyTable, ReadableDatabase, TableError};
 
 use super::StoreError;
@@ -181,7 +181,7 @@ impl BatchLog {
 /// Where one run of a job writes its batches.
 #[derive(Debug, Clone)]
 pub struct JobLog {
-    queue: Sender<Order>,
+    queue: SyncSender<Order>,
     dropped: Arc<AtomicU64>,
     job: String,
     run_us: i64,

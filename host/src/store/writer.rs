@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, after, bounded, select};
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::StoreError;
@@ -21,7 +22,7 @@ use crate::limits::{
     BATCH_LOG_GATHER, BATCH_LOG_GROUP_MAX, BATCH_LOG_PRUNED_MAX, BATCH_LOG_QUEUE_MAX,
     CONCURRENT_JOBS_MAX,
 };
-use crate::sys::clock::Clock;
+use crate::sys::clock::{Clock, SystemClock};
 
 /// What the writer is asked for.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub(super) enum Order {
     /// Write this.
     Put(Box<BatchRecord>),
     /// Answer when everything before is written, or say why it is not.
-    Flush(Sender<Option<String>>),
+    Flush(SyncSender<Option<String>>),
     /// Write what there is, and end.
     End,
 }
@@ -44,7 +45,7 @@ pub(super) enum Order {
 /// The writing thread. Dropping it writes what is queued and joins it.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: Sender<Order>,
+    queue: SyncSender<Order>,
     health: Arc<Health>,
     thread: Option<JoinHandle<()>>,
 }
@@ -69,7 +70,7 @@ impl Writer {
         retention: Retention,
         clock: Arc<dyn Clock>,
     ) -> std::io::Result<Self> {
-        let (queue, orders) = bounded(BATCH_LOG_QUEUE_MAX);
+        let (queue, orders) = sync_channel(BATCH_LOG_QUEUE_MAX);
         let health = Arc::new(Health::default());
         let told = Arc::clone(&health);
         let run = move || Work { store, retention, clock, health: told }.run(&orders);
@@ -77,7 +78,7 @@ impl Writer {
         Ok(Self { queue, health, thread: Some(thread) })
     }
 
-    pub(super) fn queue(&self) -> Sender<Order> {
+    pub(super) fn queue(&self) -> SyncSender<Order> {
         self.queue.clone()
     }
 
@@ -86,7 +87,7 @@ impl Writer {
     }
 
     pub(super) fn flush(&self, path: &Path) -> Result<(), StoreError> {
-        let (sender, answer) = bounded(1);
+        let (sender, answer) = sync_channel(1);
         let sent = self.queue.send(Order::Flush(sender));
         let answered = sent.ok().and_then(|()| answer.recv().ok());
         let reason = match answered {
@@ -112,7 +113,7 @@ impl Drop for Writer {
 struct Group {
     begun: Vec<(String, i64)>,
     records: BTreeMap<(String, i64, i64), Box<BatchRecord>>,
-    flushes: Vec<Sender<Option<String>>>,
+    flushes: Vec<SyncSender<Option<String>>>,
     orders: usize,
     end: bool,
 }
@@ -155,15 +156,12 @@ impl Work {
         while let Ok(first) = orders.recv() {
             let mut group = Group::default();
             group.take(first);
-            let over = after(BATCH_LOG_GATHER);
+            let gathering = SystemClock::new();
             while group.is_open() {
-                select! {
-                    recv(orders) -> order => match order {
-                        Ok(order) => group.take(order),
-                        Err(_) => break,
-                    },
-                    recv(over) -> _ => break,
-                }
+                let gathered = Duration::from_micros(gathering.monotonic_us());
+                let left = BATCH_LOG_GATHER.saturating_sub(gathered);
+                let Ok(order) = orders.recv_timeout(left) else { break };
+                group.take(order);
             }
             self.carry_out(&group);
             let failure = self.health.failure();

@@ -208,7 +208,7 @@ fn speak(child: &mut Child, wasm: &[u8], wall: Duration) -> io::Result<Spoken> {
     let mut stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
     let stderr = child.stderr.take().ok_or_else(missing)?;
-    let (done, answer) = crossbeam_channel::bounded(1);
+    let (done, answer) = std::sync::mpsc::sync_channel(1);
     std::thread::scope(|scope| {
         // A child that dies early closes the pipe: its status says more than this error.
         scope.spawn(move || drop(stdin.write_all(wasm)));

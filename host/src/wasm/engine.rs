@@ -4,9 +4,9 @@
 //! Never runs a guest.
 
 use std::num::NonZeroUsize;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{RecvTimeoutError, Sender};
 use wasmtime::{
     Config, Enabled, Engine, ModuleVersionStrategy, OptLevel, PoolingAllocationConfig,
     RegallocAlgorithm, Strategy, WasmBacktraceDetails, WasmFeatures,
@@ -127,7 +127,7 @@ fn pool(executors: u32) -> PoolingAllocationConfig {
 /// Keeps an engine's epoch going until it is dropped.
 #[derive(Debug)]
 pub(super) struct EpochTicker {
-    stop: Option<Sender<()>>,
+    stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -138,7 +138,7 @@ impl EpochTicker {
     /// When the system gives no thread.
     pub(super) fn start(engine: &Engine) -> std::io::Result<Self> {
         let weak = engine.weak();
-        let (stop, stopped) = crossbeam_channel::bounded::<()>(0);
+        let (stop, stopped) = std::sync::mpsc::sync_channel::<()>(0);
         let thread =
             std::thread::Builder::new().name("epoch-ticker".to_owned()).spawn(move || {
                 while stopped.recv_timeout(limits::EPOCH_TICK) == Err(RecvTimeoutError::Timeout) {

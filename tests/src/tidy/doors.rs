@@ -4,7 +4,7 @@
 //! a reason; an exception that nobody needs any more is a finding as well.
 
 use super::finding::{Finding, expect_none, expect_one};
-use super::paths::paths_from;
+use super::paths::{CodePath, paths_from};
 use super::scan::{line_of, words};
 use super::tree::{SourceFile, rust_files};
 
@@ -173,20 +173,21 @@ const DOORS: &[Door] = &[
         instead: "`wasm::compile`, or a value that the binary turns into an exit code",
     },
     Door {
-        words: &["unbounded", "unbounded_channel", "mpsc::channel"],
+        words: &["unbounded_channel", "std::sync::mpsc::channel"],
         within: HOST,
         rooms: &[],
         exceptions: &[
+            ("host/src/api/moved_clock.rs", "hears what a test has made happen"),
+            ("host/src/driver/event_loop/tests.rs", "is the loop's own, which launching makes"),
             ("host/src/driver/launch.rs", "a full channel of events could wait for itself"),
             ("host/src/driver/publisher.rs", "holds at most the batches that are running"),
             ("host/src/exec/executor.rs", "holds at most the tasks of running batches"),
-            ("host/src/ingest/stdin_receiver.rs", "is bounded: it holds two pieces"),
             ("host/src/ingest/test_rig.rs", "hears what a test has made happen"),
         ],
         instead: "a bounded channel with a bound from `limits`",
     },
     Door {
-        words: &["Mutex", "RwLock", "Condvar", "std::thread", "async", "crossbeam_channel"],
+        words: &["Mutex", "RwLock", "Condvar", "std::thread", "std::sync::mpsc", "async"],
         within: MINDS,
         rooms: &[],
         exceptions: &[],
@@ -225,10 +226,14 @@ fn places(file: &SourceFile, door: &Door) -> Vec<(usize, &'static str)> {
     let mut found = Vec::new();
     for word in door.words {
         match word.split_once("::").filter(|(first, _)| matches!(*first, "std" | "tokio")) {
-            Some((first, second)) => {
+            Some((first, rest)) => {
+                let rest: Vec<&str> = rest.split("::").collect();
+                let is_said = |path: &CodePath| {
+                    path.parts.len() >= rest.len()
+                        && path.parts.iter().zip(&rest).all(|(a, b)| a == b)
+                };
                 let paths = paths_from(&code, first);
-                let said =
-                    paths.iter().filter(|path| path.parts.first().is_some_and(|p| p == second));
+                let said = paths.iter().filter(|path| is_said(path));
                 found.extend(said.map(|path| (path.line, *word)));
             }
             None => found.extend(words(&code, word).map(|at| (line_of(&code, at), *word))),
@@ -305,6 +310,8 @@ fn planted_words_are_found() {
         ("host/src/exec/stage.rs", "use std::{fs, sync::Arc};", "std::fs"),
         ("host/src/driver/launch.rs", "let now = std::time::Instant::now();", "Instant::now"),
         ("host/src/sched.rs", "async fn next() {}", "async"),
+        ("host/src/sched.rs", "use std::sync::mpsc::Sender;", "std::sync::mpsc"),
+        ("host/src/sink.rs", "use std::sync::mpsc::{Sender, channel};", "std::sync::mpsc::channel"),
         ("host/src/plan.rs", "use wasmtime::Engine;", "wasmtime"),
         ("host/src/sink.rs", "println!(\"a\");", "println"),
         ("guest-sdk/src/row.rs", "unsafe { go() }", "unsafe"),

@@ -8,8 +8,8 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
 
-use crossbeam_channel::{Receiver, Sender};
 use tidemill::driver::status_board::Listener;
 use tidemill::driver::swap::SwapError;
 use tidemill::model::status::{BatchOutcome, JobEvent};
@@ -61,7 +61,7 @@ impl fmt::Display for Followed {
 }
 
 /// Hears of a job what [`follow`] waits for.
-pub fn listener(heard: Sender<Heard>) -> Listener {
+pub fn listener(heard: SyncSender<Heard>) -> Listener {
     Box::new(move |event| {
         let told = match event {
             JobEvent::BatchEnded(batch) if batch.outcome == BatchOutcome::Completed => {
@@ -151,7 +151,7 @@ impl Followed {
 
 #[cfg(test)]
 mod tests {
-    use crossbeam_channel::unbounded;
+    use std::sync::mpsc::channel;
     use tidemill::model::version::PluginChange;
 
     use super::*;
@@ -182,7 +182,7 @@ mod tests {
     /// What follows from these, in this order: whether there was a swap, both versions were shown,
     /// and what was said.
     fn followed(told: &[Heard]) -> (Followed, bool, String) {
-        let (sender, heard) = unbounded();
+        let (sender, heard) = channel();
         told.iter().for_each(|told| sender.send(told.clone()).expect("it is open"));
         drop(sender);
         let (output, shown) = (Mutex::new(Vec::new()), AtomicBool::new(false));
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_swap_that_is_refused_is_not_waited_for() {
-        let (sender, heard) = unbounded();
+        let (sender, heard) = channel();
         sender.send(Heard::HalfTime).expect("it is open");
         sender.send(Heard::Counted(version("old"), 1)).expect("it is open");
         drop(sender);

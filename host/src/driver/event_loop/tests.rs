@@ -7,9 +7,8 @@ mod held;
 mod lineage;
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{channel, sync_channel};
 use std::time::Duration;
-
-use crossbeam_channel::bounded;
 
 use super::*;
 use crate::batch::clock::BatchClock;
@@ -44,8 +43,6 @@ use crate::sys::storage_memory::MemoryStorage;
 use crate::wasm::compile::Compiler;
 
 const BUDGET: usize = 100;
-/// More than any test makes happen at once.
-const EVENTS_MAX: usize = 4_096;
 
 /// The loop of a job that watches the folder `/in` from time 0 on, with a batch a second.
 fn watching(storage: &MemoryStorage) -> EventLoop {
@@ -88,7 +85,7 @@ fn loop_of(
     };
     let blocks = Arc::new(BlockManager::new(BUDGET));
     let board = Arc::new(StatusBoard::new(Arc::default(), 10));
-    let (sender, events) = bounded(EVENTS_MAX);
+    let (sender, events) = channel();
     let sources = JobSources::open(&config, pipeline, Arc::clone(&blocks), sender.clone());
     let batches = BatchClock::start(0, pipeline.settings.batch_interval);
     let idle = (Arc::default(), Box::new(|_| ()) as _);

@@ -22,7 +22,7 @@ fn running(event_loop: &mut EventLoop) -> usize {
 #[test]
 fn no_batch_begins_until_the_swap_lets_go() {
     let mut event_loop = one_waits();
-    let (answer, answered) = bounded(1);
+    let (answer, answered) = sync_channel(1);
     event_loop.hear(Event::Hold(answer));
     assert_eq!(running(&mut event_loop), 0);
     assert_eq!(answered.try_recv(), Ok(()));
@@ -35,7 +35,7 @@ fn no_batch_begins_until_the_swap_lets_go() {
 fn swap_waits_for_the_batch_that_runs() {
     let mut event_loop = one_waits();
     assert_eq!(running(&mut event_loop), 1);
-    let (answer, answered) = bounded(1);
+    let (answer, answered) = sync_channel(1);
     event_loop.hear(Event::Hold(answer));
     tick(&mut event_loop, 2);
     assert_eq!(running(&mut event_loop), 1);
@@ -48,7 +48,7 @@ fn swap_waits_for_the_batch_that_runs() {
 #[test]
 fn caller_that_is_gone_holds_nothing() {
     let mut event_loop = one_waits();
-    let (answer, answered) = bounded(1);
+    let (answer, answered) = sync_channel(1);
     drop(answered);
     event_loop.hear(Event::Hold(answer));
     assert_eq!(running(&mut event_loop), 0);
@@ -59,13 +59,13 @@ fn caller_that_is_gone_holds_nothing() {
 #[test]
 fn job_that_ends_is_not_held() {
     let mut event_loop = one_waits();
-    let (answer, answered) = bounded(1);
+    let (answer, answered) = sync_channel(1);
     event_loop.hear(Event::Hold(answer));
     assert_eq!(running(&mut event_loop), 0);
     event_loop.hear(Event::Command(Command::Drain));
     assert_eq!(running(&mut event_loop), 1);
     assert_eq!(answered.try_recv(), Ok(()));
-    let (answer, answered) = bounded(1);
+    let (answer, answered) = sync_channel(1);
     event_loop.hear(Event::Hold(answer));
     assert_eq!(running(&mut event_loop), 1);
     assert_eq!(answered.try_recv(), Ok(()), "who asks late is answered at once");

@@ -3,11 +3,11 @@
 //! Takes a job of two shuffles, and throws some of its work away. Gives the tasks that run again.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
-use crossbeam_channel::Sender;
 
 use super::*;
 use crate::driver::plugins::JobPlugins;
@@ -46,7 +46,7 @@ pub(super) fn schema() -> StreamSchema {
 }
 
 /// Where the one sink's rows go.
-struct Rows(Sender<Vec<i64>>);
+struct Rows(SyncSender<Vec<i64>>);
 
 impl BatchFunction for Rows {
     fn call(
@@ -83,7 +83,7 @@ pub(super) fn run_steps(
     steps: Vec<StepDeclaration>,
     mut disturb: impl FnMut(&mut TaskResult, &mut EventLoop),
 ) -> Ran {
-    let (sender, rows) = bounded(1);
+    let (sender, rows) = sync_channel(1);
     let pipeline = Pipeline {
         name: "job".to_owned(),
         settings: JobSettings { batch_interval: Duration::from_secs(1), ..Default::default() },
