@@ -3,7 +3,7 @@
 //! Takes ends of tasks. Gives the tasks to run next and, at the end, the facts about the batch.
 //! Never hands a task out twice unless its attempt failed.
 
-mod compared;
+pub mod compared;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 
+use self::compared::{PoisonRows, WentOnOld};
 use super::batch_data::BatchData;
 use super::fed_letters::FedLetters;
 use super::history::{BatchKeeps, DatasetPartition, History};
@@ -34,7 +35,6 @@ use crate::model::time::BatchTime;
 use crate::model::version::BatchCode;
 use crate::sched::batch_run::{BatchRun, Finished, Inputs, ReadyTask};
 use crate::version::effort::Effort;
-use crate::version::watch::OnOld;
 
 /// The partitions of a batch's sources.
 pub type BatchInputs = BTreeMap<SourceId, Vec<PartitionInput>>;
@@ -122,7 +122,9 @@ pub struct RunningBatch {
     /// Whether the job has gone back from its version meanwhile.
     pub is_revoked: bool,
     /// How it went on the versions before, where it was run on those to compare.
-    pub on_old: Option<OnOld>,
+    pub on_old: Option<WentOnOld>,
+    /// Rows that were taken out because calls failed with them.
+    pub poison: PoisonRows,
     /// The batch that this one is a comparison for.
     aside: Option<Box<Self>>,
     /// Whether the publisher has it.
@@ -176,6 +178,7 @@ impl RunningBatch {
             code: BatchCode { plugins, revision: 1, reason: None },
             is_revoked: false,
             on_old: None,
+            poison: PoisonRows::new(),
             aside: None,
             publishing: false,
             withdrawn: None,
@@ -324,6 +327,7 @@ impl RunningBatch {
         }
         let Finished { stage_done, first } = self.run.finished(task);
         if first {
+            *self.poison.entry(stage).or_default() += attempted.refused.poison;
             self.refused.absorb(attempted.refused);
             self.counted.absorb(&attempted.counted);
             self.added.absorb(attempted.added);

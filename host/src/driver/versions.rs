@@ -17,9 +17,11 @@ use super::job_version::{Binder, Counted, SharedVersion};
 use super::planted::{Planted, PlantedFault};
 use super::plugins::JobPlugins;
 use super::running_batch::RunningBatch;
+use super::running_batch::compared::{PoisonRows, WentOnOld};
 use super::shadow::Shadow;
 use super::states::JobStates;
 use super::status_board::StatusBoard;
+use crate::model::id::StageId;
 use crate::model::stage::JobPlan;
 use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;
@@ -28,7 +30,8 @@ use crate::sched::batch_run::ReadyTask;
 use crate::version::admission::{self, Refusal, Standing};
 use crate::version::effort::Usual;
 use crate::version::quarantine::Quarantine;
-use crate::version::watch::{Verdict, Watch, Went, judge};
+use crate::version::uses::with_one_past;
+use crate::version::watch::{OnOld, Verdict, Watch, Went, judge};
 use shadowing::Shadowing;
 
 /// What those who prepare a swap see of the versions.
@@ -274,11 +277,12 @@ impl Versions {
     pub fn judge(&mut self, batch: &RunningBatch, board: &StatusBoard) -> Judged {
         let is_current = batch.version.number == self.current.number;
         let failure = batch.failure.as_deref().map(|reason| (reason, batch.blame));
+        let (poison, on_old) = self.poison_of(batch);
         let went = Went {
             failure,
             effort: batch.effort(),
-            poison: batch.refused.poison,
-            on_old: batch.on_old,
+            poison,
+            on_old,
             is_revoked: batch.is_revoked,
             is_again: batch.code.revision > 1,
             watch: self.watch.as_ref().filter(|_| is_current),
@@ -297,7 +301,10 @@ impl Versions {
             Verdict::RunAgain => {
                 return Judged::Again("the job was rolled back while it ran".to_owned());
             }
-            Verdict::GoBack { reason } => {
+            Verdict::GoBack { mut reason } => {
+                if let (None, Some(first)) = (failure, &batch.refused.first) {
+                    reason = format!("{reason}; {}, the first: {first}", batch.refused.counts);
+                }
                 if let Some(reason) = self.go_back(time, reason, board) {
                     return Judged::Again(reason);
                 }
@@ -309,6 +316,34 @@ impl Versions {
             }
         }
         Judged::Counts
+    }
+
+    /// The rows without which a batch went, and went on the versions before: of stages alone that
+    /// have the same past on both, and of no batch that letters were fed back to, with which
+    /// something has failed before.
+    fn poison_of(&self, batch: &RunningBatch) -> (u64, Option<OnOld>) {
+        let Some(old) = self.previous.as_ref().filter(|_| batch.batch.fed.is_none()) else {
+            return (0, None);
+        };
+        let new = &batch.version;
+        let is_same_state = |stage| match (old.states.of(stage), new.states.of(stage)) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            _ => true,
+        };
+        let comparable = with_one_past(
+            &new.plan,
+            |stage| old.codes[stage] == new.codes[stage],
+            |stage| is_same_state(StageId(stage)),
+        );
+        let sum = |rows: &PoisonRows| {
+            let comparable = rows.iter().filter(|(stage, _)| comparable[stage.0]);
+            comparable.map(|(_, rows)| rows).sum()
+        };
+        let on_old = batch.on_old.as_ref().map(|went| match went {
+            WentOnOld::Failed => OnOld::Failed,
+            WentOnOld::Without(rows) => OnOld::Poison(sum(rows)),
+        });
+        (sum(&batch.poison), on_old)
     }
 
     fn watched(&mut self, time: BatchTime, board: &StatusBoard) {

@@ -34,6 +34,23 @@ pub fn windows_over(plan: &JobPlan, plugin: &str) -> Vec<String> {
     streams.into_iter().collect()
 }
 
+/// The stages that have the same past on both of two versions: what they read of earlier batches,
+/// and what they keep for keys, was made by the same code or is shared. A version that was swapped
+/// in has its own, of batches that the other one has not seen.
+pub fn with_one_past(
+    plan: &JobPlan,
+    is_same_code: impl Fn(usize) -> bool,
+    is_same_state: impl Fn(usize) -> bool,
+) -> Vec<bool> {
+    let mut all: Vec<bool> = Vec::with_capacity(plan.stages.len());
+    // Parents have lower numbers.
+    for (number, stage) in plan.stages.iter().enumerate() {
+        let own = is_same_state(number) && read_across(stage).into_iter().all(&is_same_code);
+        all.push(own && stage.input.parents().into_iter().all(|parent| all[parent.0]));
+    }
+    all
+}
+
 /// The stages of which a stage reads datasets of earlier batches, itself among them where its
 /// windows are made of the ones before.
 fn read_across(stage: &Stage) -> Vec<usize> {
@@ -109,6 +126,18 @@ mod tests {
         assert_eq!(called(&plan), BTreeSet::from(["a", "b"]));
         let expected = [BTreeSet::from(["a"]), BTreeSet::from(["a", "b"])];
         assert_eq!(made_with(&plan), expected);
+    }
+
+    #[test]
+    fn past_is_one_where_the_same_code_has_made_it() {
+        let plan = plan();
+        let of = |other: Option<usize>, dropped: Option<usize>| {
+            with_one_past(&plan, |stage| Some(stage) != other, |stage| Some(stage) != dropped)
+        };
+        assert_eq!(of(None, None), [true, true]);
+        assert_eq!(of(Some(0), None), [true, false], "the window reads what `a` has made");
+        assert_eq!(of(Some(1), None), [true, true], "nobody reads across batches what `b` makes");
+        assert_eq!(of(None, Some(0)), [false, false], "what follows reads what it gives");
     }
 
     #[test]

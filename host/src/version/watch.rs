@@ -85,9 +85,11 @@ pub fn judge(went: &Went<'_>) -> Verdict {
             Verdict::FailsOnBoth
         }
         (Some(_), _) => Verdict::Fails,
+        // Who looks for rows to take out takes long, on any version.
+        (None, Some(_)) if went.poison > 0 => poisoned(went.poison, went.on_old),
         (None, Some(watch)) => match slower(watch, went.effort) {
             Some(reason) => Verdict::GoBack { reason },
-            None => poisoned(went.poison, went.on_old),
+            None => Verdict::CountsWatched,
         },
         (None, None) => Verdict::Counts,
     }
@@ -97,7 +99,6 @@ pub fn judge(went: &Went<'_>) -> Verdict {
 /// that it adds.
 fn poisoned(poison: u64, on_old: Option<OnOld>) -> Verdict {
     match on_old {
-        _ if poison == 0 => Verdict::CountsWatched,
         None => Verdict::Compare,
         Some(OnOld::Poison(old)) if old < poison => {
             let rows = number_of(poison, "row", "rows");

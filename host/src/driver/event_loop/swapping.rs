@@ -41,7 +41,9 @@ impl EventLoop {
     /// Whether a batch may begin. A swap holds none back of a job that ends: it will be refused.
     pub(super) fn may_begin(&self) -> bool {
         let is_held = !self.is_ending() && !matches!(self.held, Held::No);
-        !self.paused && !is_held && self.failure.is_none()
+        // Until it is through it is not certain which version is current.
+        let is_comparing = self.running.values().any(RunningBatch::is_comparison);
+        !self.paused && !is_held && !is_comparing && self.failure.is_none()
     }
 
     /// Tells a swap that no batch runs, and that none will begin.

@@ -4,12 +4,26 @@
 //! Takes a batch that is through. Gives the same batch from its beginning, and what stood aside
 //! again when that is through too. Never keeps more of the comparison than how it went.
 
+use std::collections::BTreeMap;
+
 use super::RunningBatch;
 use crate::driver::history::BatchKeeps;
 use crate::driver::job_version::SharedVersion;
 use crate::error::Domain;
+use crate::model::id::StageId;
 use crate::model::stage::JobPlan;
-use crate::version::watch::OnOld;
+
+/// Rows that were taken out because calls failed with them, by the stage that made them.
+pub type PoisonRows = BTreeMap<StageId, u64>;
+
+/// How a batch went on the versions before.
+#[derive(Debug)]
+pub enum WentOnOld {
+    /// It failed.
+    Failed,
+    /// It did not, without these rows.
+    Without(PoisonRows),
+}
 
 impl RunningBatch {
     /// The same batch from its beginning, on the versions before. What it has made stands aside.
@@ -38,8 +52,8 @@ impl RunningBatch {
         let Some(mut aside) = self.aside.take() else { return Err(Box::new(self)) };
         aside.cpu_before += self.cpu();
         aside.on_old = Some(match &self.failure {
-            Some(_) => OnOld::Failed,
-            None => OnOld::Poison(self.refused.poison),
+            Some(_) => WentOnOld::Failed,
+            None => WentOnOld::Without(std::mem::take(&mut self.poison)),
         });
         Ok((*aside, std::mem::take(&mut self.keeps)))
     }
