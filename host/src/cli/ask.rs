@@ -150,5 +150,8 @@ fn told(job: &Value) -> anyhow::Result<u8> {
     if let Some(total) = job["last_batch"]["total_delay_us"].as_u64() {
         line.push_str(&format!(", total delay {}", millis(Duration::from_micros(total))));
     }
+    if let Some(failure) = job["failure"].as_str() {
+        line.push_str(&format!("\n  {}", escape(failure, JOB_LINE_BYTES_MAX)));
+    }
     exit::print(&format!("{line}\n"))
 }

@@ -112,14 +112,12 @@ async fn description() -> Response {
 }
 
 async fn told_metrics(State(jobs): State<Arc<Jobs>>) -> Response {
-    let views: Vec<_> = jobs.all().iter().map(|hosted| hosted.view()).collect();
-    let text = metrics::text(&views, jobs.log().dropped());
+    let text = metrics::text(&jobs.views(), jobs.log().dropped());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
 async fn list(State(jobs): State<Arc<Jobs>>) -> Response {
-    let views: Vec<_> = jobs.all().iter().map(|hosted| hosted.view()).collect();
-    json(StatusCode::OK, &json!({ "jobs": views }))
+    json(StatusCode::OK, &json!({ "jobs": jobs.views() }))
 }
 
 async fn submit(State(jobs): State<Arc<Jobs>>, headers: HeaderMap, body: Body) -> Answer {
@@ -129,7 +127,7 @@ async fn submit(State(jobs): State<Arc<Jobs>>, headers: HeaderMap, body: Body) -
 }
 
 async fn show(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
-    Ok(json(StatusCode::OK, &named(&jobs, job)?.view()))
+    Ok(json(StatusCode::OK, &jobs.view(&name_of(job)?)?))
 }
 
 async fn remove(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
@@ -160,7 +158,7 @@ async fn logs(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQ
         let Line { number, at_us, level, text } = line;
         LineView { number, at_us, level, text }
     };
-    let lines = named(&jobs, job)?.lines().after(after);
+    let lines = jobs.lines(&name_of(job)?)?.after(after);
     let lines: Vec<LineView> = lines.into_iter().map(line).collect();
     Ok(json(StatusCode::OK, &json!({ "lines": lines })))
 }
@@ -170,8 +168,8 @@ async fn letters(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): R
     let name = name_of(job)?;
     let found = aside(move || match jobs.get(&name) {
         Ok(hosted) => looks::letters(hosted.look(), limit),
-        // It ended before this process began: its files are there.
-        Err(ControlError::UnknownJob { .. }) => {
+        // It ended before this process began, or was not started again: its files are there.
+        Err(ControlError::UnknownJob { .. } | ControlError::NotStarted { .. }) => {
             looks::kept_letters(&jobs.ended(&name)?.pipeline, limit)
         }
         Err(error) => Err(error),
