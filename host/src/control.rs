@@ -3,6 +3,7 @@
 //! Takes requests of whoever has the token. Gives JSON, a page, and commands to jobs. Never lets a
 //! slow or careless client hold up a job or another client.
 
+mod body;
 pub mod hosted;
 pub mod jobs;
 pub mod kept_versions;

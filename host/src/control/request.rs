@@ -2,13 +2,13 @@
 //!
 //! Takes parts of a request of whoever it is. Gives values, or says what is wrong with them.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
 
 use super::ControlError;
+use super::body::{self, Described};
 use crate::limits::CONTROL_BODY_BYTES_MAX;
 
 /// The numbers of a query, each of which must be among those that are known.
@@ -84,21 +84,26 @@ fn unescaped(value: &str) -> Option<String> {
 }
 
 /// What is asked for, as JSON of a bounded length.
-pub(super) async fn json<T: DeserializeOwned>(
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<T, ControlError> {
+pub(super) async fn json<T: Described>(headers: &HeaderMap, body: Body) -> Result<T, ControlError> {
     let media = headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
     if media.split(';').next().map(str::trim) != Some("application/json") {
         return Err(ControlError::BodyType);
     }
+    body::read(&whole(body).await?)
+}
+
+/// Looks at a body of a request that asks for all it can by its path.
+pub(super) async fn nothing(body: Body) -> Result<(), ControlError> {
+    body::says_nothing(&whole(body).await?)
+}
+
+async fn whole(body: Body) -> Result<Bytes, ControlError> {
     let collected = Limited::new(body, CONTROL_BODY_BYTES_MAX).collect().await;
-    let bytes = collected.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+    let whole = collected.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
         Some(_) => ControlError::BodyTooLarge,
         None => ControlError::BadRequest { message: "the body did not come whole".to_owned() },
     })?;
-    serde_json::from_slice(&bytes.to_bytes())
-        .map_err(|error| ControlError::BadRequest { message: format!("the body: {error}") })
+    Ok(whole.to_bytes())
 }
 
 /// The bearer token that a request presents.

@@ -178,8 +178,9 @@ async fn letters(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): R
     Ok(json(StatusCode::OK, &found))
 }
 
-async fn retry_letters(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
+async fn retry_letters(State(jobs): State<Arc<Jobs>>, job: JobPath, body: Body) -> Answer {
     let hosted = named(&jobs, job)?;
+    request::nothing(body).await?;
     let told = aside(move || looks::retry(hosted.look())).await?;
     Ok(json(StatusCode::ACCEPTED, &told))
 }
@@ -207,6 +208,7 @@ async fn command(
     let asked = Asked::ALL.iter().find(|(known, _)| *known == word).map(|(_, asked)| *asked);
     let path = request.uri().path().to_owned();
     let asked = asked.ok_or(ControlError::UnknownPath { path })?;
+    request::nothing(request.into_body()).await?;
     let hosted = aside(move || jobs.command(&name, asked)).await?;
     Ok(json(StatusCode::ACCEPTED, &hosted.view()))
 }
@@ -235,8 +237,9 @@ async fn replay(
     Ok(json(StatusCode::OK, &report))
 }
 
-async fn roll_back(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
+async fn roll_back(State(jobs): State<Arc<Jobs>>, job: JobPath, body: Body) -> Answer {
     let hosted = named(&jobs, job)?;
+    request::nothing(body).await?;
     let view = aside(move || {
         restart::roll_back(jobs.kept_versions(), &hosted)?;
         Ok(hosted.view())
