@@ -24,7 +24,7 @@ pub(super) fn numbers<const N: usize>(
         let number = number.ok_or_else(|| ControlError::BadRequest {
             message: format!("`{key}` is `{value}`, expected a whole number from 0"),
         })?;
-        found[place] = Some(number);
+        once(key, found[place].replace(number))?;
     }
     Ok(found)
 }
@@ -40,7 +40,7 @@ pub(super) fn texts<const N: usize>(
         let text = unescaped(value).ok_or_else(|| ControlError::BadRequest {
             message: format!("`{}` is no text behind its `%`", known[place]),
         })?;
-        found[place] = Some(text);
+        once(known[place], found[place].replace(text))?;
     }
     Ok(found)
 }
@@ -56,6 +56,12 @@ fn known_pair<'a>(pair: &'a str, known: &[&str]) -> Result<(usize, &'a str), Con
         message: format!("found `{key}` in the query, known are `{}`", known.join("`, `")),
     })?;
     Ok((place, value))
+}
+
+/// Refuses a second value: nobody is to guess which of them is meant.
+fn once<T>(key: &str, first: Option<T>) -> Result<(), ControlError> {
+    let message = || format!("`{key}` stands more than once in the query, allowed is one");
+    first.map_or(Ok(()), |_| Err(ControlError::BadRequest { message: message() }))
 }
 
 /// What a client has written with `%` and two digits for each byte that may not stand in a query.
@@ -144,6 +150,7 @@ mod tests {
             ("limt=1", "found `limt` in the query, known are `limit`, `before`"),
             ("limit=-1", "`limit` is `-1`, expected a whole number from 0"),
             ("limit", "`limit` is ``, expected a whole number from 0"),
+            ("limit=1&limit=1", "`limit` stands more than once in the query"),
             ("limit=99999999999999999999", "expected a whole number"),
         ] {
             let error = numbers(Some(query), known).expect_err("it is wrong").to_string();
@@ -158,6 +165,7 @@ mod tests {
         assert_eq!((of.as_deref(), key.as_deref()), (Some("words.split"), Some("a&b \u{e9}%")));
         for (query, words) in [
             ("off=1", "found `off` in the query, known are `of`, `key`"),
+            ("of=a&key=b&of=c", "`of` stands more than once in the query, allowed is one"),
             ("of=%", "`of` is no text behind its `%`"),
             ("of=%4", "no text"),
             ("of=%xy", "no text"),
