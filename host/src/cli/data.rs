@@ -4,11 +4,15 @@
 
 use std::path::{Path, PathBuf};
 
+use tidemill::model::text::escape;
 use tidemill::store::data_folder::DataFolder;
 
 use super::args::{DataArgs, OneJobArgs};
 use super::run::read_job;
 use super::run_folder::{BESIDE, of_run};
+
+/// Bytes of what was typed that are shown.
+const FOUND_BYTES_MAX: usize = 4096;
 
 /// The data folder of a server.
 ///
@@ -31,7 +35,7 @@ pub fn of_server(args: &DataArgs) -> anyhow::Result<DataFolder> {
 /// The data folders in which a job is looked for, in this order, and the job's name.
 ///
 /// # Errors
-/// When the job is given as a file that is no job, or as [`of_server`].
+/// When the job is given as a file that is not there or is no job, or as [`of_server`].
 pub fn of_job(args: &OneJobArgs) -> anyhow::Result<(Vec<DataFolder>, String)> {
     let given = args.data.data.as_deref();
     let file = Path::new(&args.job);
@@ -40,6 +44,14 @@ pub fn of_job(args: &OneJobArgs) -> anyhow::Result<(Vec<DataFolder>, String)> {
         let beside = of_run(given, file, &name);
         let server = given.is_none().then(|| of_server(&args.data).ok()).flatten();
         return Ok(([beside].into_iter().chain(server).collect(), name));
+    }
+    // No job has such a name.
+    if args.job.contains('/') || args.job.ends_with(".toml") {
+        let found = if file.exists() { "is no file" } else { "is not there" };
+        anyhow::bail!(
+            "the job file `{}` {found}: expected a job file, or the name of a job",
+            escape(&args.job, FOUND_BYTES_MAX)
+        );
     }
     let here = Path::new(BESIDE).join(&args.job);
     let here = (given.is_none() && here.is_dir()).then(|| DataFolder::at(here));
