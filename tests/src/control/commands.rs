@@ -139,6 +139,29 @@ fn a_job_that_runs_by_itself_is_stopped_from_another_terminal() {
     assert!(ran.err.contains("draining: what was received is worked off"), "{}", ran.err);
 }
 
+/// The story: `serve` told of a folder beside a job file, where it keeps nothing.
+#[test]
+fn help_tells_each_command_which_data_folder_is_its_own() {
+    let folder = JobFolder::new(ENDLESS);
+    let help = |command: &str| {
+        let ran = tidemill(folder.path(), &[command, "--help"], "");
+        let words = said(&ran).split_whitespace().collect::<Vec<_>>().join(" ");
+        let from = words.find("--data <FOLDER>").unwrap_or_else(|| panic!("{command}: {words}"));
+        words[from..].to_owned()
+    };
+    for command in ["serve", "submit", "jobs"] {
+        let told = help(command);
+        let of_server = told.starts_with("--data <FOLDER> The data folder of the server");
+        assert!(of_server && !told.contains("beside the job file"), "{command}: {told}");
+    }
+    for command in ["pause", "batches", "state", "swap"] {
+        let told = help(command);
+        assert!(told.contains("`.tidemill/NAME` beside the job file or here"), "{command}: {told}");
+    }
+    let told = help("run");
+    assert!(told.contains("batch log is kept; `.tidemill/NAME` beside the job file"), "{told}");
+}
+
 #[test]
 fn control_is_off_where_nobody_wants_it() {
     let folder = JobFolder::new(ENDLESS);
