@@ -3,6 +3,7 @@
 //! Takes requests of whoever has the token. Gives JSON, a page, and commands to jobs. Never lets a
 //! slow or careless client hold up a job or another client.
 
+mod body;
 pub mod hosted;
 pub mod jobs;
 pub mod kept_versions;
@@ -16,6 +17,7 @@ mod restart;
 mod routes;
 pub mod server;
 mod swaps;
+pub mod unstarted;
 mod version_follower;
 pub mod views;
 
@@ -53,6 +55,17 @@ pub enum ControlError {
     JobEnded {
         /// The name.
         name: String,
+    },
+    /// The job was hosted before, and could not be started again.
+    #[error(
+        "job `{name}` does not run, it was not started again: {reason}; `remove` forgets it, \
+         `submit` begins it anew"
+    )]
+    NotStarted {
+        /// The name.
+        name: String,
+        /// Why.
+        reason: String,
     },
     /// The job is in no state for that.
     #[error("job `{name}` is {state}: it cannot be paused any more")]
@@ -145,6 +158,7 @@ impl ControlError {
             Self::JobRuns { .. } => ("job_runs", 409),
             Self::JobExists { .. } => ("job_exists", 409),
             Self::JobEnded { .. } => ("job_ended", 409),
+            Self::NotStarted { .. } => ("job_not_started", 409),
             Self::Draining { .. } => ("job_draining", 409),
             Self::JobRefused { .. } => ("job_refused", 422),
             Self::OneJob => ("one_job", 409),

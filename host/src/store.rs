@@ -67,6 +67,22 @@ pub enum StoreError {
         /// What was found, in the words of whoever read it.
         reason: String,
     },
+    /// A component is not as it was kept.
+    #[error(
+        "`{}` is to hold the component that plugin `{plugin}` ran last, of digest {expected}, and \
+         {found}: put that component there again, or submit the job anew, which runs the component \
+         that its job file names", .path.display()
+    )]
+    Component {
+        /// Where it is kept.
+        path: PathBuf,
+        /// The plugin's name in the job.
+        plugin: String,
+        /// The digest of what was kept.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// The system refuses a file.
     #[error("cannot {action} `{}`: {source}", .path.display())]
     File {
@@ -103,9 +119,11 @@ impl Classify for StoreError {
             | Self::Foreign { .. }
             | Self::Version { .. }
             | Self::NoLog { .. } => Domain::User,
-            Self::Damaged { .. } | Self::File { .. } | Self::Storage(_) | Self::Closed { .. } => {
-                Domain::External
-            }
+            Self::Damaged { .. }
+            | Self::Component { .. }
+            | Self::File { .. }
+            | Self::Storage(_)
+            | Self::Closed { .. } => Domain::External,
         }
     }
 

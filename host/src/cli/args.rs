@@ -164,7 +164,7 @@ impl ControlAddress {
 pub struct ServeArgs {
     /// Where jobs, batch log and token are kept.
     #[command(flatten)]
-    pub data: DataArgs,
+    pub data: ServerDataArgs,
     /// How much of the batch log is kept.
     #[command(flatten)]
     pub log: LogArgs,
@@ -186,7 +186,7 @@ pub struct SubmitArgs {
     pub job: PathBuf,
     /// Which server.
     #[command(flatten)]
-    pub data: DataArgs,
+    pub data: ServerDataArgs,
 }
 
 /// Arguments of `jobs`.
@@ -194,7 +194,7 @@ pub struct SubmitArgs {
 pub struct JobsArgs {
     /// Which server.
     #[command(flatten)]
-    pub data: DataArgs,
+    pub data: ServerDataArgs,
     /// All that is known of each, as a JSON object a line.
     #[arg(long)]
     pub json: bool,
@@ -335,6 +335,15 @@ pub struct OneJobArgs {
 pub struct DataArgs {
     /// The data folder; unless given, `.tidemill/NAME` beside the job file or here if there is
     /// one, else that of `serve`: `tidemill` in the user's state folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+}
+
+/// Where a server keeps what outlives it.
+#[derive(Debug, Args)]
+pub struct ServerDataArgs {
+    /// The data folder of the server, which keeps its jobs, their batch log and the token there;
+    /// unless given, `tidemill` in the user's state folder.
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
 }

@@ -33,7 +33,7 @@ pub fn submit(args: &SubmitArgs) -> anyhow::Result<u8> {
     let folder = std::path::absolute(folder.unwrap_or(Path::new(".")))
         .with_context(|| format!("failed to find the folder of `{file}`"))?;
     let folder = folder.to_str().context("the job's folder has a name that is no text")?;
-    let client = client_of(&data::of_server(&args.data)?)?;
+    let client = client_of(&data::of_server(args.data.data.as_deref())?)?;
     let body = json!({ "text": text, "folder": folder, "file_name": file.to_string() });
     told(&client.post("/v1/jobs", Some(&body))?)
 }
@@ -43,7 +43,7 @@ pub fn submit(args: &SubmitArgs) -> anyhow::Result<u8> {
 /// # Errors
 /// When no server runs.
 pub fn jobs(args: &JobsArgs) -> anyhow::Result<u8> {
-    let answer = client_of(&data::of_server(&args.data)?)?.get("/v1/jobs")?;
+    let answer = client_of(&data::of_server(args.data.data.as_deref())?)?.get("/v1/jobs")?;
     let jobs = answer["jobs"].as_array().context("the server names no jobs")?;
     if args.json {
         for job in jobs {
@@ -149,6 +149,9 @@ fn told(job: &Value) -> anyhow::Result<u8> {
     );
     if let Some(total) = job["last_batch"]["total_delay_us"].as_u64() {
         line.push_str(&format!(", total delay {}", millis(Duration::from_micros(total))));
+    }
+    if let Some(failure) = job["failure"].as_str() {
+        line.push_str(&format!("\n  {}", escape(failure, JOB_LINE_BYTES_MAX)));
     }
     exit::print(&format!("{line}\n"))
 }

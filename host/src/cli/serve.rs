@@ -20,7 +20,7 @@ use super::{data, host};
 /// # Errors
 /// When the data folder is in use or damaged, or nobody may listen at the address.
 pub fn serve(args: &ServeArgs, signals: &Signals) -> anyhow::Result<u8> {
-    let folder = data::of_server(&args.data)?;
+    let folder = data::of_server(args.data.data.as_deref())?;
     folder.create()?;
     let engine = host::start_engine(args.executors, args.artefacts.clone())?;
     let shelf = (folder.job_shelf()?, KeptVersions::open(folder.version_shelf()?)?);

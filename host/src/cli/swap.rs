@@ -29,7 +29,7 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
     }
     let (client, job) = match job {
         Some(_) => client_of_job(&args.job).map(|(client, job)| (client, Some(job)))?,
-        None => (client_of(&data::of_server(&args.job.data)?)?, None),
+        None => (client_of(&data::of_server(args.job.data.data.as_deref())?)?, None),
     };
     let names: Vec<&str> = plugins.iter().map(|(name, _)| name.as_str()).collect();
     let mut code = ENDED;

@@ -124,7 +124,7 @@ impl Hosted {
     }
 
     /// Its last lines.
-    pub fn lines(&self) -> &RecentLines {
+    pub fn lines(&self) -> &Arc<RecentLines> {
         &self.lines
     }
 
@@ -236,6 +236,6 @@ fn shadow(status: &ShadowStatus) -> ShadowView {
     }
 }
 
-fn micros(time: Duration) -> u64 {
+pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

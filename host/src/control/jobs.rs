@@ -8,14 +8,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::ControlError;
 use super::hosted::{Asked, Hosted, JobFacts};
 use super::kept_versions::KeptVersions;
 use super::lines::RecentLines;
 use super::restart::{self, Restart};
+use super::unstarted::Unstarted;
 use super::version_follower::VersionFollower;
-use super::views::{FindingView, Submission};
+use super::views::{FindingView, JobView, Submission};
 use crate::config::job_file::{JobFile, JobFileErrors};
 use crate::driver::engine::Engine;
 use crate::driver::error::DriverError;
@@ -42,12 +44,42 @@ pub struct Jobs {
     host: Option<Arc<Host>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Slot {
     /// Its plugins are being loaded.
     Starting,
     /// It runs, or has ended.
     There(Arc<Hosted>),
+    /// It ran in the last process, and could not be started again.
+    Unstarted(Arc<Unstarted>),
+}
+
+impl Slot {
+    /// Whether the name is taken.
+    fn is_running(&self) -> bool {
+        match self {
+            Self::Starting => true,
+            Self::There(hosted) => hosted.is_running(),
+            Self::Unstarted(_) => false,
+        }
+    }
+
+    /// When its job was submitted, unless it is not there yet.
+    fn submitted_ms(&self) -> Option<i64> {
+        match self {
+            Self::Starting => None,
+            Self::There(hosted) => Some(hosted.submitted_ms()),
+            Self::Unstarted(unstarted) => Some(unstarted.submitted_ms()),
+        }
+    }
+
+    fn view(&self) -> Option<JobView> {
+        match self {
+            Self::Starting => None,
+            Self::There(hosted) => Some(hosted.view()),
+            Self::Unstarted(unstarted) => Some(unstarted.view()),
+        }
+    }
 }
 
 /// What hosting many jobs takes.
@@ -116,22 +148,51 @@ impl Jobs {
         self.lock().insert(name, Slot::There(Arc::new(hosted)));
     }
 
-    /// All jobs, by name.
+    /// All jobs that were started, by name.
     pub fn all(&self) -> Vec<Arc<Hosted>> {
         let there = |slot: &Slot| match slot {
             Slot::There(hosted) => Some(Arc::clone(hosted)),
-            Slot::Starting => None,
+            Slot::Starting | Slot::Unstarted(_) => None,
         };
         self.lock().values().filter_map(there).collect()
+    }
+
+    /// How all jobs stand, by name; also those that could not be started again.
+    pub fn views(&self) -> Vec<JobView> {
+        let slots: Vec<Slot> = self.lock().values().cloned().collect();
+        slots.iter().filter_map(Slot::view).collect()
+    }
+
+    /// How the job of that name stands.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn view(&self, name: &str) -> Result<JobView, ControlError> {
+        let unknown = || ControlError::UnknownJob { name: name.to_owned() };
+        let slot = self.lock().get(name).cloned();
+        slot.and_then(|slot| slot.view()).ok_or_else(unknown)
+    }
+
+    /// The last lines of the job of that name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn lines(&self, name: &str) -> Result<Arc<RecentLines>, ControlError> {
+        match self.lock().get(name) {
+            Some(Slot::There(hosted)) => Ok(Arc::clone(hosted.lines())),
+            Some(Slot::Unstarted(unstarted)) => Ok(Arc::clone(unstarted.lines())),
+            _ => Err(ControlError::UnknownJob { name: name.to_owned() }),
+        }
     }
 
     /// The job of that name.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none, or it was not started.
     pub fn get(&self, name: &str) -> Result<Arc<Hosted>, ControlError> {
         match self.lock().get(name) {
             Some(Slot::There(hosted)) => Ok(Arc::clone(hosted)),
+            Some(Slot::Unstarted(unstarted)) => Err(unstarted.refusal()),
             _ => Err(ControlError::UnknownJob { name: name.to_owned() }),
         }
     }
@@ -143,7 +204,7 @@ impl Jobs {
     pub fn batches(&self, name: &str, query: BatchQuery) -> Result<Vec<BatchRecord>, ControlError> {
         let found = self.log.batches(name, query)?;
         if found.is_empty() && !self.log.jobs()?.iter().any(|known| known == name) {
-            self.get(name)?;
+            self.view(name)?;
         }
         Ok(found)
     }
@@ -183,9 +244,10 @@ impl Jobs {
         // Nobody starts one of that name meanwhile.
         let mut slots = self.lock();
         let there = match slots.get(name) {
-            Some(Slot::There(hosted)) if !hosted.is_running() => Some(hosted.submitted_ms()),
-            Some(_) => return Err(ControlError::JobRuns { name: name.to_owned() }),
-            None => None,
+            Some(slot) if slot.is_running() => {
+                return Err(ControlError::JobRuns { name: name.to_owned() });
+            }
+            slot => slot.and_then(Slot::submitted_ms),
         };
         let shelved = host.shelf.remove(name)?.map(|job| job.submitted_ms);
         if there.is_none() && shelved.is_none() {
@@ -207,7 +269,7 @@ impl Jobs {
         let name = job.pipeline.name.clone();
         // Another than the last job's of that name, however the clock is set: its end is not to be
         // taken for this one's.
-        let last_ms = self.get(&name).map_or(i64::MIN, |last| last.submitted_ms());
+        let last_ms = self.lock().get(&name).and_then(Slot::submitted_ms).unwrap_or(i64::MIN);
         let submitted_ms = self.clock.now_ms().max(last_ms.saturating_add(1));
         let shelved = ShelvedJob {
             name: name.clone(),
@@ -221,8 +283,8 @@ impl Jobs {
         self.start(host, (&job, submitted_ms), |host| Ok(host.shelf.put(&shelved)?))
     }
 
-    /// Starts again what ran when the last process ended. What cannot be started is reported, and
-    /// tried again at the next start.
+    /// Starts again what ran when the last process ended. What cannot be started is reported and
+    /// shown as failed, and tried again at the next start.
     ///
     /// # Errors
     /// When the jobs cannot be read.
@@ -233,9 +295,15 @@ impl Jobs {
         for ShelvedJob { name, file_name, folder, text, submitted_ms, .. } in wanted {
             let submission = Submission { text, folder, file_name };
             let job = self.read(&submission);
+            let interval =
+                job.as_ref().map_or(Duration::ZERO, |job| job.pipeline.settings.batch_interval);
             let started = job.and_then(|job| self.start(host, (&job, submitted_ms), |_| Ok(())));
             if let Err(error) = started {
                 (host.report)(&format!("job `{name}` is not started again: {error}"));
+                let unstarted =
+                    Unstarted::new((&name, submitted_ms, interval), &error, &self.clock);
+                // Somebody may have submitted another of that name meanwhile.
+                self.lock().entry(name).or_insert(Slot::Unstarted(Arc::new(unstarted)));
             }
         }
         Ok(())
@@ -299,7 +367,7 @@ impl Jobs {
             }
             Err(error) => {
                 match before {
-                    Some(ended) => slots.insert(name.clone(), Slot::There(ended)),
+                    Some(ended) => slots.insert(name.clone(), ended),
                     None => slots.remove(name),
                 };
                 Err(error)
@@ -308,26 +376,19 @@ impl Jobs {
     }
 
     /// Takes the name, unless a job of it runs. Gives the one that had it.
-    fn reserve(&self, name: &str) -> Result<Option<Arc<Hosted>>, ControlError> {
+    fn reserve(&self, name: &str) -> Result<Option<Slot>, ControlError> {
         let mut slots = self.lock();
-        let is_running = |slot: &Slot| match slot {
-            Slot::Starting => true,
-            Slot::There(hosted) => hosted.is_running(),
-        };
-        if slots.get(name).is_some_and(is_running) {
+        if slots.get(name).is_some_and(Slot::is_running) {
             return Err(ControlError::JobExists { name: name.to_owned() });
         }
-        if slots.values().filter(|slot| is_running(slot)).count() >= HOSTED_JOBS_MAX {
+        if slots.values().filter(|slot| slot.is_running()).count() >= HOSTED_JOBS_MAX {
             return Err(ControlError::TooManyJobs);
         }
         if slots.len() >= 2 * HOSTED_JOBS_MAX {
-            // Those that have ended are in the batch log.
-            slots.retain(|_, slot| is_running(slot));
+            // Those that have ended are in the batch log; those that were not started are not.
+            slots.retain(|_, slot| slot.is_running() || matches!(slot, Slot::Unstarted(_)));
         }
-        match slots.insert(name.to_owned(), Slot::Starting) {
-            Some(Slot::There(ended)) => Ok(Some(ended)),
-            _ => Ok(None),
-        }
+        Ok(slots.insert(name.to_owned(), Slot::Starting))
     }
 
     fn launch(

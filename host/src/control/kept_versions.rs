@@ -68,9 +68,17 @@ impl KeptVersions {
         Some(found)
     }
 
-    /// Where the component of a digest is kept.
+    /// Where the component of a digest is kept, whatever is there now.
     pub(super) fn path_of(&self, digest: &str) -> PathBuf {
         self.shelf.components.path_of(digest)
+    }
+
+    /// Where the component of a digest is kept.
+    ///
+    /// # Errors
+    /// When it is gone, or another.
+    pub(super) fn unaltered(&self, plugin: &str, digest: &str) -> Result<PathBuf, StoreError> {
+        self.shelf.components.unaltered(plugin, digest)
     }
 
     /// Keeps components for as long as somebody holds them.
@@ -161,17 +169,17 @@ impl KeptVersions {
     }
 
     /// What a job that was started again ran before its last swap: plugins that had other versions,
-    /// with the files of those. None where the job itself knows the way back, or there is none.
-    pub(super) fn before_restart(&self, job: &str) -> Option<Vec<(String, PathBuf)>> {
+    /// with the digests of those. None where the job itself knows the way back, or there is none.
+    pub(super) fn before_restart(&self, job: &str) -> Option<Vec<(String, String)>> {
         let state = self.lock();
         let versions = state.jobs.get(job).filter(|_| state.restored.contains(job))?;
         let others = versions.previous.as_ref()?.iter().filter(|(plugin, version)| {
             versions.plugins.get(*plugin).map(|now| &now.digest) != Some(&version.digest)
         });
-        let file = |(plugin, version): (&String, &ShelvedVersion)| {
-            (plugin.clone(), self.path_of(&version.digest))
+        let digest = |(plugin, version): (&String, &ShelvedVersion)| {
+            (plugin.clone(), version.digest.clone())
         };
-        Some(others.map(file).collect())
+        Some(others.map(digest).collect())
     }
 
     /// Removes components that nobody needs.

@@ -130,6 +130,7 @@ pub(super) fn tap(
     [of, limit, wait_ms]: [Option<String>; 3],
 ) -> Result<Looked<SeenView>, ControlError> {
     let Some(of) = of else {
+        belong_to("of", &[("limit", &limit), ("wait_ms", &wait_ms)])?;
         return Ok(Looked::Names(json!({ "places": look.taps().places() })));
     };
     let rows = bounded(number(limit, "limit")?, LOOK_ROWS_MAX, "limit")?;
@@ -151,18 +152,17 @@ pub(super) fn state(
     [step, key, limit, after]: [Option<String>; 4],
 ) -> Result<Looked<RowsView>, ControlError> {
     let Some(step) = step else {
+        belong_to("step", &[("key", &key), ("limit", &limit), ("after", &after)])?;
         let sizes = look.states().sizes();
         let size = |of: &StateInfo| json!({ "step": of.name, "keys": of.keys, "bytes": of.bytes });
         return Ok(Looked::Names(json!({ "steps": sizes.iter().map(size).collect::<Vec<_>>() })));
     };
     let most = bounded(number(limit, "limit")?, LOOK_ROWS_MAX, "limit")?;
-    let from = match after {
-        None => StatePlace::default(),
-        Some(text) => StatePlace::parse(&text).ok_or_else(|| {
-            let (found, form) = (escape(&text, 80), "what `next` of the page before says");
-            ControlError::BadRequest { message: format!("`after` is `{found}`, expected {form}") }
-        })?,
-    };
+    if key.is_some() && after.is_some() {
+        let message = "found `key` and `after` in the query: one key has no pages".to_owned();
+        return Err(ControlError::BadRequest { message });
+    }
+    let from = after.map_or(Ok(StatePlace::default()), |after| place_after(&step, &after))?;
     let kept = look.states().look(&step, key.as_deref(), (from, most));
     let kept = kept.map_err(ControlError::Look)?;
     let of = json!({
@@ -171,9 +171,32 @@ pub(super) fn state(
         "schema": kept.schema.to_string(),
         "keys": kept.keys,
         "bytes": kept.bytes,
-        "next": kept.next.map(|next| next.to_string()),
+        "next": kept.next.map(|next| format!("{}:{next}", kept.step)),
     });
     Ok(Looked::Rows(rows_of(std::slice::from_ref(&kept.rows), of)))
+}
+
+/// Refuses words that say more of a name where there is none.
+fn belong_to(name: &str, others: &[(&str, &Option<String>)]) -> Result<(), ControlError> {
+    let Some((other, _)) = others.iter().find(|(_, value)| value.is_some()) else { return Ok(()) };
+    let message = format!("found `{other}` in the query without the `{name}` that it belongs to");
+    Err(ControlError::BadRequest { message })
+}
+
+/// Where a page of a step begins: each step has places of its own.
+fn place_after(step: &str, after: &str) -> Result<StatePlace, ControlError> {
+    let parts = after.rsplit_once(':');
+    let place = parts.and_then(|(of, place)| Some((of, StatePlace::parse(place)?)));
+    let (found, form) = (escape(after, 80), "what `next` of the page before says");
+    let message = match place {
+        Some((of, place)) if of == step => return Ok(place),
+        Some((of, _)) => {
+            let of = escape(of, 80);
+            format!("`after` is `{found}`, of step `{of}`: expected {form}, of step `{step}`")
+        }
+        None => format!("`after` is `{found}`, expected {form}"),
+    };
+    Err(ControlError::BadRequest { message })
 }
 
 fn rows_of(slices: &[RecordBatch], of: Value) -> RowsView {

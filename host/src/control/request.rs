@@ -2,13 +2,13 @@
 //!
 //! Takes parts of a request of whoever it is. Gives values, or says what is wrong with them.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
 
 use super::ControlError;
+use super::body::{self, Described};
 use crate::limits::CONTROL_BODY_BYTES_MAX;
 
 /// The numbers of a query, each of which must be among those that are known.
@@ -24,7 +24,7 @@ pub(super) fn numbers<const N: usize>(
         let number = number.ok_or_else(|| ControlError::BadRequest {
             message: format!("`{key}` is `{value}`, expected a whole number from 0"),
         })?;
-        found[place] = Some(number);
+        once(key, found[place].replace(number))?;
     }
     Ok(found)
 }
@@ -40,7 +40,7 @@ pub(super) fn texts<const N: usize>(
         let text = unescaped(value).ok_or_else(|| ControlError::BadRequest {
             message: format!("`{}` is no text behind its `%`", known[place]),
         })?;
-        found[place] = Some(text);
+        once(known[place], found[place].replace(text))?;
     }
     Ok(found)
 }
@@ -56,6 +56,12 @@ fn known_pair<'a>(pair: &'a str, known: &[&str]) -> Result<(usize, &'a str), Con
         message: format!("found `{key}` in the query, known are `{}`", known.join("`, `")),
     })?;
     Ok((place, value))
+}
+
+/// Refuses a second value: nobody is to guess which of them is meant.
+fn once<T>(key: &str, first: Option<T>) -> Result<(), ControlError> {
+    let message = || format!("`{key}` stands more than once in the query, allowed is one");
+    first.map_or(Ok(()), |_| Err(ControlError::BadRequest { message: message() }))
 }
 
 /// What a client has written with `%` and two digits for each byte that may not stand in a query.
@@ -84,21 +90,26 @@ fn unescaped(value: &str) -> Option<String> {
 }
 
 /// What is asked for, as JSON of a bounded length.
-pub(super) async fn json<T: DeserializeOwned>(
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<T, ControlError> {
+pub(super) async fn json<T: Described>(headers: &HeaderMap, body: Body) -> Result<T, ControlError> {
     let media = headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
     if media.split(';').next().map(str::trim) != Some("application/json") {
         return Err(ControlError::BodyType);
     }
+    body::read(&whole(body).await?)
+}
+
+/// Looks at a body of a request that asks for all it can by its path.
+pub(super) async fn nothing(body: Body) -> Result<(), ControlError> {
+    body::says_nothing(&whole(body).await?)
+}
+
+async fn whole(body: Body) -> Result<Bytes, ControlError> {
     let collected = Limited::new(body, CONTROL_BODY_BYTES_MAX).collect().await;
-    let bytes = collected.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+    let whole = collected.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
         Some(_) => ControlError::BodyTooLarge,
         None => ControlError::BadRequest { message: "the body did not come whole".to_owned() },
     })?;
-    serde_json::from_slice(&bytes.to_bytes())
-        .map_err(|error| ControlError::BadRequest { message: format!("the body: {error}") })
+    Ok(whole.to_bytes())
 }
 
 /// The bearer token that a request presents.
@@ -139,6 +150,7 @@ mod tests {
             ("limt=1", "found `limt` in the query, known are `limit`, `before`"),
             ("limit=-1", "`limit` is `-1`, expected a whole number from 0"),
             ("limit", "`limit` is ``, expected a whole number from 0"),
+            ("limit=1&limit=1", "`limit` stands more than once in the query"),
             ("limit=99999999999999999999", "expected a whole number"),
         ] {
             let error = numbers(Some(query), known).expect_err("it is wrong").to_string();
@@ -153,6 +165,7 @@ mod tests {
         assert_eq!((of.as_deref(), key.as_deref()), (Some("words.split"), Some("a&b \u{e9}%")));
         for (query, words) in [
             ("off=1", "found `off` in the query, known are `of`, `key`"),
+            ("of=a&key=b&of=c", "`of` stands more than once in the query, allowed is one"),
             ("of=%", "`of` is no text behind its `%`"),
             ("of=%4", "no text"),
             ("of=%xy", "no text"),

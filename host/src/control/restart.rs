@@ -3,7 +3,6 @@
 //! Takes a job that starts, and swaps and rollbacks of one that runs. Gives components that are
 //! kept in the data folder. Never starts a job with other versions than it ran last.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -42,7 +41,7 @@ impl<'a> Restart<'a> {
     /// one that its file names, which is built if it is given as source.
     ///
     /// # Errors
-    /// When one cannot be built or copied.
+    /// When one cannot be built or copied, or what was kept is not there any more.
     pub(super) fn find(
         &mut self,
         declared: &mut [PluginDeclaration],
@@ -52,7 +51,7 @@ impl<'a> Restart<'a> {
         for plugin in declared {
             let before = self.before.as_ref().and_then(|before| before.plugins.get(&plugin.name));
             let component = match before {
-                Some(version) => self.versions.path_of(&version.digest),
+                Some(version) => self.versions.unaltered(&plugin.name, &version.digest)?,
                 None => component_of(plugin, report).map_err(located)?,
             };
             // What is kept already is not written again.
@@ -65,14 +64,15 @@ impl<'a> Restart<'a> {
     /// Whether these are the versions that the job ran last.
     ///
     /// # Errors
-    /// When a component was altered.
+    /// When a component was altered since it was found.
     pub(super) fn check(&self, plugins: &JobPlugins) -> Result<(), ControlError> {
         let Some(before) = &self.before else { return Ok(()) };
         for (name, digest, _) in plugins.loaded() {
             if let Some(expected) = before.plugins.get(name).filter(|it| it.digest != digest) {
                 let path = self.versions.path_of(&expected.digest);
-                let reason = format!("it holds another component than plugin `{name}` ran");
-                return Err(StoreError::Damaged { path, reason }.into());
+                let (plugin, expected) = (name.to_owned(), expected.digest.clone());
+                let found = format!("holds one of digest {digest}");
+                return Err(StoreError::Component { path, plugin, expected, found }.into());
             }
         }
         Ok(())
@@ -140,11 +140,14 @@ pub(super) fn roll_back(
     // Since its last event it may have been swapped and brought back: then there is no way.
     keep_up(kept, hosted);
     let before = kept.and_then(|kept| kept.before_restart(hosted.name()));
-    let Some(before) = before.filter(|before| !before.is_empty()) else {
+    let (Some(kept), Some(before)) = (kept, before.filter(|before| !before.is_empty())) else {
         return Err(ControlError::Swap(refused));
     };
-    let code = |(plugin, path): (String, PathBuf)| (plugin, NewCode::Component(path));
-    let plugins: Vec<_> = before.into_iter().map(code).collect();
+    let code = |(plugin, digest): (String, String)| -> Result<_, ControlError> {
+        let path = kept.unaltered(&plugin, &digest)?;
+        Ok((plugin, NewCode::Component(path)))
+    };
+    let plugins = before.into_iter().map(code).collect::<Result<Vec<_>, _>>()?;
     hosted.swaps().swap_back(&plugins).map_err(ControlError::Swap)?;
     Ok(())
 }

@@ -112,14 +112,12 @@ async fn description() -> Response {
 }
 
 async fn told_metrics(State(jobs): State<Arc<Jobs>>) -> Response {
-    let views: Vec<_> = jobs.all().iter().map(|hosted| hosted.view()).collect();
-    let text = metrics::text(&views, jobs.log().dropped());
+    let text = metrics::text(&jobs.views(), jobs.log().dropped());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
 async fn list(State(jobs): State<Arc<Jobs>>) -> Response {
-    let views: Vec<_> = jobs.all().iter().map(|hosted| hosted.view()).collect();
-    json(StatusCode::OK, &json!({ "jobs": views }))
+    json(StatusCode::OK, &json!({ "jobs": jobs.views() }))
 }
 
 async fn submit(State(jobs): State<Arc<Jobs>>, headers: HeaderMap, body: Body) -> Answer {
@@ -129,7 +127,7 @@ async fn submit(State(jobs): State<Arc<Jobs>>, headers: HeaderMap, body: Body) -
 }
 
 async fn show(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
-    Ok(json(StatusCode::OK, &named(&jobs, job)?.view()))
+    Ok(json(StatusCode::OK, &jobs.view(&name_of(job)?)?))
 }
 
 async fn remove(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
@@ -160,7 +158,7 @@ async fn logs(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQ
         let Line { number, at_us, level, text } = line;
         LineView { number, at_us, level, text }
     };
-    let lines = named(&jobs, job)?.lines().after(after);
+    let lines = jobs.lines(&name_of(job)?)?.after(after);
     let lines: Vec<LineView> = lines.into_iter().map(line).collect();
     Ok(json(StatusCode::OK, &json!({ "lines": lines })))
 }
@@ -170,8 +168,8 @@ async fn letters(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): R
     let name = name_of(job)?;
     let found = aside(move || match jobs.get(&name) {
         Ok(hosted) => looks::letters(hosted.look(), limit),
-        // It ended before this process began: its files are there.
-        Err(ControlError::UnknownJob { .. }) => {
+        // It ended before this process began, or was not started again: its files are there.
+        Err(ControlError::UnknownJob { .. } | ControlError::NotStarted { .. }) => {
             looks::kept_letters(&jobs.ended(&name)?.pipeline, limit)
         }
         Err(error) => Err(error),
@@ -180,8 +178,9 @@ async fn letters(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): R
     Ok(json(StatusCode::OK, &found))
 }
 
-async fn retry_letters(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
+async fn retry_letters(State(jobs): State<Arc<Jobs>>, job: JobPath, body: Body) -> Answer {
     let hosted = named(&jobs, job)?;
+    request::nothing(body).await?;
     let told = aside(move || looks::retry(hosted.look())).await?;
     Ok(json(StatusCode::ACCEPTED, &told))
 }
@@ -209,6 +208,7 @@ async fn command(
     let asked = Asked::ALL.iter().find(|(known, _)| *known == word).map(|(_, asked)| *asked);
     let path = request.uri().path().to_owned();
     let asked = asked.ok_or(ControlError::UnknownPath { path })?;
+    request::nothing(request.into_body()).await?;
     let hosted = aside(move || jobs.command(&name, asked)).await?;
     Ok(json(StatusCode::ACCEPTED, &hosted.view()))
 }
@@ -237,8 +237,9 @@ async fn replay(
     Ok(json(StatusCode::OK, &report))
 }
 
-async fn roll_back(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
+async fn roll_back(State(jobs): State<Arc<Jobs>>, job: JobPath, body: Body) -> Answer {
     let hosted = named(&jobs, job)?;
+    request::nothing(body).await?;
     let view = aside(move || {
         restart::roll_back(jobs.kept_versions(), &hosted)?;
         Ok(hosted.view())

@@ -59,6 +59,8 @@ pub struct Unbroken {
     pub batches: BTreeMap<BatchTime, Option<Arc<RetainedBatch>>>,
     /// The newest batch before them that is missing, if there was one.
     pub after: Option<BatchTime>,
+    /// The newest batch that is missing because rows were fed back to it, if there was one.
+    pub fed: Option<BatchTime>,
     /// The newest batch that has ended.
     pub newest: Option<BatchTime>,
 }
@@ -72,6 +74,8 @@ struct Last {
     newest: Option<BatchTime>,
     /// The newest of those that are not there any more, or never were.
     missing: Option<BatchTime>,
+    /// The newest that rows were fed back to.
+    fed: Option<BatchTime>,
     /// The newest that was too large, with its bytes.
     too_large: Option<(BatchTime, usize)>,
     has_ended: bool,
@@ -125,6 +129,12 @@ impl RetainedInputs {
         self.missing(time);
     }
 
+    /// Notes a batch that rows were fed back to, which nobody could read again.
+    pub fn fed(&self, time: BatchTime) {
+        self.last().fed = Some(time);
+        self.missing(time);
+    }
+
     /// Notes a batch that cannot be run again.
     pub fn missing(&self, time: BatchTime) {
         let mut last = self.last();
@@ -147,7 +157,12 @@ impl RetainedInputs {
         let failed = last.failed.iter().map(|time| (*time, None));
         let all = last.batches.iter().map(|batch| (batch.time, Some(Arc::clone(batch))));
         let unbroken = failed.chain(all).filter(|(time, _)| last.missing < Some(*time));
-        Unbroken { batches: unbroken.collect(), after: last.missing, newest: last.newest }
+        Unbroken {
+            batches: unbroken.collect(),
+            after: last.missing,
+            fed: last.fed,
+            newest: last.newest,
+        }
     }
 
     /// Lets go of all of them: the job has ended, and who holds its handle may do so for long.
@@ -290,6 +305,10 @@ mod tests {
         assert_eq!((unbroken(&retained), seconds(&retained)), (vec![7], vec![1, 7]));
         assert_eq!(retained.unbroken().newest, Some(BatchTime(7000)));
         assert_eq!(retained.unbroken().after, Some(BatchTime(6000)));
+        assert_eq!(retained.unbroken().fed, None);
+        retained.fed(BatchTime(8000));
+        let told = retained.unbroken();
+        assert_eq!((told.after, told.fed), (Some(BatchTime(8000)), Some(BatchTime(8000))));
     }
 
     #[test]

@@ -13,7 +13,10 @@ use crate::limits::LINE_BYTES_MAX;
 use crate::model::column_type::ColumnType;
 use crate::model::policy::OnBadRow;
 use crate::model::schema::StreamSchema;
-use crate::model::text::number_of;
+use crate::model::text::{escape, number_of};
+
+/// Bytes of a text that is no key that are shown.
+const KEY_SHOWN_MAX: usize = 80;
 
 /// Reads a key: the value of the one key column, which is text without quotes where JSON would have
 /// quotes, or a JSON array of the values of all.
@@ -49,6 +52,7 @@ pub(super) fn read_key(schema: &StreamSchema, key: &str) -> Result<RecordBatch, 
 fn value_of(data_type: &ColumnType, key: &str) -> Result<String, String> {
     let text = || Value::from(key).to_string();
     let json = || serde_json::from_str::<&RawValue>(key).map(|value| one_line(value.get()));
+    let no_json = || format!("found `{}`, which is no value of JSON", escape(key, KEY_SHOWN_MAX));
     match data_type {
         // Any text is one, also one that looks like a number or a null.
         ColumnType::Utf8 => Ok(text()),
@@ -56,8 +60,17 @@ fn value_of(data_type: &ColumnType, key: &str) -> Result<String, String> {
         ColumnType::Binary => Ok(if key == "null" { key.to_owned() } else { text() }),
         // No day and no time is JSON as it stands: what is, is a number or a null.
         ColumnType::Date32 | ColumnType::Timestamp => Ok(json().unwrap_or_else(|_| text())),
-        _ => json().map_err(|error| error.to_string()),
+        // JSON has no word for it, and no other is agreed on.
+        ColumnType::Float64 if json().is_err() && is_not_finite(key) => Err(format!(
+            "found `{}`: a key that is no finite number cannot be asked for, and is among all of              the step",
+            escape(key, KEY_SHOWN_MAX)
+        )),
+        _ => json().map_err(|_| no_json()),
     }
+}
+
+fn is_not_finite(key: &str) -> bool {
+    key.parse().is_ok_and(|number: f64| !number.is_finite())
 }
 
 /// JSON without breaks of lines, which stand only where blanks may.
@@ -138,6 +151,18 @@ mod tests {
             let why = read_key(&of(data_type), key).expect_err(key);
             assert!(why.contains(&format!("column `k` is `{key}`")), "{why}");
         }
+    }
+
+    /// The story: `NaN` was told to be an "expected value at line 1 column 1".
+    #[test]
+    fn a_key_that_is_no_finite_number_is_told_as_such() {
+        for key in ["NaN", "nan", "inf", "-Infinity"] {
+            let why = read_key(&of(ColumnType::Float64), key).expect_err(key);
+            let words = format!("found `{key}`: a key that is no finite number cannot be asked");
+            assert!(why.contains(&words), "{why}");
+        }
+        let why = read_key(&of(ColumnType::Int64), "seven").expect_err("it is none");
+        assert!(why.contains("found `seven`, which is no value of JSON"), "{why}");
     }
 
     #[test]

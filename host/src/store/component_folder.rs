@@ -61,6 +61,22 @@ impl ComponentFolder {
         Some((blake3::hash(&bytes).to_hex().to_string(), bytes))
     }
 
+    /// Where the component of a digest is kept, when it is still what was kept there.
+    ///
+    /// # Errors
+    /// When it is gone, or another: then with the name of the plugin that it is wanted for.
+    pub fn unaltered(&self, plugin: &str, digest: &str) -> Result<PathBuf, StoreError> {
+        let path = self.path_of(digest);
+        let found = match Self::read(&path) {
+            Some((found, _)) if found == digest => return Ok(path),
+            Some((found, _)) => format!("holds one of digest {found}"),
+            None if self.has(digest) => "is no file of a component that can be read".to_owned(),
+            None => "is not there".to_owned(),
+        };
+        let (plugin, expected) = (plugin.to_owned(), digest.to_owned());
+        Err(StoreError::Component { path, plugin, expected, found })
+    }
+
     /// Keeps a component under its digest, whole or not at all.
     ///
     /// # Errors
@@ -111,8 +127,12 @@ mod tests {
         let (digest, bytes) = ComponentFolder::read(&file).expect("it is a file");
         kept.keep(&digest, &bytes).expect("there is room");
         assert!(kept.has(&digest));
+        assert_eq!(kept.unaltered("a", &digest).expect("it is"), kept.path_of(&digest));
         // A damaged copy is written anew.
         fs::write(kept.path_of(&digest), b"two").expect("there is room");
+        let told = kept.unaltered("a", &digest).expect_err("it is another").to_string();
+        let other = format!("holds one of digest {}", blake3::hash(b"two").to_hex());
+        assert!(told.contains(&digest) && told.contains(&other), "{told}");
         kept.keep(&digest, &bytes).expect("there is room");
         assert_eq!(fs::read(kept.path_of(&digest)).expect("it is there"), b"one");
         fs::write(kept.path.join("torn.tmp"), b"o").expect("there is room");

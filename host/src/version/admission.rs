@@ -158,6 +158,22 @@ pub enum Refusal {
         /// The newest of them, without a gap, whose inputs are retained.
         retained: usize,
     },
+    /// Windows read what old versions made, and letters were fed back to a batch of it, which is not
+    /// retained therefore.
+    #[error(
+        "windows read what the plugin has made of earlier batches: a window of two versions would \
+         mix them; to make it again the inputs of the last {} are needed, and those of batch \
+         {batch} are not retained, because dead letters were fed back to it: ask again when as \
+         many have ended after it; windows begin anew with the new version's batches if they may \
+         be restarted",
+        number_of(*.needed, "batch", "batches")
+    )]
+    WindowLetters {
+        /// Batches that windows reach back to.
+        needed: usize,
+        /// The newest of them that letters were fed back to.
+        batch: String,
+    },
 }
 
 impl Classify for Refusal {

@@ -77,6 +77,41 @@ fn a_server_that_was_killed_starts_its_jobs_again() {
     assert_eq!(server.end().code, Some(0));
 }
 
+/// The story: a job file that is not there was taken for the name of a job, and the data folder of
+/// that name was told to have no server.
+#[test]
+fn commands_tell_that_a_job_file_is_not_there() {
+    let folder = JobFolder::new(ENDLESS);
+    let commands: [&[&str]; 14] = [
+        &["dead-letters"],
+        &["dead-letters", "--retry"],
+        &["pause"],
+        &["resume"],
+        &["stop"],
+        &["rollback"],
+        &["remove"],
+        &["logs"],
+        &["batches"],
+        &["tap"],
+        &["state"],
+        &["replay"],
+        &["submit"],
+        &["run"],
+    ];
+    for job in ["/no/such.toml", "gone.toml", "./gone"] {
+        for command in commands {
+            let ran = tidemill(folder.path(), &[command, &[job]].concat(), "");
+            let told = ran.err.contains(job) && ran.err.contains("not there")
+                || ran.err.contains("No such file");
+            assert!(ran.code == Some(2) && told, "{command:?} {job}: {}", ran.err);
+        }
+    }
+    let ran = tidemill(folder.path(), &["swap", "gone.toml", "words=words.wasm"], "");
+    assert!(ran.err.contains("the job file `gone.toml` is not there"), "{}", ran.err);
+    let ran = tidemill(folder.path(), &["batches", "./"], "");
+    assert!(ran.err.contains("the job file `./` is no file"), "{}", ran.err);
+}
+
 #[test]
 fn a_second_server_of_a_folder_is_refused() {
     let folder = JobFolder::new(ENDLESS);
@@ -102,6 +137,29 @@ fn a_job_that_runs_by_itself_is_stopped_from_another_terminal() {
     let ran = program.end();
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(ran.err.contains("draining: what was received is worked off"), "{}", ran.err);
+}
+
+/// The story: `serve` told of a folder beside a job file, where it keeps nothing.
+#[test]
+fn help_tells_each_command_which_data_folder_is_its_own() {
+    let folder = JobFolder::new(ENDLESS);
+    let help = |command: &str| {
+        let ran = tidemill(folder.path(), &[command, "--help"], "");
+        let words = said(&ran).split_whitespace().collect::<Vec<_>>().join(" ");
+        let from = words.find("--data <FOLDER>").unwrap_or_else(|| panic!("{command}: {words}"));
+        words[from..].to_owned()
+    };
+    for command in ["serve", "submit", "jobs"] {
+        let told = help(command);
+        let of_server = told.starts_with("--data <FOLDER> The data folder of the server");
+        assert!(of_server && !told.contains("beside the job file"), "{command}: {told}");
+    }
+    for command in ["pause", "batches", "state", "swap"] {
+        let told = help(command);
+        assert!(told.contains("`.tidemill/NAME` beside the job file or here"), "{command}: {told}");
+    }
+    let told = help("run");
+    assert!(told.contains("batch log is kept; `.tidemill/NAME` beside the job file"), "{told}");
 }
 
 #[test]

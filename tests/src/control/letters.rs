@@ -4,6 +4,7 @@
 //! its own, so that one that is lost or doubled is seen.
 
 use serde_json::{Value, json};
+use tidemill::model::time::BatchTime;
 
 use super::feeder::{Sending, stamping, stamps, stamps_of};
 use super::rig::{Rig, counting};
@@ -116,6 +117,31 @@ fn a_batch_that_rows_were_fed_back_to_is_not_retained() {
     let asked = json!({ "batch_ms": fed });
     let refused = rig.ask("POST", "/v1/jobs/stamps/replay", Some(&asked));
     assert_eq!((refused.status, refused.code().as_str()), (404, "batch_not_retained"));
+    rig.end();
+}
+
+/// The story: such a swap was refused with the advice to retain more inputs, which helps nothing.
+#[test]
+fn a_swap_whose_windows_reach_back_to_letters_is_refused_for_that_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::over(&folder);
+    let line = r#"{"source":"ids","reason":"no `id`","text":"{\"id\":7}"}"#;
+    std::fs::write(folder.path().join("bad.jsonl"), format!("{line}\n")).expect("room");
+    // It reaches back to all batches of this test.
+    let window = "{ window = { length = \"1h\", slide = \"1h\" } }";
+    let stamp = "{ flat_map = \"stamped.stamp\" }";
+    let job = stamping("honestly", "20ms").replace(stamp, &format!("{stamp}, {window}"));
+    assert_eq!(rig.submit(&job, folder.path()).status, 201);
+    let told = retry(&rig);
+    assert_eq!(told["delivered"], json!(1), "{told}");
+    let plugin = version(2, "honestly");
+    let body = json!({ "plugins": { "stamped": plugin.to_str() } });
+    let refused = rig.ask("POST", "/v1/jobs/stamps/swap", Some(&body));
+    assert_eq!((refused.status, refused.code().as_str()), (409, "swap_refused"));
+    let batch = BatchTime(told["batch_time"].as_i64().expect("a time")).of_day();
+    let words =
+        format!("those of batch {batch} are not retained, because dead letters were fed back");
+    assert!(refused.body.contains(&words), "`{words}` is not in {}", refused.body);
     rig.end();
 }
 

@@ -78,6 +78,12 @@ fn names_that_nobody_knows_are_refused_with_the_nearest() {
         ("state?step=total", 404, "unknown_name", "did you mean `totals`?"),
         ("state?step=totals&key=one", 400, "bad_key", "the keys of step `totals` are `_1: int64`"),
         ("dead-letters?limit=2000", 400, "bad_request", "expected 1 to 1000"),
+        ("state?key=1", 400, "bad_request", "found `key` in the query without the `step`"),
+        ("state?after=totals:0.1", 400, "bad_request", "found `after` in the query without the"),
+        ("tap?limit=3", 400, "bad_request", "found `limit` in the query without the `of`"),
+        ("state?step=a&step=totals", 400, "bad_request", "`step` stands more than once"),
+        ("state?step=totals&key=1&key=2", 400, "bad_request", "`key` stands more than once"),
+        ("state?step=totals&key=1&after=totals:0.1", 400, "bad_request", "one key has no pages"),
     ] {
         let refused = rig.get(&format!("/v1/jobs/stamps/{path}"));
         assert_eq!((refused.status, refused.code().as_str()), (status, code), "{path}");
@@ -126,6 +132,11 @@ fn pages_of_a_state_show_every_key_once() {
     let refused = rig.get("/v1/jobs/stamps/state?step=totals&after=here");
     assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"));
     assert!(refused.body.contains("what `next` of the page before says"), "{}", refused.body);
+    let other = get(&rig, "/v1/jobs/stamps/state?step=totals&limit=1")["next"].clone();
+    let other = other.as_str().expect("there are more").replace("totals", "sums");
+    let refused = rig.get(&format!("/v1/jobs/stamps/state?step=totals&after={other}"));
+    assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"));
+    assert!(refused.body.contains("of step `sums`: expected"), "{}", refused.body);
     rig.end();
 }
 

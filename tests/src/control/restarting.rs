@@ -4,11 +4,12 @@
 //! were started from away: nothing of them is needed any more.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidemill::driver::planted::PlantedFault;
+use tidemill::store::component_folder::ComponentFolder;
 
 use super::rig::Rig;
 use super::swapping::{job, versions};
@@ -256,20 +257,100 @@ fn old_components_go_when_no_job_needs_them() {
     rig.end();
 }
 
-#[test]
-fn damaged_component_is_told_and_the_job_is_not_started_with_another() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (one, two) = versions(folder.path());
-    let rig = Rig::over(&folder);
-    assert_eq!(rig.submit(&job(&one), folder.path()).status, 201);
+/// A job that has run, the path of its kept component, and the digest of that.
+fn kept_job(folder: &TempDir, component: &Path) -> (PathBuf, String) {
+    let rig = Rig::over(folder);
+    assert_eq!(rig.submit(&job(component), folder.path()).status, 201);
     let digest = standing(&rig, "made")["plugins"][0]["digest"].clone();
+    let digest = digest.as_str().expect("a digest").to_owned();
     rig.end();
-    let kept = format!("data/components/{}.wasm", digest.as_str().expect("a digest"));
-    std::fs::copy(two, folder.path().join(kept)).expect("it is there");
-    let rig = Rig::over(&folder);
+    (folder.path().join(format!("data/components/{digest}.wasm")), digest)
+}
+
+/// The next process, in which the job is not started for that reason.
+fn without_the_job(folder: &TempDir, reasons: &[&str]) -> Rig {
+    let rig = Rig::over(folder);
     rig.jobs.start_again().expect("it can be read");
     let told = rig.told("job `made` is not started again");
-    assert!(told.contains("holds another component than plugin `words` ran"), "{told}");
+    let view = rig.get("/v1/jobs/made").json();
+    assert_eq!((&view["name"], &view["state"]), (&json!("made"), &json!("failed")), "{view}");
+    let listed = rig.get("/v1/jobs").json()["jobs"].clone();
+    let lines = rig.get("/v1/jobs/made/logs").json()["lines"].to_string();
+    let refused = rig.post("/v1/jobs/made/pause");
+    assert_eq!((refused.status, refused.code().as_str()), (409, "job_not_started"));
+    for text in [told, view["failure"].to_string(), listed.to_string(), lines, refused.body] {
+        for reason in reasons {
+            assert!(text.contains(reason), "`{reason}` is not in {text}");
+        }
+    }
+    rig
+}
+
+/// The story: the error told to remove the kept component, or pointed at the job file, and the job
+/// was in no list and had no lines, as if it had never been.
+#[test]
+fn damaged_component_is_told_and_the_job_is_listed_as_failed_until_it_is_submitted_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = versions(folder.path());
+    let (kept, digest) = kept_job(&folder, &one);
+    std::fs::copy(&two, &kept).expect("it is there");
+    let (found, _) = ComponentFolder::read(&two).expect("it is a file");
+    let path = kept.to_str().expect("a path of ours");
+    let rig = without_the_job(&folder, &[path, "plugin `words`", &digest, &found]);
+    rig.end();
+    // What was put back is run again.
+    std::fs::copy(&one, &kept).expect("it is there");
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    ran(&rig, "made", &json!(digest));
+    rig.end();
+
+    std::fs::write(&kept, "no component").expect("it is there");
+    let rig = without_the_job(&folder, &[path, &digest, "submit the job anew"]);
+    let submitted = rig.submit(&job(&two), folder.path());
+    assert_eq!(submitted.status, 201, "{submitted:?}");
+    ran(&rig, "made", &json!(found));
+    rig.end();
+}
+
+/// The story: as of one that was altered, only that the reader was sent to the job file, whose
+/// component was there.
+#[test]
+fn missing_component_is_told_and_the_job_can_be_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, _) = versions(folder.path());
+    let (kept, digest) = kept_job(&folder, &one);
+    std::fs::remove_file(&kept).expect("it is there");
+    let path = kept.to_str().expect("a path of ours");
+    let rig = without_the_job(&folder, &[path, "plugin `words`", &digest, "is not there"]);
+    let removed = rig.ask("DELETE", "/v1/jobs/made", None);
+    assert_eq!(removed.status, 200, "{removed:?}");
+    assert_eq!(rig.get("/v1/jobs").json()["jobs"], json!([]));
+    rig.end();
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    assert_eq!(rig.get("/v1/jobs").json()["jobs"], json!([]), "nobody tries it again");
+    rig.end();
+}
+
+#[test]
+fn rollback_to_a_component_that_was_altered_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = versions(folder.path());
+    let (kept, digest) = kept_job(&folder, &one);
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    let swapped = swap(&rig, "made", "words", &two, false);
+    assert_eq!(swapped.status, 202, "{swapped:?}");
+    said(&rig, "made", "swapped: from batch");
+    rig.end();
+    std::fs::copy(&two, &kept).expect("it is there");
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    let refused = rig.post("/v1/jobs/made/rollback");
+    assert_eq!((refused.status, refused.code().as_str()), (500, "store"));
+    assert!(refused.body.contains(&digest), "{}", refused.body);
+    ran(&rig, "made", &swapped.json()["plugins"][0]["to"]["digest"]);
     rig.end();
 }
 

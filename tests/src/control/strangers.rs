@@ -2,7 +2,7 @@
 //!
 //! Takes requests as anybody can write them. Gives nothing away but that there is a server.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::rig::{Rig, counting};
 
@@ -105,6 +105,33 @@ fn what_is_not_there_is_told_in_json() {
         assert_eq!(found, (status, code.to_owned()), "{method} {path}: {response:?}");
         assert!(response.head.contains("content-type: application/json"), "{}", response.head);
     }
+    rig.end();
+}
+
+/// The story: a body was passed over where none is expected, so that who wrote `limit` into one had
+/// all letters fed back.
+#[test]
+fn bodies_are_refused_where_nothing_is_expected() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&counting("one", ""), folder.path()).status, 201);
+    for word in ["dead-letters/retry", "rollback", "pause", "resume", "drain", "stop"] {
+        for body in [json!({ "limit": 7 }), json!([]), json!("all"), json!(null)] {
+            let response = rig.ask("POST", &format!("/v1/jobs/one/{word}"), Some(&body));
+            let found = (response.status, response.code());
+            assert_eq!(found, (400, "bad_request".to_owned()), "{word}, {body}: {response:?}");
+            let words = "expected nothing, or an object without fields";
+            assert!(response.body.contains(words), "{word}, {body}: {response:?}");
+        }
+    }
+    for body in [json!([]), json!({ "partition": "first" }), json!({ "batches": 3 })] {
+        let response = rig.ask("POST", "/v1/jobs/one/replay", Some(&body));
+        assert_eq!((response.status, response.code()), (400, "bad_request".to_owned()), "{body}");
+    }
+    assert_eq!(rig.get("/v1/jobs/one").json()["state"], "running", "nobody commanded it");
+    let none = rig.ask("POST", "/v1/jobs/one/dead-letters/retry", None);
+    assert_eq!((none.status, none.code().as_str()), (409, "no_letters"));
+    assert_eq!(rig.ask("POST", "/v1/jobs/one/pause", Some(&json!({}))).status, 202);
     rig.end();
 }
 

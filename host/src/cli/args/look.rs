@@ -55,10 +55,10 @@ pub struct StateArgs {
     pub step: Option<String>,
     /// One key alone: the value of the key column, texts and times without quotes, or a JSON array
     /// of those of several.
-    #[arg(long, allow_hyphen_values = true)]
+    #[arg(long, allow_hyphen_values = true, requires = "step")]
     pub key: Option<String>,
     /// The keys that follow a page, which says what to write here.
-    #[arg(long, conflicts_with = "key")]
+    #[arg(long, conflicts_with = "key", requires = "step")]
     pub after: Option<String>,
     /// At most so many keys.
     #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]

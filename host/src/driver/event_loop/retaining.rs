@@ -30,7 +30,10 @@ impl EventLoop {
             return;
         }
         // What was fed back to a batch is no input of it that could be read again.
-        let Some(retaining) = batch.retaining.as_ref().filter(|_| batch.batch.fed.is_none()) else {
+        if batch.batch.fed.is_some() {
+            return self.parts.retained.fed(time);
+        }
+        let Some(retaining) = batch.retaining.as_ref() else {
             return self.parts.retained.missing(time);
         };
         let ReadSlices { partitions, bytes } = retaining.take();

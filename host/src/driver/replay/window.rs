@@ -109,9 +109,13 @@ impl WindowsMade<'_> {
         let wanted = (Bound::Excluded(begin), Bound::Unbounded);
         let needed = self.reaches_back(self.parents.span).as_millis();
         let needed = needed.div_ceil(self.interval().as_millis().max(1));
-        Err(Refusal::WindowInputs {
-            needed: usize::try_from(needed).unwrap_or(usize::MAX),
-            retained: unbroken.batches.range(wanted).count(),
+        let needed = usize::try_from(needed).unwrap_or(usize::MAX);
+        Err(match unbroken.fed.filter(|fed| *fed > begin) {
+            Some(fed) => Refusal::WindowLetters { needed, batch: fed.of_day() },
+            None => {
+                let retained = unbroken.batches.range(wanted).count();
+                Refusal::WindowInputs { needed, retained }
+            }
         })
     }
 }
