@@ -42,7 +42,7 @@ pub enum Refusal {
     /// It went wrong in this job before.
     #[error(
         "version {version} of plugin `{plugin}` is quarantined for this job: {reason}; it is tried \
-         once more if that is forced"
+         once more with `--force`, over HTTP `force`"
     )]
     Quarantined {
         /// The plugin.
@@ -79,7 +79,7 @@ pub enum Refusal {
     /// The new version can do more than the one that runs.
     #[error(
         "the new version of plugin `{plugin}` imports {}, which the version that runs does not: it \
-         may if that is allowed by name",
+         may if that is allowed by name, with `--allow`, over HTTP `allow`",
         list(.imports)
     )]
     Imports {
@@ -91,14 +91,14 @@ pub enum Refusal {
     /// Steps would lose what they keep.
     #[error(
         "the new version declares other states, which nothing makes of the old ones: {}; they \
-         begin anew if state may be dropped",
+         begin anew with `--drop-state`, over HTTP `drop_state`",
         dropped(.0)
     )]
     State(Vec<DroppedState>),
     /// It failed with rows that the job has worked off.
     #[error(
-        "the new version fails on batch {batch}, which the current one has run: {reason}; without \
-         the replay it is swapped in untried"
+        "the new version fails on batch {batch}, which the current one has run: {reason}; it \
+         is swapped in untried with `--no-replay`, over HTTP `\"replay\": false`"
     )]
     Replay {
         /// The batch.
@@ -132,7 +132,7 @@ pub enum Refusal {
     #[error(
         "windows read what plugin `{plugin}` has made of earlier batches, of stream {}: a window \
          of two versions would mix them, and it cannot be made again: {reason}; windows begin anew \
-         with the new version's batches if they may be restarted",
+         with the new version's batches with `--restart-windows`, over HTTP `restart_windows`",
         list(.streams)
     )]
     Window {
@@ -148,8 +148,8 @@ pub enum Refusal {
         "windows read what the plugin has made of earlier batches: a window of two versions would \
          mix them; to make it again the inputs of the last {} are needed, and those of {retained} \
          are retained: set `retained_inputs` to {needed} or more, and `retained_input_bytes` to \
-         what they take; windows begin anew with the new version's batches if they may be \
-         restarted",
+         what they take; windows begin anew with the new version's batches with \
+         `--restart-windows`, over HTTP `restart_windows`",
         number_of(*.needed, "batch", "batches")
     )]
     WindowInputs {
@@ -164,8 +164,8 @@ pub enum Refusal {
         "windows read what the plugin has made of earlier batches: a window of two versions would \
          mix them; to make it again the inputs of the last {} are needed, and those of batch \
          {batch} are not retained, because dead letters were fed back to it: ask again when as \
-         many have ended after it; windows begin anew with the new version's batches if they may \
-         be restarted",
+         many have ended after it; windows begin anew with the new version's batches with \
+         `--restart-windows`, over HTTP `restart_windows`",
         number_of(*.needed, "batch", "batches")
     )]
     WindowLetters {
