@@ -67,7 +67,7 @@ pub fn main() -> ExitCode {
         Command::Stop(stop) => ask::stop(stop),
         Command::Swap(swap) => swap::swap(swap),
         Command::Replay(asked) => replay::replay(asked),
-        Command::Rollback(job) => ask::command(job, "rollback"),
+        Command::Rollback(job) => swap::roll_back(job),
         Command::Remove(job) => ask::remove(job),
         Command::Logs(job) => ask::logs(job),
         Command::Batches(asked) => batches::batches(asked),

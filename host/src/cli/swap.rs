@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tidemill::limits::JOB_LINE_BYTES_MAX;
 use tidemill::model::text::{escape, grouped, number_of};
 
-use super::args::SwapArgs;
+use super::args::{OneJobArgs, SwapArgs};
 use super::ask::{client_of, client_of_job};
 use super::client::Client;
 use super::exit::{self, ENDED, FAILED};
@@ -72,10 +72,7 @@ fn swap_one(client: &Client, job: &str, body: &Value, before: &str) -> anyhow::R
         }
     };
     for change in report["plugins"].as_array().context("the server names no plugins")? {
-        let version = |key: &str| {
-            let word = |part: &str| change[key][part].as_str().unwrap_or_default();
-            format!("{} ({})", word("version"), word("digest").get(..12).unwrap_or_default())
-        };
+        let version = |key: &str| version_of(&change[key]);
         let size = |key: &str| grouped(change["bytes"][key].as_u64().unwrap_or_default());
         exit::print(&format!(
             "{before}{}: {} -> {}, {} -> {} bytes, {when}\n",
@@ -95,6 +92,41 @@ fn swap_one(client: &Client, job: &str, body: &Value, before: &str) -> anyhow::R
     lines(made, |stream| (stream, "windows of ", " go on, with the new version's rows"))?;
     replayed(&report["replay"])?;
     Ok(ENDED)
+}
+
+/// Has a job go back to the versions before, and shows what that changes.
+///
+/// # Errors
+/// When there is nothing to go back to, or no server runs the job.
+pub fn roll_back(args: &OneJobArgs) -> anyhow::Result<u8> {
+    let (client, job) = client_of_job(args)?;
+    let standing = || client.get(&format!("/v1/jobs/{job}/plugins"));
+    let before = standing()?;
+    client.post(&format!("/v1/jobs/{job}/rollback"), None)?;
+    let after = standing()?;
+    let mut changes = Vec::new();
+    for from in before["plugins"].as_array().into_iter().flatten() {
+        let name = from["name"].as_str().unwrap_or_default();
+        let plugins = after["plugins"].as_array().into_iter().flatten();
+        let runs = plugins.into_iter().find(|plugin| plugin["name"] == name);
+        // The next batch may have begun meanwhile.
+        let to = after["waiting"].get(name).or(runs).unwrap_or(from);
+        if to["digest"] != from["digest"] {
+            let (from, to) = (version_of(from), version_of(to));
+            changes.push(format!("{name}: {from} -> {to}, from the next batch on\n"));
+        }
+    }
+    if changes.is_empty() {
+        changes.push("what waited, or ran in the shadow, is given up: no version changes\n".into());
+    }
+    exit::print(&changes.concat())
+}
+
+/// A version in words, from its digest and what it says it is.
+fn version_of(version: &Value) -> String {
+    let word = |part: &str| version[part].as_str().unwrap_or_default();
+    let digest = word("digest").get(..12).unwrap_or_default();
+    format!("{} ({digest})", escape(word("version"), JOB_LINE_BYTES_MAX))
 }
 
 /// Files by the names of their plugins, as a server finds them.

@@ -137,7 +137,7 @@ impl EventLoop {
             Event::Hold(answer) => self.held = Held::Asked(answer),
             Event::Release => self.held = Held::No,
             Event::Shadowed(ran) => self.shadowed(&ran),
-            Event::RollBack(asked) => self.back_asked(&asked),
+            Event::RollBack(asked) => self.back_asked(asked),
             Event::Feed(asked) => self.feed_asked(asked),
             Event::Tap(asked) => self.taps.begin(asked),
             Event::Quarantined(earlier, heard) => {

@@ -189,11 +189,34 @@ impl SwapControl {
     }
 
     /// Has the versions that the last swap replaced wait for the next batch that begins to run.
+    /// Where windows read what the new ones have made of batches since, that is made again of
+    /// retained inputs, as for a swap; where it cannot be, windows lack those batches. A swap that
+    /// waits, or is in the shadow, is given up instead.
     ///
     /// # Errors
-    /// When there are none, or the job ends.
+    /// When there is nothing to go back to, or the job ends.
     pub fn roll_back(&self) -> Result<(), SwapError> {
-        self.0.ask(|answer| Event::RollBack(BackAsked { answer }))
+        standing_back("rollback", || self.roll_back_here())
+            .map_err(|source| DriverError::System { what: "a thread for a rollback", source })?
+    }
+
+    fn roll_back_here(&self) -> Result<(), SwapError> {
+        let staging = &*self.0;
+        // A swap that is being prepared keeps nobody from going back.
+        let one = staging.one.try_lock();
+        let made = staging.base.previous().filter(|_| one.is_ok()).map(|back| {
+            let made = staging.windows_of(&back);
+            (back.number, made)
+        });
+        let (made_again, _hold) = match made {
+            Some((number, Ok((made, hold)))) => (Some((number, made)), hold),
+            Some((_, Err(error))) => {
+                tracing::warn!("after the rollback windows lack batches since the swap: {error}");
+                (None, None)
+            }
+            None => (None, None),
+        };
+        staging.ask(|answer| Event::RollBack(BackAsked { made_again, answer }))
     }
 
     /// Has the job not run again what an earlier run of it has quarantined. When it returns the
@@ -275,6 +298,18 @@ impl Staging {
         Shadow::start(replayer, unheard, version.number, cpu_max, tell)
             .map(Some)
             .map_err(|source| DriverError::System { what: "a shadow", source })
+    }
+
+    /// Makes again what windows read of batches since the swap from that version.
+    fn windows_of(
+        &self,
+        back: &SharedVersion,
+    ) -> Result<(Vec<MadeAgain>, Option<Hold<'_>>), SwapError> {
+        let current = self.base.current();
+        let changed = back.told.iter().filter(|(name, told)| current.told.get(*name) != Some(told));
+        let plugin = |name: &String| back.plugins.get(name).map(Arc::clone);
+        let changed = changed.filter_map(|(name, _)| Some((name.clone(), plugin(name)?)));
+        self.windows(back, &changed.collect(), &SwapRules::default())
     }
 
     /// Makes again what windows read of earlier batches: of those that have ended while batches go

@@ -38,6 +38,7 @@ use shadowing::Shadowing;
 #[derive(Debug)]
 pub struct VersionBase {
     current: Mutex<SharedVersion>,
+    previous: Mutex<Option<SharedVersion>>,
     numbers: AtomicU64,
     pub(super) planted: Planted,
 }
@@ -46,12 +47,23 @@ impl VersionBase {
     /// The version that the job begins with.
     pub fn new(first: SharedVersion) -> Self {
         let numbers = AtomicU64::new(first.number);
-        Self { current: Mutex::new(first), numbers, planted: Planted::default() }
+        let (current, previous) = (Mutex::new(first), Mutex::default());
+        Self { current, previous, numbers, planted: Planted::default() }
     }
 
     /// What batches that begin now run with.
     pub fn current(&self) -> SharedVersion {
         Arc::clone(&self.lock())
+    }
+
+    /// What a rollback goes back to.
+    pub fn previous(&self) -> Option<SharedVersion> {
+        self.previous.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_previous(&self, previous: Option<&SharedVersion>) {
+        let mut noted = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        *noted = previous.map(Arc::clone);
     }
 
     /// Binds the version that the job begins with.
@@ -112,6 +124,8 @@ pub enum Judged {
 /// Somebody asks for the versions before.
 #[derive(Debug)]
 pub struct BackAsked {
+    /// What windows read of earlier batches, made again by the version of that number.
+    pub made_again: Option<(u64, Vec<MadeAgain>)>,
     /// Who is told whether that waits for the next batch.
     pub answer: SyncSender<Result<(), Refusal>>,
 }
@@ -208,19 +222,32 @@ impl Versions {
         earlier.into_iter().for_each(|version| self.quarantine.put(version));
     }
 
-    /// Lets the versions before wait for the next batch; where others run in the shadow, those are
-    /// given up instead.
+    /// Lets the versions before wait for the next batch, and gives them; where others run in the
+    /// shadow, or wait for it, those are given up instead.
     ///
     /// # Errors
     /// Says what is in the way.
-    pub fn ask_back(&mut self, is_ending: bool, board: &StatusBoard) -> Result<(), Refusal> {
-        if self.give_up_shadow(board) {
-            return Ok(());
+    pub fn ask_back(
+        &mut self,
+        is_ending: bool,
+        board: &StatusBoard,
+    ) -> Result<Option<SharedVersion>, Refusal> {
+        if self.give_up_shadow(board) || self.give_up_swap(board) {
+            return Ok(None);
         }
         let has_earlier = self.previous.is_some();
         admission::may_go_back(is_ending, self.waiting.is_some(), has_earlier)?;
         self.waiting = self.previous.clone().map(|version| Waiting::Back { version });
-        Ok(())
+        Ok(self.previous.clone())
+    }
+
+    /// Gives up a swap that waits for the next batch. Gives whether there was one.
+    fn give_up_swap(&mut self, board: &StatusBoard) -> bool {
+        let is_swap = |waiting: &mut Waiting| matches!(waiting, Waiting::Swap { .. });
+        let Some(given_up) = self.waiting.take_if(is_swap) else { return false };
+        let plugins = Arc::clone(&given_up.version().told);
+        self.tell(VersionEvent::GivenUp { plugins }, board);
+        true
     }
 
     /// The version of a batch that begins: what waits is current from it on, however many batches
@@ -244,6 +271,7 @@ impl Versions {
                     (self.previous, self.usual) = (None, usual);
                 }
             }
+            self.base.note_previous(self.previous.as_ref());
             let plugins = Arc::clone(&self.current.told);
             self.tell(VersionEvent::Switched { time, plugins, back }, board);
         }
@@ -358,6 +386,7 @@ impl Versions {
     /// The old version is current at once: the batch that failed is the first to run on it again.
     fn go_back(&mut self, time: BatchTime, reason: String, board: &StatusBoard) -> Option<String> {
         let old = self.previous.take()?;
+        self.base.note_previous(None);
         let bad = self.become_current(old);
         if let Some(watch) = self.watch.take() {
             self.usual = watch.usual;
@@ -373,10 +402,8 @@ impl Versions {
         self.blamed = Some((time, quarantined.clone()));
         // What waits was bound with the bad versions of the other plugins, and so was a shadow.
         self.give_up_shadow(board);
-        if let Some(Waiting::Swap { version, .. }) = self.waiting.take() {
-            let plugins = Arc::clone(&version.told);
-            self.tell(VersionEvent::GivenUp { plugins }, board);
-        }
+        self.give_up_swap(board);
+        self.waiting = None;
         let plugins = Arc::clone(&self.current.told);
         let told = reason.clone();
         self.tell(VersionEvent::RolledBack { time, plugins, reason: told, quarantined }, board);

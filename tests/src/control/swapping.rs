@@ -147,6 +147,8 @@ fn a_person_swaps_and_goes_back_by_commands() {
     running.told("swapped: from batch");
     let back = ask(&["rollback", "job.toml"]);
     assert_eq!(back.code, Some(0), "{}", back.err);
+    assert!(back.out.starts_with("words: 0.1.0 ("), "{}", back.out);
+    assert!(back.out.ends_with("), from the next batch on\n"), "{}", back.out);
     let wrong = ask(&["swap", "job.toml", "words"]);
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.err.contains("as in `words=words.wasm`"), "{}", wrong.err);

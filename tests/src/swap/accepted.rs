@@ -56,6 +56,23 @@ fn report_tells_what_is_new_and_gone() {
     assert_ne!(change.from.digest, change.to.digest);
 }
 
+/// The story: a paused job was to be swapped, and nothing could take that back: a batch had to run
+/// on the unwanted version first.
+#[test]
+fn swap_that_waits_is_given_up_by_a_rollback() {
+    let mut job = Stamping::over(4, 4, "honestly");
+    job.run(1);
+    job.swap(version(2, "honestly"), SwapRules::default()).expect("it fits");
+    job.test.context.roll_back().expect("it gives up the swap");
+    let code = job.status().code;
+    assert_eq!((code.waiting, code.previous), (None, None));
+    let refused = job.test.context.roll_back().expect_err("nothing waits any more").to_string();
+    assert!(refused.contains("no versions to go back to"), "{refused}");
+    job.swap(version(3, "honestly"), SwapRules::default()).expect("it is no longer in the way");
+    job.run(3);
+    assert_eq!(job.ledger().versions, [1, 3, 3, 3]);
+}
+
 #[test]
 fn job_goes_back_by_hand_at_the_next_batch_and_once() {
     let mut job = Stamping::over(5, 4, "honestly");

@@ -31,11 +31,20 @@ impl EventLoop {
         let _sent = told.send(answer);
     }
 
-    pub(super) fn back_asked(&mut self, asked: &BackAsked) {
+    pub(super) fn back_asked(&mut self, asked: BackAsked) {
         let is_ending = self.is_ending();
         let answer = self.parts.versions.ask_back(is_ending, &self.parts.board);
+        if let Some((number, made)) = asked.made_again {
+            match &answer {
+                Ok(Some(back)) if back.number == number => {
+                    self.history.add_made_again(made, &back.codes);
+                }
+                _ => self.history.give_up_made_again(&made),
+            }
+        }
+        self.held = Held::No;
         self.note_status();
-        let _sent = asked.answer.send(answer);
+        let _sent = asked.answer.send(answer.map(drop));
     }
 
     /// Whether a batch may begin. A swap holds none back of a job that ends: it will be refused.
