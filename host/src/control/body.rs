@@ -1,6 +1,6 @@
 //! Control: what the body of a request may say: its fields by name, and what each of them is.
 //!
-//! Takes bytes of whoever it is. Gives a value, or what was found and what is expected in its place.
+//! Takes bytes of whoever it is. Gives a value, or what was found and what is expected instead.
 //! Never takes a list for an object, and never passes over a field that nobody knows.
 
 use serde::de::DeserializeOwned;

@@ -62,7 +62,8 @@ fn value_of(data_type: &ColumnType, key: &str) -> Result<String, String> {
         ColumnType::Date32 | ColumnType::Timestamp => Ok(json().unwrap_or_else(|_| text())),
         // JSON has no word for it, and no other is agreed on.
         ColumnType::Float64 if json().is_err() && is_not_finite(key) => Err(format!(
-            "found `{}`: a key that is no finite number cannot be asked for, and is among all of              the step",
+            "found `{}`: a key that is no finite number cannot be asked for, and is among all of \
+             the step",
             escape(key, KEY_SHOWN_MAX)
         )),
         _ => json().map_err(|_| no_json()),

@@ -158,8 +158,8 @@ pub enum Refusal {
         /// The newest of them, without a gap, whose inputs are retained.
         retained: usize,
     },
-    /// Windows read what old versions made, and letters were fed back to a batch of it, which is not
-    /// retained therefore.
+    /// Windows read what old versions made, and letters were fed back to a batch of it, which is
+    /// not retained therefore.
     #[error(
         "windows read what the plugin has made of earlier batches: a window of two versions would \
          mix them; to make it again the inputs of the last {} are needed, and those of batch \

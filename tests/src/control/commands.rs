@@ -59,6 +59,29 @@ fn a_server_is_given_jobs_and_asked_about_them() {
 }
 
 #[test]
+fn a_job_that_does_not_run_is_removed_by_the_command() {
+    let folder = JobFolder::new(ENDLESS);
+    let mut server = serve(&folder);
+    said(&ask(&folder, &["submit", "job.toml"]));
+    server.printed("Time: ");
+    let runs = ask(&folder, &["remove", "made"]);
+    assert_eq!(runs.code, Some(2));
+    assert!(runs.err.contains("job `made` runs: stop it before it is removed"), "{}", runs.err);
+    said(&ask(&folder, &["stop", "made"]));
+    server.told("job `made` ended");
+    assert!(said(&ask(&folder, &["jobs"])).starts_with("made: stopped, "));
+    let removed = ask(&folder, &["remove", "job.toml"]);
+    assert!(said(&removed).starts_with("job `made` is removed: its file, "), "{}", removed.out);
+    assert_eq!(said(&ask(&folder, &["jobs"])), "");
+    assert!(said(&ask(&folder, &["batches", "made"])).contains(" completed "), "they stay");
+    let again = ask(&folder, &["remove", "made"]);
+    assert_eq!(again.code, Some(2));
+    assert!(again.err.contains("there is no job `made`"), "{}", again.err);
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+}
+
+#[test]
 fn a_server_that_was_killed_starts_its_jobs_again() {
     let folder = JobFolder::new(ENDLESS);
     let mut server = serve(&folder);

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::rig::Rig;
+use crate::set_up::http::Client;
 use crate::set_up::patience::patiently;
 use crate::swap::rig::version;
 
@@ -33,9 +33,9 @@ pub fn stamping(behaviour: &str, interval: &str) -> String {
 }
 
 /// Where a source of the job listens, once it has said so.
-pub fn address(rig: &Rig, job: &str) -> String {
+pub fn address(client: &Client, job: &str) -> String {
     patiently("where the source listens", || {
-        let lines = rig.get(&format!("/v1/jobs/{job}/logs")).json()["lines"].clone();
+        let lines = client.get(&format!("/v1/jobs/{job}/logs")).json()["lines"].clone();
         let said = lines.as_array().expect("a list").iter();
         let mut said = said.filter_map(|line| line["text"].as_str()?.split_once("listens on "));
         said.next().map(|(_, address)| address.to_owned())
@@ -47,8 +47,8 @@ pub struct Sending(TcpStream);
 
 impl Sending {
     /// Connects to the job.
-    pub fn to(rig: &Rig, job: &str) -> Self {
-        Self(TcpStream::connect(address(rig, job)).expect("it listens"))
+    pub fn to(client: &Client, job: &str) -> Self {
+        Self(TcpStream::connect(address(client, job)).expect("it listens"))
     }
 
     /// Sends ids, a line each.

@@ -8,6 +8,7 @@ use tidemill::model::time::BatchTime;
 
 use super::feeder::{Sending, stamping, stamps, stamps_of};
 use super::rig::{Rig, counting};
+use crate::set_up::http::Client;
 use crate::set_up::job_folder::JobFolder;
 use crate::set_up::program::tidemill;
 use crate::set_up::watched::watch;
@@ -293,6 +294,35 @@ fn nothing_is_written_where_a_job_takes_no_letters() {
         assert_eq!(kept(), line);
     }
     rig.end();
+}
+
+#[test]
+fn a_job_that_drains_takes_no_letters_and_a_person_is_told() {
+    let job = stamping("looping.", "20ms")
+        .replace("[plugins.stamped]\n", "[plugins.stamped]\ncpu = \"10min\"\n");
+    let folder = JobFolder::new(&job);
+    let line = "{\"source\":\"ids\",\"reason\":\"r\",\"text\":\"{\\\"id\\\":7}\"}\n";
+    folder.put("bad.jsonl", line.as_bytes());
+    let arguments = ["serve", "--data", "served", "--control", "127.0.0.1:0"];
+    let mut server = watch(folder.path(), &arguments);
+    server.told("control: http://127.0.0.1:");
+    let ask = |arguments: &[&str]| {
+        tidemill(folder.path(), &[arguments, &["--data", "served"]].concat(), "")
+    };
+    assert_eq!(ask(&["submit", "job.toml"]).code, Some(0));
+    let client = Client::of(&folder.path().join("served"));
+    Sending::to(&client, "stamps").ids(1..2);
+    // The batch that has it does not end in the lifetime of this test.
+    let has_it = |batch: &Value| batch["inputs"][0]["rows"].as_u64() > Some(0);
+    client.batches_until("stamps", |batches| batches.iter().any(has_it));
+    let drained = ask(&["stop", "stamps"]);
+    assert!(drained.out.starts_with("stamps: draining, "), "{} {}", drained.out, drained.err);
+    let refused = ask(&["dead-letters", "stamps", "--retry"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.out);
+    let words = "the job is draining: no batch begins that rows could be fed back into";
+    assert!(refused.err.contains(words), "{}", refused.err);
+    let kept = std::fs::read_to_string(folder.path().join("bad.jsonl")).expect("it is there");
+    assert_eq!(kept, line);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::feeder::{Sending, stamping};
 use super::rig::{Rig, counting};
 use crate::set_up::job_folder::JobFolder;
+use crate::set_up::patience::patiently;
 use crate::set_up::program::tidemill;
 use crate::set_up::watched::watch;
 
@@ -138,6 +139,46 @@ fn pages_of_a_state_show_every_key_once() {
     assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"));
     assert!(refused.body.contains("of step `sums`: expected"), "{}", refused.body);
     rig.end();
+}
+
+#[test]
+fn a_person_turns_the_pages_of_a_state() {
+    let job = counting("paged", "vocabulary = 5\nwords_per_line = 1\n").replace(
+        "steps = [{ count = true }]",
+        "steps = [{ count_by_value = true },\n{ update_state_by_key = \"sum\", name = \"seen\" }]",
+    );
+    let folder = JobFolder::new(&job);
+    let mut running = watch(folder.path(), &["run", "job.toml", "--plain"]);
+    running.printed("Time: ");
+    let page = |more: &[&str]| {
+        let arguments = [&["state", "job.toml", "seen", "--json"], more].concat();
+        let ran = tidemill(folder.path(), &arguments, "");
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        let row = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
+        let word = |line: &str| row(line)["line"].as_str().expect("a word").to_owned();
+        let next = ran.err.split_once("the keys that follow: --after ");
+        let next = next.map(|(_, next)| next.trim().to_owned());
+        (ran.out.lines().map(word).collect::<Vec<String>>(), next)
+    };
+    let mut all = patiently("all words", || Some(page(&[]).0).filter(|words| words.len() == 5));
+    let (mut shown, mut next) = page(&["-n", "2"]);
+    while let Some(after) = next {
+        let (more, and_then) = page(&["-n", "2", "--after", &after]);
+        shown.extend(more);
+        next = and_then;
+    }
+    all.sort();
+    shown.sort();
+    assert_eq!(shown, all);
+    let wrong = tidemill(folder.path(), &["state", "job.toml", "seen", "--after", "here"], "");
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.err.contains("`after` is `here`, expected what `next`"), "{}", wrong.err);
+    for alone in ["--after", "--key"] {
+        let wrong = tidemill(folder.path(), &["state", "job.toml", alone, "1"], "");
+        assert!(wrong.code == Some(2) && wrong.err.contains("<STEP>"), "{}", wrong.err);
+    }
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
 }
 
 /// Totals of the host's own, by text: keys are typed by their column, not by how they look.
