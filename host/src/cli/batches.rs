@@ -2,9 +2,10 @@
 //!
 //! Takes the job and how much is wanted. Gives a table, or JSON. Never writes to the log.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use tidemill::model::text::grouped;
+use tidemill::model::time::BatchTime;
 use tidemill::store::batch_log::BatchQuery;
 use tidemill::store::batch_record::BatchRecord;
 use tidemill::store::data_folder::DataFolder;
@@ -98,11 +99,11 @@ fn line(record: &BatchRecord) -> [String; 8] {
     };
     let plugins = record.plans.last().map(|plan| &plan.plugins[..]).unwrap_or_default();
     let code = plugins.iter().map(|plugin| {
-        let digest: String = plugin.digest.chars().take(8).collect();
+        let digest: String = plugin.digest.chars().take(12).collect();
         format!("{} {} ({digest})", plugin.name, plugin.version)
     });
     [
-        moment(record.time_ms),
+        BatchTime(record.time_ms).rfc3339(),
         record.outcome().to_owned(),
         grouped(rows_in),
         end.map_or_else(|| "-".to_owned(), |end| grouped(end.rows_out)),
@@ -111,10 +112,4 @@ fn line(record: &BatchRecord) -> [String; 8] {
         delay(end.map(|end| end.total_delay_us)),
         code.collect::<Vec<_>>().join(", "),
     ]
-}
-
-/// A time as RFC 3339 writes it.
-fn moment(time_ms: i64) -> String {
-    let since = Duration::from_millis(u64::try_from(time_ms).unwrap_or(0));
-    humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
 }

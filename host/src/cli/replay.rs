@@ -7,6 +7,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use tidemill::limits::JOB_LINE_BYTES_MAX;
 use tidemill::model::text::{escape, grouped, number_of};
+use tidemill::model::time::BatchTime;
 
 use super::args::ReplayArgs;
 use super::ask::client_of_job;
@@ -49,7 +50,7 @@ fn outputs(report: &Value) -> impl Iterator<Item = &Value> {
 fn show(report: &Value, is_other: bool) -> anyhow::Result<()> {
     exit::print(&format!(
         "batch {}: {}, {} us of cpu time, {} rejected\n",
-        report["time_ms"],
+        BatchTime(report["time_ms"].as_i64().unwrap_or_default()).rfc3339(),
         number_of(report["rows"].as_u64().unwrap_or_default(), "row", "rows"),
         grouped(report["cpu_us"].as_u64().unwrap_or_default()),
         number_of(report["rejected_rows"].as_u64().unwrap_or_default(), "row", "rows")

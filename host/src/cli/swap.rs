@@ -9,6 +9,7 @@ use anyhow::Context;
 use serde_json::{Map, Value, json};
 use tidemill::limits::JOB_LINE_BYTES_MAX;
 use tidemill::model::text::{escape, grouped, number_of};
+use tidemill::model::time::BatchTime;
 
 use super::args::{OneJobArgs, SwapArgs};
 use super::ask::{client_of, client_of_job};
@@ -152,7 +153,7 @@ fn replayed(replay: &Value) -> anyhow::Result<()> {
         let number = |key: &str, part: &str| batch[key][part].as_u64().unwrap_or_default();
         exit::print(&format!(
             "batch {} run again: {} rows, cpu {} -> {} us\n",
-            batch["time_ms"],
+            BatchTime(batch["time_ms"].as_i64().unwrap_or_default()).rfc3339(),
             grouped(batch["rows"].as_u64().unwrap_or_default()),
             grouped(number("cpu_us", "from")),
             grouped(number("cpu_us", "to"))

@@ -112,12 +112,12 @@ impl Classify for ReplayError {
 fn asked(time: Option<BatchTime>) -> String {
     time.map_or_else(
         || "there is no batch to run again".to_owned(),
-        |time| format!("batch {} is not retained", time.0),
+        |time| format!("batch {} is not retained", time.rfc3339()),
     )
 }
 
 fn times(retained: &[BatchTime]) -> String {
-    let words: Vec<String> = retained.iter().map(|time| time.0.to_string()).collect();
+    let words: Vec<String> = retained.iter().map(|time| time.rfc3339()).collect();
     if words.is_empty() { "no batch".to_owned() } else { words.join(", ") }
 }
 

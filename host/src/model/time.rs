@@ -3,7 +3,7 @@
 //! Takes and gives milliseconds since the epoch. Never asks what time it is.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// The end instant of a batch, in milliseconds since 1970-01-01T00:00:00Z: a multiple of the
 /// batch interval (Spark's time grid).
@@ -35,6 +35,12 @@ impl BatchTime {
     /// Whether it lies on the grid of the interval, which begins at the epoch.
     pub fn is_multiple_of(self, interval: Duration) -> bool {
         self.0.rem_euclid(interval_ms(interval)) == 0
+    }
+
+    /// As RFC 3339 writes it: what is told so can be asked for so.
+    pub fn rfc3339(self) -> String {
+        let since = Duration::from_millis(u64::try_from(self.0).unwrap_or(0));
+        humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
     }
 
     /// For people: UTC time of day, to the millisecond where the batch is not on a second.

@@ -73,7 +73,8 @@ fn batches_that_are_not_retained_are_told_with_those_that_are() {
     let newest = job.test.time().0;
     let asked = ReplayAsked { time: Some(BatchTime(newest - 3000)), ..ReplayAsked::default() };
     let refused = replay(&job, &asked).expect_err("three are retained").to_string();
-    let retained = format!("{}, {}, {newest}", newest - 2000, newest - 1000);
+    let retained = [newest - 2000, newest - 1000, newest].map(|time| BatchTime(time).rfc3339());
+    let retained = retained.join(", ");
     assert!(refused.ends_with(&format!("retained are the inputs of {retained}")), "{refused}");
     let asked = ReplayAsked { partition: Some(2), ..ReplayAsked::default() };
     let refused = replay(&job, &asked).expect_err("there are two").to_string();

@@ -228,9 +228,10 @@ fn places(file: &SourceFile, door: &Door) -> Vec<(usize, &'static str)> {
         match word.split_once("::").filter(|(first, _)| matches!(*first, "std" | "tokio")) {
             Some((first, rest)) => {
                 let rest: Vec<&str> = rest.split("::").collect();
+                // Who imports a module, or all that is in it, can say what is guarded there.
+                let least = rest.len().saturating_sub(1).max(1);
                 let is_said = |path: &CodePath| {
-                    path.parts.len() >= rest.len()
-                        && path.parts.iter().zip(&rest).all(|(a, b)| a == b)
+                    path.parts.len() >= least && path.parts.iter().zip(&rest).all(|(a, b)| a == b)
                 };
                 let paths = paths_from(&code, first);
                 let said = paths.iter().filter(|path| is_said(path));
@@ -312,6 +313,8 @@ fn planted_words_are_found() {
         ("host/src/sched.rs", "async fn next() {}", "async"),
         ("host/src/sched.rs", "use std::sync::mpsc::Sender;", "std::sync::mpsc"),
         ("host/src/sink.rs", "use std::sync::mpsc::{Sender, channel};", "std::sync::mpsc::channel"),
+        ("host/src/sink.rs", "use std::sync::mpsc;", "std::sync::mpsc::channel"),
+        ("host/src/sink.rs", "use std::sync::mpsc::*;", "std::sync::mpsc::channel"),
         ("host/src/plan.rs", "use wasmtime::Engine;", "wasmtime"),
         ("host/src/sink.rs", "println!(\"a\");", "println"),
         ("guest-sdk/src/row.rs", "unsafe { go() }", "unsafe"),
