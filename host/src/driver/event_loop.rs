@@ -12,10 +12,9 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-use std::sync::mpsc::{Receiver, SyncSender};
-
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::dead_letter;
 use super::error::JobFailure;

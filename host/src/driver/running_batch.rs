@@ -327,7 +327,9 @@ impl RunningBatch {
         }
         let Finished { stage_done, first } = self.run.finished(task);
         if first {
-            *self.poison.entry(stage).or_default() += attempted.refused.poison;
+            if attempted.refused.poison > 0 {
+                *self.poison.entry(stage).or_default() += attempted.refused.poison;
+            }
             self.refused.absorb(attempted.refused);
             self.counted.absorb(&attempted.counted);
             self.added.absorb(attempted.added);

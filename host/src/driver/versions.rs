@@ -350,7 +350,9 @@ impl Versions {
     /// have the same past on both, and of no batch that letters were fed back to, with which
     /// something has failed before.
     fn poison_of(&self, batch: &RunningBatch) -> (u64, Option<OnOld>) {
-        let Some(old) = self.previous.as_ref().filter(|_| batch.batch.fed.is_none()) else {
+        // Most batches have none, and need no look at the plan.
+        let is_to_look = !batch.poison.is_empty() && batch.batch.fed.is_none();
+        let Some(old) = self.previous.as_ref().filter(|_| is_to_look) else {
             return (0, None);
         };
         let new = &batch.version;
