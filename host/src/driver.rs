@@ -57,3 +57,4 @@ pub mod taps;
 pub mod task_facts;
 pub mod ticker;
 pub mod versions;
+mod window_maker;

@@ -13,5 +13,6 @@ pub mod rig;
 mod shadow;
 mod states;
 mod windows;
+mod windows_back;
 mod windows_beside;
 mod windows_made_again;

@@ -5,6 +5,7 @@
 use std::sync::mpsc::SyncSender;
 
 use super::fed_letters::FeedAsked;
+use super::history::MadeAgain;
 use super::shadow::ShadowRan;
 use super::slice::SliceAsked;
 use super::taps::TapAsked;
@@ -15,6 +16,7 @@ use crate::model::id::SourceId;
 use crate::model::status::OutputInfo;
 use crate::model::time::BatchTime;
 use crate::model::version::Quarantined;
+use crate::version::admission::Refusal;
 
 /// What the loop of a job hears.
 #[derive(Debug)]
@@ -51,13 +53,16 @@ pub enum Event {
     /// A program has prepared new versions of plugins.
     Swap(SwapAsked),
     /// A swap makes what windows read again: no batch is to begin. Who is told when none runs.
-    Hold(SyncSender<()>),
+    Hold(SyncSender<Result<(), Refusal>>),
     /// It does so no more.
     Release,
     /// A batch was run on new versions in the shadow of the current ones.
     Shadowed(ShadowRan),
     /// A program asks for the versions before.
     RollBack(BackAsked),
+    /// What windows read of earlier batches is made again for a job that has gone back by itself;
+    /// or why it is not.
+    WindowsMade(Result<Vec<MadeAgain>, String>),
     /// Rows of dead letters are to be tried again.
     Feed(FeedAsked),
     /// Somebody looks at rows of the batches.

@@ -35,12 +35,13 @@ use crate::model::id::SourceId;
 use crate::model::policy::{OnBadRow, OnFailure};
 use crate::model::status::{JobEvent, OutputInfo};
 use crate::model::time::BatchTime;
+use crate::version::admission::Refusal;
 
 /// Whether batches are held back for a swap.
 enum Held {
     No,
     /// As soon as none runs, somebody is told.
-    Asked(SyncSender<()>),
+    Asked(SyncSender<Result<(), Refusal>>),
     Told,
 }
 
@@ -66,6 +67,8 @@ pub struct EventLoop {
     paused: bool,
     /// No batch is begun while a swap makes again what windows read, unless the job ends.
     held: Held,
+    /// The batch that is run again on old versions when what their windows read is made again.
+    awaits_windows: Option<u64>,
     /// No more input comes: what is queued and running is the rest.
     last_batch_made: bool,
     failure: Option<JobFailure>,
@@ -89,6 +92,7 @@ impl EventLoop {
             draining: false,
             paused: false,
             held: Held::No,
+            awaits_windows: None,
             last_batch_made: false,
             failure: None,
         }
@@ -137,6 +141,7 @@ impl EventLoop {
             Event::Release => self.held = Held::No,
             Event::Shadowed(ran) => self.shadowed(&ran),
             Event::RollBack(asked) => self.back_asked(asked),
+            Event::WindowsMade(made) => self.windows_made(made),
             Event::Feed(asked) => self.feed_asked(asked),
             Event::Tap(asked) => self.taps.begin(asked),
             Event::Quarantined(earlier, heard) => {

@@ -34,7 +34,8 @@ use super::states::JobStates;
 use super::status_board::{Listener, StatusBoard};
 use super::swap::{Staging, SwapControl};
 use super::ticker::{BeforeTick, SharedSupervisor, Ticker};
-use super::versions::{VersionBase, Versions};
+use super::versions::{GoneBack, VersionBase, Versions};
+use super::window_maker::WindowMaker;
 use crate::batch::clock::BatchClock;
 use crate::block::manager::BlockManager;
 use crate::error::panic_message;
@@ -150,6 +151,8 @@ pub fn launch_telling(
     let scribe = log.map(|log| Scribe::new(log, &plan, source_names(&pipeline), seed));
     let ways = ways_in(engine, &pipeline, (&plan, planned.datasets), (&base, seed), &sender);
     let replayer = replayer(engine, &pipeline, defaults, &binder, &pace);
+    let maker = WindowMaker { replayer: Arc::clone(&replayer), store: Arc::clone(&store) };
+    let maker = Arc::new(maker);
     let event_loop = EventLoop::new(JobParts {
         ticker,
         publisher,
@@ -161,7 +164,8 @@ pub fn launch_telling(
         pace,
         sources,
         receivers: receiver_board(&pipeline),
-        store: Arc::clone(&store),
+        store,
+        make_windows: on_threads(&maker, &sender),
         retained: Arc::clone(&replayer.retained),
         blocks,
         executors: Arc::clone(&engine.executors),
@@ -174,9 +178,17 @@ pub fn launch_telling(
     });
     let thread = spawn(&pipeline.name, event_loop, events, &board)?;
     let (one, events, replays) = (Mutex::default(), sender.clone(), Arc::clone(&replayer));
-    let swaps = SwapControl::new(Staging { binder, base, replayer: replays, store, events, one });
+    let swaps = SwapControl::new(Staging { binder, base, replayer: replays, maker, events, one });
     let asked = (swaps, ReplayControl::new(replayer));
     Ok(JobHandle::new(Arc::clone(engine), sender, board, ways, asked, thread))
+}
+
+fn on_threads(
+    maker: &Arc<WindowMaker>,
+    events: &Sender<Event>,
+) -> Arc<dyn Fn(GoneBack) + Send + Sync> {
+    let (maker, events) = (Arc::clone(maker), events.clone());
+    Arc::new(move |gone_back| maker.start(gone_back, &events))
 }
 
 /// The ways of others to what a job remembers, keeps and makes.

@@ -13,7 +13,7 @@ use super::scribe::Scribe;
 use super::sources::JobSources;
 use super::status_board::StatusBoard;
 use super::ticker::Ticker;
-use super::versions::Versions;
+use super::versions::{GoneBack, Versions};
 use crate::block::manager::BlockManager;
 use crate::exec::executor::{Executors, TaskResult};
 use crate::model::partition_store::PartitionStore;
@@ -49,6 +49,8 @@ pub struct JobParts {
     pub blocks: Arc<BlockManager>,
     /// Where datasets are kept for later batches.
     pub store: Arc<dyn PartitionStore>,
+    /// Has what windows read made again for a job that has gone back; the loop hears of it.
+    pub make_windows: Arc<dyn Fn(GoneBack) + Send + Sync>,
     /// The last batches, for whoever runs them again.
     pub retained: Arc<RetainedInputs>,
     /// The executors.

@@ -41,6 +41,7 @@ use crate::version::replayable::Replayable;
 use crate::wasm::host_state::SilentPort;
 pub(super) use gate::GateError;
 use run::{Output, Replay, Replayed, Stopped, by_name};
+pub(super) use window::WindowsMade;
 
 /// Which batch is run again, and how.
 #[derive(Debug, Clone, Default)]

@@ -172,6 +172,11 @@ impl RetainedInputs {
         drop(gone);
     }
 
+    /// Whether the job has ended.
+    pub fn has_ended(&self) -> bool {
+        self.last().has_ended
+    }
+
     /// The batches with rows, the oldest first.
     pub fn batches(&self) -> Vec<Arc<RetainedBatch>> {
         self.last().batches.iter().filter(|batch| batch.rows > 0).cloned().collect()
@@ -190,7 +195,7 @@ impl RetainedInputs {
     /// Why there are none, or not as many as are asked for.
     pub fn told(&self) -> Option<String> {
         let sizes = self.sizes();
-        if self.last().has_ended {
+        if self.has_ended() {
             return Some("the job has ended".to_owned());
         }
         if self.batches_max == 0 || self.bytes_max == 0 {

@@ -18,8 +18,8 @@ use super::plugins::{JobPlugins, version_of};
 use super::replay::{GateError, Replayer};
 use super::shadow::Shadow;
 use super::versions::{BackAsked, SwapAsked, VersionBase};
+use super::window_maker::{ToMake, WindowMaker, parents_to_make};
 use crate::error::{Classify, Domain, Retry};
-use crate::model::partition_store::PartitionStore;
 use crate::model::stage::JobPlan;
 use crate::model::version::{
     LostState, PluginChange, PluginVersion, Quarantined, SwapReport, SwapRules,
@@ -31,7 +31,6 @@ use crate::version::changes::{Facts, differences};
 use crate::version::fit::{DroppedState, dropped_states, same_shape};
 use crate::version::grants::may_import;
 use crate::version::uses::{made_with, windows_over};
-use crate::version::window_parents::WindowParents;
 use crate::wasm::plugin::Plugin;
 
 pub use super::new_code::NewCode;
@@ -93,7 +92,7 @@ pub(super) struct Staging {
     pub(super) binder: Binder,
     pub(super) base: Arc<VersionBase>,
     pub(super) replayer: Arc<Replayer>,
-    pub(super) store: Arc<dyn PartitionStore>,
+    pub(super) maker: Arc<WindowMaker>,
     pub(super) events: Sender<Event>,
     pub(super) one: Mutex<()>,
 }
@@ -169,7 +168,10 @@ impl SwapControl {
             report.replay = Some(staging.replayer.gate(&base, &version, rules.same)?);
         }
         let shadow = staging.shadow(&version, &rules)?;
-        let (made_again, _hold) = staging.windows(&version, &loaded, &rules)?;
+        let (made_again, _hold) = match rules.restart_windows {
+            true => (Vec::new(), None),
+            false => staging.windows(ToMake::for_swap(&version, names_of(&loaded)))?,
+        };
         report.recomputed_windows = streams_of(&version.plan, &made_again);
         let asked = report.plugins.iter();
         let plugins = asked.map(|change| (change.plugin.clone(), change.to.clone())).collect();
@@ -205,8 +207,8 @@ impl SwapControl {
         // A swap that is being prepared keeps nobody from going back.
         let one = staging.one.try_lock();
         let made = staging.base.previous().filter(|_| one.is_ok()).map(|back| {
-            let made = staging.windows_of(&back);
-            (back.number, made)
+            let made = staging.windows(ToMake::to_go_back(&back, &staging.base.current()));
+            (back.version.number, made)
         });
         let (made_again, _hold) = match made {
             Some((number, Ok((made, hold)))) => (Some((number, made)), hold),
@@ -300,39 +302,17 @@ impl Staging {
             .map_err(|source| DriverError::System { what: "a shadow", source })
     }
 
-    /// Makes again what windows read of batches since the swap from that version.
-    fn windows_of(
-        &self,
-        back: &SharedVersion,
-    ) -> Result<(Vec<MadeAgain>, Option<Hold<'_>>), SwapError> {
-        let current = self.base.current();
-        let changed = back.told.iter().filter(|(name, told)| current.told.get(*name) != Some(told));
-        let plugin = |name: &String| back.plugins.get(name).map(Arc::clone);
-        let changed = changed.filter_map(|(name, _)| Some((name.clone(), plugin(name)?)));
-        self.windows(back, &changed.collect(), &SwapRules::default())
-    }
-
     /// Makes again what windows read of earlier batches: of those that have ended while batches go
     /// on, then of the last while none begins.
-    fn windows(
-        &self,
-        version: &SharedVersion,
-        loaded: &BTreeMap<String, Arc<Plugin>>,
-        rules: &SwapRules,
-    ) -> Result<(Vec<MadeAgain>, Option<Hold<'_>>), SwapError> {
-        let parents = parents_to_make(&version.plan, loaded)?;
-        if parents.reach.is_empty() || rules.restart_windows {
-            return Ok((Vec::new(), None));
-        }
-        let unheard = self.replayer.unheard_as(version)?;
-        let mut made = self.replayer.windows(parents, unheard, Arc::clone(&self.store));
+    fn windows(&self, to_make: ToMake) -> Result<(Vec<MadeAgain>, Option<Hold<'_>>), SwapError> {
+        let Some(mut made) = self.maker.begin(to_make)? else { return Ok((Vec::new(), None)) };
         made.go_on()?;
         // What has ended meanwhile: the shorter batches are held back the better.
         made.go_on()?;
         let (answer, answered) = sync_channel(1);
         self.events.send(Event::Hold(answer)).map_err(|_| SwapError::Ended)?;
         let hold = Hold(&self.events);
-        answered.recv().map_err(|_| SwapError::Ended)?;
+        answered.recv().map_err(|_| SwapError::Ended)??;
         made.go_on()?;
         Ok((made.taken(), Some(hold)))
     }
@@ -355,35 +335,20 @@ fn restarted_windows(
     loaded: &BTreeMap<String, Arc<Plugin>>,
     rules: &SwapRules,
 ) -> Result<Vec<String>, Refusal> {
-    let over = loaded.keys().flat_map(|plugin| windows_over(plan, plugin));
-    let streams: BTreeSet<String> = over.collect();
-    let streams: Vec<String> = streams.into_iter().collect();
+    let plugins = names_of(loaded);
+    let streams = windows_over(plan, |plugin| plugins.contains(plugin));
     if streams.is_empty() || rules.restart_windows {
         return Ok(streams);
     }
     if rules.shadow_batches > 0 {
         let reason = "a version that runs in the shadow first is swapped in later".to_owned();
-        let plugin = list(loaded);
-        return Err(Refusal::Window { plugin, streams, reason });
+        return Err(Refusal::Window { plugins, streams, reason });
     }
-    parents_to_make(plan, loaded).map(|_| Vec::new())
+    parents_to_make(plan, &plugins).map(|_| Vec::new())
 }
 
-/// What windows read of the plugins that are swapped, if it can be made again of batches' inputs.
-fn parents_to_make(
-    plan: &JobPlan,
-    loaded: &BTreeMap<String, Arc<Plugin>>,
-) -> Result<WindowParents, Refusal> {
-    WindowParents::of(plan, |plugin| loaded.contains_key(plugin)).map_err(|reason| {
-        let over = loaded.keys().flat_map(|plugin| windows_over(plan, plugin));
-        let streams: BTreeSet<String> = over.collect();
-        let streams = streams.into_iter().collect();
-        Refusal::Window { plugin: list(loaded), streams, reason }
-    })
-}
-
-fn list(loaded: &BTreeMap<String, Arc<Plugin>>) -> String {
-    loaded.keys().map(String::as_str).collect::<Vec<_>>().join("`, `")
+fn names_of(loaded: &BTreeMap<String, Arc<Plugin>>) -> BTreeSet<String> {
+    loaded.keys().cloned().collect()
 }
 
 fn streams_of(plan: &JobPlan, made: &[MadeAgain]) -> Vec<String> {

@@ -38,7 +38,7 @@ use shadowing::Shadowing;
 #[derive(Debug)]
 pub struct VersionBase {
     current: Mutex<SharedVersion>,
-    previous: Mutex<Option<SharedVersion>>,
+    previous: Mutex<Option<Replaced>>,
     numbers: AtomicU64,
     pub(super) planted: Planted,
 }
@@ -57,13 +57,13 @@ impl VersionBase {
     }
 
     /// What a rollback goes back to.
-    pub fn previous(&self) -> Option<SharedVersion> {
+    pub fn previous(&self) -> Option<Replaced> {
         self.previous.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note_previous(&self, previous: Option<&SharedVersion>) {
+    fn note_previous(&self, previous: Option<&Replaced>) {
         let mut noted = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
-        *noted = previous.map(Arc::clone);
+        *noted = previous.cloned();
     }
 
     /// Binds the version that the job begins with.
@@ -91,6 +91,24 @@ impl VersionBase {
     }
 }
 
+/// Versions in the place of which others have come.
+#[derive(Debug, Clone)]
+pub struct Replaced {
+    /// They.
+    pub version: SharedVersion,
+    /// The first batch that ran on the others.
+    pub at: BatchTime,
+}
+
+/// A job that has gone back by itself.
+#[derive(Debug)]
+pub struct GoneBack {
+    /// To what.
+    pub to: Replaced,
+    /// From what.
+    pub from: SharedVersion,
+}
+
 /// New versions, prepared, and who waits for the answer.
 #[derive(Debug)]
 pub struct SwapAsked {
@@ -115,8 +133,13 @@ pub struct SwapAsked {
 pub enum Judged {
     /// What it made counts.
     Counts,
-    /// It is run again on the version that is current then, for that reason.
-    Again(String),
+    /// It is run again on the version that is current then.
+    Again {
+        /// Why.
+        reason: String,
+        /// Whether the job has gone back for it.
+        gone_back: Option<GoneBack>,
+    },
     /// It is run on the versions before as well, and judged once more.
     Compared(SharedVersion),
 }
@@ -149,7 +172,7 @@ impl Waiting {
 #[derive(Debug)]
 pub struct Versions {
     current: SharedVersion,
-    previous: Option<SharedVersion>,
+    previous: Option<Replaced>,
     waiting: Option<Waiting>,
     shadowing: Option<Shadowing>,
     watch: Option<Watch>,
@@ -237,8 +260,9 @@ impl Versions {
         }
         let has_earlier = self.previous.is_some();
         admission::may_go_back(is_ending, self.waiting.is_some(), has_earlier)?;
-        self.waiting = self.previous.clone().map(|version| Waiting::Back { version });
-        Ok(self.previous.clone())
+        let earlier = self.previous.as_ref().map(|previous| Arc::clone(&previous.version));
+        self.waiting = earlier.clone().map(|version| Waiting::Back { version });
+        Ok(earlier)
     }
 
     /// Gives up a swap that waits for the next batch. Gives whether there was one.
@@ -261,7 +285,8 @@ impl Versions {
             let back = matches!(waiting, Waiting::Back { .. });
             match waiting {
                 Waiting::Swap { version, rules } => {
-                    self.previous = Some(self.become_current(version));
+                    let version = self.become_current(version);
+                    self.previous = Some(Replaced { version, at: time });
                     let (batches_left, slower_max) = (rules.watched_batches, rules.slower_max);
                     let watch = Watch { batches_left, slower_max, usual };
                     self.watch = Some(watch).filter(|watch| watch.batches_left > 0);
@@ -289,7 +314,7 @@ impl Versions {
     pub fn of_task<'a>(&'a self, batch: &'a SharedVersion, task: ReadyTask) -> &'a SharedVersion {
         let is_broken = self.base.planted.is(PlantedFault::MixedVersions);
         match &self.previous {
-            Some(previous) if is_broken && task.partition == 0 => previous,
+            Some(previous) if is_broken && task.partition == 0 => &previous.version,
             _ => batch,
         }
     }
@@ -327,19 +352,20 @@ impl Versions {
             Verdict::Fails => {}
             Verdict::FailsOnBoth => self.absolve(time, board),
             Verdict::RunAgain => {
-                return Judged::Again("the job was rolled back while it ran".to_owned());
+                let reason = "the job was rolled back while it ran".to_owned();
+                return Judged::Again { reason, gone_back: None };
             }
             Verdict::GoBack { mut reason } => {
                 if let (None, Some(first)) = (failure, &batch.refused.first) {
                     reason = format!("{reason}; {}, the first: {first}", batch.refused.counts);
                 }
-                if let Some(reason) = self.go_back(time, reason, board) {
-                    return Judged::Again(reason);
+                if let Some(gone_back) = self.go_back(time, &reason, board) {
+                    return Judged::Again { reason, gone_back: Some(gone_back) };
                 }
             }
             Verdict::Compare => {
                 if let Some(old) = &self.previous {
-                    return Judged::Compared(Arc::clone(old));
+                    return Judged::Compared(Arc::clone(&old.version));
                 }
             }
         }
@@ -352,7 +378,8 @@ impl Versions {
     fn poison_of(&self, batch: &RunningBatch) -> (u64, Option<OnOld>) {
         // Most batches have none, and need no look at the plan.
         let is_to_look = !batch.poison.is_empty() && batch.batch.fed.is_none();
-        let Some(old) = self.previous.as_ref().filter(|_| is_to_look) else {
+        let Some(Replaced { version: old, .. }) = self.previous.as_ref().filter(|_| is_to_look)
+        else {
             return (0, None);
         };
         let new = &batch.version;
@@ -386,14 +413,14 @@ impl Versions {
     }
 
     /// The old version is current at once: the batch that failed is the first to run on it again.
-    fn go_back(&mut self, time: BatchTime, reason: String, board: &StatusBoard) -> Option<String> {
-        let old = self.previous.take()?;
+    fn go_back(&mut self, time: BatchTime, reason: &str, board: &StatusBoard) -> Option<GoneBack> {
+        let to = self.previous.take()?;
         self.base.note_previous(None);
-        let bad = self.become_current(old);
+        let from = self.become_current(Arc::clone(&to.version));
         if let Some(watch) = self.watch.take() {
             self.usual = watch.usual;
         }
-        let quarantined: Vec<Quarantined> = changed(&bad, &self.current)
+        let quarantined: Vec<Quarantined> = changed(&from, &to.version)
             .map(|(plugin, version)| Quarantined {
                 plugin: plugin.clone(),
                 version: version.clone(),
@@ -407,9 +434,9 @@ impl Versions {
         self.give_up_swap(board);
         self.waiting = None;
         let plugins = Arc::clone(&self.current.told);
-        let told = reason.clone();
-        self.tell(VersionEvent::RolledBack { time, plugins, reason: told, quarantined }, board);
-        Some(reason)
+        let reason = reason.to_owned();
+        self.tell(VersionEvent::RolledBack { time, plugins, reason, quarantined }, board);
+        Some(GoneBack { to, from })
     }
 
     /// What the batch was quarantined for was not the new version's fault.
@@ -419,6 +446,11 @@ impl Versions {
             self.quarantine.lift(plugin, &version.digest);
         }
         self.tell(VersionEvent::Absolved { time }, board);
+    }
+
+    /// Windows of the versions to which the job has gone back lack batches.
+    pub fn windows_are_short(&self, time: BatchTime, reason: String, board: &StatusBoard) {
+        self.tell(VersionEvent::ShortWindows { time, reason }, board);
     }
 
     /// Notes how they stand, then tells what has happened. Invariant: whoever hears it, or anything
@@ -436,7 +468,7 @@ impl Versions {
         let told = |version: &SharedVersion| Arc::clone(&version.told);
         CodeStatus {
             plugins: told(&self.current),
-            previous: self.previous.as_ref().map(told),
+            previous: self.previous.as_ref().map(|previous| told(&previous.version)),
             waiting: self.waiting.as_ref().map(|waiting| told(waiting.version())),
             shadow: self.shadowing.as_ref().map(Shadowing::status),
             watched_batches: self.watch.as_ref().map(|watch| watch.batches_left),
@@ -448,7 +480,7 @@ impl Versions {
 }
 
 /// The plugins of one version that are others in a second one.
-fn changed<'a>(
+pub(super) fn changed<'a>(
     one: &'a SharedVersion,
     other: &'a SharedVersion,
 ) -> impl Iterator<Item = (&'a String, &'a PluginVersion)> {

@@ -204,6 +204,13 @@ pub enum VersionEvent {
         /// What is not to run again.
         quarantined: Vec<Quarantined>,
     },
+    /// Windows of the versions to which the job went back for a batch lack batches before it.
+    ShortWindows {
+        /// The batch.
+        time: BatchTime,
+        /// Why they were not made again.
+        reason: String,
+    },
     /// A batch that failed on new versions has failed on the old ones too: the new ones are not to
     /// blame and may be swapped in again.
     Absolved {
@@ -267,8 +274,13 @@ pub struct CodeStatus {
 impl VersionEvent {
     /// Whether somebody should look at it.
     pub fn is_a_failure(&self) -> bool {
-        let refused = matches!(self, Self::ShadowRefused { .. });
-        refused || matches!(self, Self::RolledBack { .. } | Self::GivenUp { .. })
+        matches!(
+            self,
+            Self::ShadowRefused { .. }
+                | Self::RolledBack { .. }
+                | Self::ShortWindows { .. }
+                | Self::GivenUp { .. }
+        )
     }
 }
 
@@ -284,6 +296,12 @@ impl fmt::Display for VersionEvent {
                 let (time, plugins) = (time.of_day(), listed(plugins));
                 write!(f, "rolled back: batch {time} is run again with {plugins}: {reason}")
             }
+            Self::ShortWindows { time, reason } => write!(
+                f,
+                "from batch {} on windows lack batches that ran on the versions from which the job \
+                 went back, until they do not reach back to them any more: {reason}",
+                time.of_day()
+            ),
             Self::Absolved { time } => {
                 let time = time.of_day();
                 write!(f, "batch {time} failed on the old versions too: none is quarantined for it")

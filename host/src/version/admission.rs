@@ -3,7 +3,7 @@
 //! Takes what is asked and how the job stands. Gives leave, or the reason for none. Never changes
 //! anything: a refused swap leaves nothing behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fit::{DroppedState, ShapeFault};
 use super::quarantine::Quarantine;
@@ -130,14 +130,14 @@ pub enum Refusal {
     },
     /// Windows read what old versions made.
     #[error(
-        "windows read what plugin `{plugin}` has made of earlier batches, of stream {}: a window \
-         of two versions would mix them, and it cannot be made again: {reason}; windows begin anew \
-         with the new version's batches with `--restart-windows`, over HTTP `restart_windows`",
-        list(.streams)
+        "windows read what plugin {} has made of earlier batches, of stream {}: a window of two \
+         versions would mix them, and it cannot be made again: {reason}; windows begin anew with \
+         the new version's batches with `--restart-windows`, over HTTP `restart_windows`",
+        list(.plugins), list(.streams)
     )]
     Window {
-        /// The plugin.
-        plugin: String,
+        /// The plugins.
+        plugins: BTreeSet<String>,
         /// The streams whose datasets windows read.
         streams: Vec<String>,
         /// Why it cannot be made again.
@@ -189,8 +189,8 @@ impl Classify for Refusal {
     }
 }
 
-fn list(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+fn list<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     if quoted.is_empty() { "none".to_owned() } else { quoted.join(", ") }
 }
 

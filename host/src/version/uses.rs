@@ -25,11 +25,12 @@ pub fn made_with(plan: &JobPlan) -> Vec<BTreeSet<&str>> {
     all
 }
 
-/// The streams whose datasets of earlier batches windows read, where the plugin went into them.
-pub fn windows_over(plan: &JobPlan, plugin: &str) -> Vec<String> {
+/// The streams whose datasets of earlier batches windows read, where one of these plugins went into
+/// them.
+pub fn windows_over(plan: &JobPlan, is_one: impl Fn(&str) -> bool) -> Vec<String> {
     let made_with = made_with(plan);
     let read = plan.stages.iter().flat_map(read_across);
-    let over = read.filter(|stage| made_with[*stage].contains(plugin));
+    let over = read.filter(|stage| made_with[*stage].iter().any(|plugin| is_one(plugin)));
     let streams: BTreeSet<String> = over.map(|stage| plan.stages[stage].stream.clone()).collect();
     streams.into_iter().collect()
 }
@@ -143,7 +144,7 @@ mod tests {
     #[test]
     fn windows_keep_what_was_made_before_them() {
         let plan = plan();
-        assert_eq!(windows_over(&plan, "a"), ["s0"]);
-        assert_eq!(windows_over(&plan, "b"), [""; 0]);
+        assert_eq!(windows_over(&plan, |plugin| plugin == "a"), ["s0"]);
+        assert_eq!(windows_over(&plan, |plugin| plugin == "b"), [""; 0]);
     }
 }

@@ -21,6 +21,8 @@ pub struct WindowParents {
     pub replayable: Replayable,
     /// How far windows reach back to batches, through windows before them.
     pub span: Duration,
+    /// Whether there are windows before them.
+    pub is_nested: bool,
 }
 
 impl WindowParents {
@@ -47,8 +49,9 @@ impl WindowParents {
         }
         let back = reach_back(plan);
         let span = reach.iter().map(|(stage, length)| *length + back[stage.0]).max();
+        let is_nested = reach.keys().any(|stage| !back[stage.0].is_zero());
         let replayable = Replayable::only(plan, &stages);
-        Ok(Self { reach, replayable, span: span.unwrap_or_default() })
+        Ok(Self { reach, replayable, span: span.unwrap_or_default(), is_nested })
     }
 }
 
@@ -161,7 +164,7 @@ mod tests {
         let found = WindowParents::of(&plan, |plugin| plugin == "a").expect("batches alone");
         let reach = [(StageId(0), SECOND * 3), (StageId(1), SECOND * 4)];
         assert_eq!(found.reach, BTreeMap::from(reach));
-        assert_eq!(found.span, SECOND * 6);
+        assert_eq!((found.span, found.is_nested), (SECOND * 6, true));
         let input = |stage: usize| &found.replayable.plan.stages[stage].input;
         assert!(matches!(input(1), StageInput::Window { .. }), "it is needed for the next");
         assert!(!matches!(input(2), StageInput::Window { .. }), "nobody reads it later");

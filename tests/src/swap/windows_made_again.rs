@@ -12,9 +12,9 @@ use super::rig::{Stamping, ids, is_completed, untried, version};
 use crate::conformance::rig::schema_of;
 use crate::lifecycle::rig::SECOND;
 
-const ROWS: usize = 4;
+pub(super) const ROWS: usize = 4;
 
-fn batches(number: usize) -> Vec<Option<Partitions>> {
+pub(super) fn batches(number: usize) -> Vec<Option<Partitions>> {
     (0..number).map(|batch| Some(ids(batch, ROWS))).collect()
 }
 
@@ -51,7 +51,7 @@ fn goes_on_as_if_it_had_always_run(
 }
 
 /// Sums of ids by version: rows of two versions would be two keys.
-fn by_version(stamped: &DStream) -> DStream {
+pub(super) fn by_version(stamped: &DStream) -> DStream {
     stamped.select(&["_2", "_1"]).key_by(&["_2"])
 }
 
@@ -128,12 +128,12 @@ fn batches_without_rows_and_without_datasets_are_windows_too() {
     });
 }
 
-fn stamped_then_window(ids: &DStream, stamp: OperatorRef) -> DStream {
+pub(super) fn stamped_then_window(ids: &DStream, stamp: OperatorRef) -> DStream {
     ids.flat_map(stamp).window(3 * SECOND, SECOND)
 }
 
 /// Rows of each dataset, and the versions that made them.
-fn rows_and_versions(job: &Stamping) -> Vec<(usize, Vec<i64>)> {
+pub(super) fn rows_and_versions(job: &Stamping) -> Vec<(usize, Vec<i64>)> {
     let versions = |rows: &Vec<Value>| {
         let mut all: Vec<i64> = rows.iter().filter_map(|row| row[1].as_i64()).collect();
         all.sort_unstable();
@@ -192,40 +192,6 @@ fn window_behind_a_function_of_the_program_is_refused_with_the_reason() {
     let refused = job.swap(version(2, "honestly"), SwapRules::default());
     let refused = refused.expect_err("the function is not called again");
     assert!(refused.contains("a function of the program makes its datasets"), "{refused}");
-}
-
-/// The story: a swap made windows again and a rollback did not, so that going forward to the old
-/// version was better than going back to it: windows lacked the batches in between.
-#[test]
-fn who_goes_back_finds_whole_windows_of_the_old_version() {
-    let mut job = Stamping::fed(batches(9), &version(1, "honestly"), stamped_then_window);
-    job.run(4);
-    job.swap(version(2, "honestly"), SwapRules::default()).expect("everything is retained");
-    job.run(1);
-    job.test.context.roll_back().expect("there is a version before");
-    job.run(4).iter().for_each(is_completed);
-    let (old, new) = (vec![1], vec![2]);
-    let rows = [4, 8, 12, 12, 12, 12, 12, 12, 12];
-    let versions = [&old, &old, &old, &old, &new, &old, &old, &old, &old];
-    let expected: Vec<_> = rows.into_iter().zip(versions.map(Clone::clone)).collect();
-    assert_eq!(rows_and_versions(&job), expected);
-}
-
-/// The batch in which the new version fails sees the old windows when it is run again, whole.
-#[test]
-fn batch_that_is_run_again_sees_the_old_windows() {
-    let input = [0, 1, 2, 9, 10, 11, 12].map(|batch| Some(ids(batch, ROWS))).to_vec();
-    let mut job = Stamping::fed(input, &version(1, "honestly"), stamped_then_window);
-    job.run(3);
-    job.swap(version(2, "rarely"), SwapRules::default()).expect("it fails on none of these");
-    let after = job.run(3);
-    assert_eq!((after[0].code.revision, job.status().code.quarantined.len()), (2, 1));
-    // It passes with the batches that windows reach back to now; the quarantine comes last.
-    let refused = job.swap(version(2, "rarely"), untried()).expect_err("it is quarantined");
-    assert!(refused.contains("quarantined for this job"), "{refused}");
-    job.run(1).iter().for_each(is_completed);
-    let expected: Vec<_> = [4, 8, 12, 12, 12, 12, 12].map(|rows| (rows, vec![1])).to_vec();
-    assert_eq!(rows_and_versions(&job), expected);
 }
 
 /// Refused at the gate, by a batch that the windows need, and because another one waits, at the

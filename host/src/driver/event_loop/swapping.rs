@@ -6,12 +6,15 @@
 use std::sync::Arc;
 
 use super::{EventLoop, Held};
-use crate::driver::history::BatchKeeps;
+use crate::driver::history::{BatchKeeps, MadeAgain};
 use crate::driver::job_version::SharedVersion;
 use crate::driver::running_batch::RunningBatch;
 use crate::driver::shadow::ShadowRan;
-use crate::driver::versions::{BackAsked, Judged, SwapAsked};
+use crate::driver::versions::{BackAsked, GoneBack, Judged, SwapAsked};
+use crate::driver::window_maker::reads_what_changed;
 use crate::model::stage::JobPlan;
+use crate::model::time::BatchTime;
+use crate::version::admission::Refusal;
 
 impl EventLoop {
     pub(super) fn swap_asked(&mut self, mut asked: SwapAsked) {
@@ -57,13 +60,20 @@ impl EventLoop {
 
     /// Tells a swap that no batch runs, and that none will begin.
     pub(super) fn answer_hold(&mut self) {
+        // One replays at a time: the batch that waits for its windows would wait for the swap.
+        if self.awaits_windows.is_some()
+            && let Held::Asked(answer) = &self.held
+        {
+            let _sent = answer.send(Err(Refusal::Changed));
+            self.held = Held::No;
+        }
         if !self.running.is_empty() && !self.is_ending() {
             return;
         }
         match std::mem::replace(&mut self.held, Held::No) {
             Held::Asked(answer) => {
                 // Where nobody waits any more nothing is held back.
-                self.held = if answer.send(()).is_ok() { Held::Told } else { Held::No };
+                self.held = if answer.send(Ok(())).is_ok() { Held::Told } else { Held::No };
             }
             other => self.held = other,
         }
@@ -90,21 +100,52 @@ impl EventLoop {
         }
         let Some(batch) = self.running.get(&run) else { return false };
         let bad = batch.version.number;
-        let reason = match self.parts.versions.judge(batch, &self.parts.board) {
+        let (time, judged) =
+            (batch.batch.time, self.parts.versions.judge(batch, &self.parts.board));
+        let (reason, gone_back) = match judged {
             Judged::Counts => return false,
             Judged::Compared(old) => return self.compare(run, old),
-            Judged::Again(reason) => reason,
+            Judged::Again { reason, gone_back } => (reason, gone_back),
         };
         self.revoke(bad);
         let version = Arc::clone(self.parts.versions.current());
         let begun = self.begin_anew(run, &version, |batch, plan, keeps, failures_max| {
             batch.run_again(plan, keeps, failures_max, Arc::clone(&version), reason)
         });
+        match gone_back.filter(|gone| lacks_windows(gone, time)) {
+            // Nothing else runs or begins: batches whose windows look back run one after the other.
+            Some(gone) => {
+                self.awaits_windows = Some(run);
+                (self.parts.make_windows)(gone);
+            }
+            None => self.go_on_again(run),
+        }
+        begun
+    }
+
+    fn go_on_again(&mut self, run: u64) {
         if let (Some(scribe), Some(again)) = (&mut self.parts.scribe, self.running.get(&run)) {
             scribe.revised(run, again);
         }
         self.submit_ready(run);
-        begun
+    }
+
+    /// The batch for which the job went back runs again, with the windows of the old version.
+    pub(super) fn windows_made(&mut self, made: Result<Vec<MadeAgain>, String>) {
+        let awaits = self.awaits_windows.take();
+        let Some((run, batch)) = awaits.and_then(|run| Some((run, self.running.get_mut(&run)?)))
+        else {
+            return;
+        };
+        match made {
+            Ok(made) => self.history.add_made_again(made, &batch.version.codes),
+            Err(reason) => {
+                batch.code.reason.iter_mut().for_each(|told| *told += &short_windows(&reason));
+                let time = batch.batch.time;
+                self.parts.versions.windows_are_short(time, reason, &self.parts.board);
+            }
+        }
+        self.go_on_again(run);
     }
 
     /// Puts in the place of a batch what `anew` makes of it, which keeps nothing of what it has
@@ -160,4 +201,14 @@ impl EventLoop {
         }
         self.running.values_mut().for_each(|batch| batch.revoke(bad));
     }
+}
+
+/// Whether windows of the versions to which the job has gone back for a batch lack batches before
+/// it: those that ran on the versions from which it went back.
+fn lacks_windows(gone: &GoneBack, time: BatchTime) -> bool {
+    gone.to.at < time && reads_what_changed(gone)
+}
+
+fn short_windows(reason: &str) -> String {
+    format!("; its windows lack the batches since the swap: {reason}")
 }

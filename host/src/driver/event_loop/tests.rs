@@ -129,6 +129,7 @@ fn loop_of(
         blocks,
         executors: Arc::new(Executors::start(executors).expect("there are threads")),
         answer: Arc::new(move |result| drop(sender.send(Event::Task(result)))),
+        make_windows: Arc::new(|_| ()),
         board,
         storage: config.storage,
         clock,

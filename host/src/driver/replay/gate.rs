@@ -17,12 +17,14 @@ use crate::version::admission::Refusal;
 use crate::version::replayable::Replayable;
 
 /// Why new versions are not let in.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum GateError {
     /// They failed, or gave something else.
-    Refused(Refusal),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// They cannot be bound: a bug of the host.
-    Unfit(DriverError),
+    #[error(transparent)]
+    Unfit(#[from] DriverError),
 }
 
 impl Replayer {

@@ -24,7 +24,7 @@ pub struct WindowsMade<'a> {
     version: SharedVersion,
     parents: WindowParents,
     history: History,
-    /// The last batch that was run.
+    /// The last batch that was run, or need not be.
     done: Option<BatchTime>,
     /// The newest batch of the job then.
     newest: Option<BatchTime>,
@@ -32,19 +32,24 @@ pub struct WindowsMade<'a> {
 }
 
 impl Replayer {
-    /// None yet, of these stages by that version, which is bound unheard.
+    /// None yet, of these stages by that version, which is bound unheard. Where the job still has
+    /// what it made of batches before a time, those are left out, unless windows before windows look
+    /// back to them.
     pub fn windows(
         &self,
         parents: WindowParents,
         version: SharedVersion,
         store: Arc<dyn PartitionStore>,
+        made_before: Option<BatchTime>,
     ) -> WindowsMade<'_> {
+        let interval = self.pipeline.settings.batch_interval;
+        let made_up_to = made_before.map(|time| time.before(interval));
         WindowsMade {
             replayer: self,
             version,
             history: History::new(&parents.replayable.plan, store),
+            done: made_up_to.filter(|_| !parents.is_nested),
             parents,
-            done: None,
             newest: None,
             _alone: self.alone(),
         }
@@ -61,10 +66,13 @@ impl WindowsMade<'_> {
         self.newest = unbroken.newest;
         let Some(newest) = unbroken.newest else { return Ok(()) };
         let begin = newest.before(self.reaches_back(self.parents.span));
-        self.all_are_there(&unbroken, begin)?;
         let begin = self.done.map_or(begin, |done| done.max(begin));
+        self.all_are_there(&unbroken, begin)?;
         let rest = (Bound::Excluded(begin), Bound::Unbounded);
         for (time, batch) in unbroken.batches.range(rest) {
+            if self.replayer.retained.has_ended() {
+                return Err(Refusal::Ending);
+            }
             match batch {
                 None => self.history.keep_empty(&self.parents.replayable.plan, *time),
                 Some(batch) => {

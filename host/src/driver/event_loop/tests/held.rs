@@ -25,7 +25,7 @@ fn no_batch_begins_until_the_swap_lets_go() {
     let (answer, answered) = sync_channel(1);
     event_loop.hear(Event::Hold(answer));
     assert_eq!(running(&mut event_loop), 0);
-    assert_eq!(answered.try_recv(), Ok(()));
+    assert_eq!(answered.try_recv(), Ok(Ok(())));
     assert_eq!(running(&mut event_loop), 0);
     event_loop.hear(Event::Release);
     assert_eq!(running(&mut event_loop), 1);
@@ -42,7 +42,7 @@ fn swap_waits_for_the_batch_that_runs() {
     assert!(answered.try_recv().is_err(), "it still runs");
     event_loop.running.clear();
     assert_eq!(running(&mut event_loop), 0);
-    assert_eq!(answered.try_recv(), Ok(()));
+    assert_eq!(answered.try_recv(), Ok(Ok(())));
 }
 
 #[test]
@@ -64,9 +64,28 @@ fn job_that_ends_is_not_held() {
     assert_eq!(running(&mut event_loop), 0);
     event_loop.hear(Event::Command(Command::Drain));
     assert_eq!(running(&mut event_loop), 1);
-    assert_eq!(answered.try_recv(), Ok(()));
+    assert_eq!(answered.try_recv(), Ok(Ok(())));
     let (answer, answered) = sync_channel(1);
     event_loop.hear(Event::Hold(answer));
     assert_eq!(running(&mut event_loop), 1);
-    assert_eq!(answered.try_recv(), Ok(()), "who asks late is answered at once");
+    assert_eq!(answered.try_recv(), Ok(Ok(())), "who asks late is answered at once");
+}
+
+/// The story: one replays at a time. A swap that is through with its replays but for the last ones
+/// waited for no batch to run, and the batch that ran for its windows, whose replays waited for the
+/// swap.
+#[test]
+fn swap_does_not_wait_for_a_batch_that_awaits_windows() {
+    let mut event_loop = one_waits();
+    assert_eq!(running(&mut event_loop), 1);
+    event_loop.awaits_windows = Some(0);
+    let (answer, answered) = sync_channel(1);
+    event_loop.hear(Event::Hold(answer));
+    event_loop.answer_hold();
+    assert_eq!(answered.try_recv(), Ok(Err(Refusal::Changed)));
+    event_loop.hear(Event::WindowsMade(Ok(Vec::new())));
+    assert_eq!((event_loop.awaits_windows, event_loop.running.len()), (None, 1));
+    event_loop.running.clear();
+    tick(&mut event_loop, 2);
+    assert_eq!(running(&mut event_loop), 1, "nothing is held");
 }
