@@ -14,6 +14,7 @@ pub mod display;
 pub mod exit;
 pub mod explain;
 pub mod host;
+pub mod jobs;
 pub mod letters;
 pub mod look;
 pub mod plugin;
@@ -61,7 +62,7 @@ pub fn main() -> ExitCode {
         Command::Explain(job) => explain::explain(job),
         Command::Serve(serve) => serve::serve(serve, &signals),
         Command::Submit(submit) => ask::submit(submit),
-        Command::Jobs(asked) => ask::jobs(asked),
+        Command::Jobs(asked) => jobs::jobs(asked),
         Command::Pause(job) => ask::command(job, "pause"),
         Command::Resume(job) => ask::command(job, "resume"),
         Command::Stop(stop) => ask::stop(stop),

@@ -1,4 +1,4 @@
-//! Cli: `submit`, `jobs`, `pause`, `resume`, `stop` and `logs`: what a running server is asked.
+//! Cli: `submit`, `pause`, `resume`, `stop` and `logs`: what a running server is asked.
 //!
 //! Takes what was typed. Gives the server's answer in words. Never starts a server.
 
@@ -11,7 +11,7 @@ use tidemill::limits::{JOB_FILE_BYTES_MAX, JOB_LINE_BYTES_MAX};
 use tidemill::model::text::{escape, grouped, number_of};
 use tidemill::store::data_folder::DataFolder;
 
-use super::args::{JobsArgs, OneJobArgs, StopArgs, SubmitArgs};
+use super::args::{OneJobArgs, StopArgs, SubmitArgs};
 use super::client::Client;
 use super::data;
 use super::exit::{self, ENDED};
@@ -36,25 +36,6 @@ pub fn submit(args: &SubmitArgs) -> anyhow::Result<u8> {
     let client = client_of(&data::of_server(args.data.data.as_deref())?)?;
     let body = json!({ "text": text, "folder": folder, "file_name": file.to_string() });
     told(&client.post("/v1/jobs", Some(&body))?)
-}
-
-/// Shows the jobs of a server.
-///
-/// # Errors
-/// When no server runs.
-pub fn jobs(args: &JobsArgs) -> anyhow::Result<u8> {
-    let answer = client_of(&data::of_server(args.data.data.as_deref())?)?.get("/v1/jobs")?;
-    let jobs = answer["jobs"].as_array().context("the server names no jobs")?;
-    if args.json {
-        for job in jobs {
-            exit::print(&format!("{job}\n"))?;
-        }
-        return Ok(ENDED);
-    }
-    for job in jobs {
-        told(job)?;
-    }
-    Ok(ENDED)
 }
 
 /// Has a job end: at once, or when it has worked off what it received.
@@ -137,7 +118,7 @@ pub fn client_of_job(args: &OneJobArgs) -> anyhow::Result<(Client, String)> {
 }
 
 /// A job in a line.
-fn told(job: &Value) -> anyhow::Result<u8> {
+pub(super) fn told(job: &Value) -> anyhow::Result<u8> {
     let number = |key: &str| job[key].as_u64().unwrap_or_default();
     let mut line = format!(
         "{}: {}, {}, {} failed, {}",

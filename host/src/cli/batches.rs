@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use tidemill::model::text::grouped;
+use tidemill::limits::JOB_LINE_BYTES_MAX;
+use tidemill::model::text::{escape, grouped};
 use tidemill::model::time::BatchTime;
 use tidemill::store::batch_log::BatchQuery;
 use tidemill::store::batch_record::BatchRecord;
@@ -74,10 +75,10 @@ fn table(records: &[BatchRecord]) -> String {
         }
     }
     let mut text = String::new();
-    for line in &lines {
-        for (place, (cell, width)) in line.iter().zip(widths).enumerate() {
+    for (place, line) in lines.iter().enumerate() {
+        for (column, (cell, width)) in line.iter().zip(widths).enumerate() {
             // Numbers end at the same column.
-            let padded = if (2..7).contains(&place) {
+            let padded = if (2..7).contains(&column) {
                 format!("{cell:>width$}  ")
             } else {
                 format!("{cell:<width$}  ")
@@ -86,8 +87,18 @@ fn table(records: &[BatchRecord]) -> String {
         }
         text.truncate(text.trim_end().len());
         text.push('\n');
+        // The heads stand above the first batch.
+        let record = place.checked_sub(1).and_then(|place| records.get(place));
+        text.push_str(&record.and_then(run_again).unwrap_or_default());
     }
     text
+}
+
+/// Why a batch was run again on other versions, if it was, in a line below its own.
+fn run_again(record: &BatchRecord) -> Option<String> {
+    let plan = record.plans.last().filter(|plan| plan.revision > 1)?;
+    let reason = escape(plan.reason.as_deref()?, JOB_LINE_BYTES_MAX);
+    Some(format!("  run again, revision {}: {reason}\n", plan.revision))
 }
 
 fn line(record: &BatchRecord) -> [String; 8] {
@@ -112,4 +123,32 @@ fn line(record: &BatchRecord) -> [String; 8] {
         delay(end.map(|end| end.total_delay_us)),
         code.collect::<Vec<_>>().join(", "),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The story: a batch that was run again after a rollback looked like any other.
+    #[test]
+    fn batch_that_was_run_again_says_why_below_its_line() {
+        let record = |plans: Value| -> BatchRecord {
+            let record = json!({
+                "job": "j", "seed": "0", "time_ms": 0, "run_us": 0, "submitted_us": 0,
+                "started_us": 0, "inputs": [], "plans": plans,
+            });
+            serde_json::from_value(record).expect("it is a record")
+        };
+        let plan = |revision: u32, reason: Value| -> Value {
+            json!({ "revision": revision, "reason": reason, "plugins": [] })
+        };
+        let first = plan(1, Value::Null);
+        let again = [first.clone(), plan(2, json!("it trapped"))];
+        let told = table(&[record(json!([first])), record(json!(again))]);
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines.len(), 4, "{told}");
+        assert_eq!(lines[3], "  run again, revision 2: it trapped");
+    }
 }

@@ -124,7 +124,7 @@ pub fn roll_back(args: &OneJobArgs) -> anyhow::Result<u8> {
 }
 
 /// A version in words, from its digest and what it says it is.
-fn version_of(version: &Value) -> String {
+pub(super) fn version_of(version: &Value) -> String {
     let word = |part: &str| version[part].as_str().unwrap_or_default();
     let digest = word("digest").get(..12).unwrap_or_default();
     format!("{} ({digest})", escape(word("version"), JOB_LINE_BYTES_MAX))

@@ -13,7 +13,7 @@ use crate::model::version::{CodeStatus, PluginVersion, PluginVersions, Quarantin
 use crate::store::StoreError;
 use crate::store::component_folder::ComponentFolder;
 use crate::store::version_shelf::{
-    ShelvedQuarantine, ShelvedVersion, ShelvedVersions, VersionShelf,
+    ShelvedPlugins, ShelvedQuarantine, ShelvedVersion, ShelvedVersions, VersionShelf,
 };
 
 /// The versions of all hosted jobs.
@@ -100,10 +100,12 @@ impl KeptVersions {
             let (digest, version) = (digest.to_owned(), version.to_owned());
             (name.to_owned(), ShelvedVersion { digest, version })
         });
+        let plugins: ShelvedPlugins = plugins.collect();
         let begun = ShelvedVersions {
             job: job.to_owned(),
             submitted_ms,
-            plugins: plugins.collect(),
+            submitted: plugins.clone(),
+            plugins,
             previous: None,
             quarantined: Vec::new(),
         };
@@ -147,7 +149,7 @@ impl KeptVersions {
         // One that was submitted anew has nothing of what the job before it ran last.
         let versions = jobs.get_mut(job).filter(|it| it.submitted_ms == submitted_ms);
         let Some(versions) = versions else { return Ok(()) };
-        if code.changes > 0 {
+        if code.changes() > 0 {
             restored.remove(job);
         }
         let now = standing(versions, &code, restored.contains(job));
@@ -262,6 +264,7 @@ fn standing(kept: &ShelvedVersions, code: &CodeStatus, is_restored: bool) -> She
     ShelvedVersions {
         job: kept.job.clone(),
         submitted_ms: kept.submitted_ms,
+        submitted: kept.submitted.clone(),
         plugins: all(&code.plugins),
         previous,
         quarantined: quarantine(kept, code),

@@ -65,6 +65,24 @@ const METRICS: &[Metric] = &[
         of: |job| Some(job.held_bytes as f64),
     },
     Metric {
+        name: "tidemill_swaps_total",
+        kind: "counter",
+        help: "Swaps that brought other versions of plugins.",
+        of: |job| Some(job.swaps as f64),
+    },
+    Metric {
+        name: "tidemill_rollbacks_total",
+        kind: "counter",
+        help: "Rollbacks of plugins, by the job itself or asked for.",
+        of: |job| Some(job.rollbacks as f64),
+    },
+    Metric {
+        name: "tidemill_quarantined_versions",
+        kind: "gauge",
+        help: "Versions of plugins that the job is not to run again.",
+        of: |job| Some(job.quarantined as f64),
+    },
+    Metric {
         name: "tidemill_batch_interval_seconds",
         kind: "gauge",
         help: "Time between batches.",

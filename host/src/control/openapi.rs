@@ -148,21 +148,33 @@ fn list_of(name: &str, items: &Value) -> Value {
     json!({ "type": "object", "properties": { name: { "type": "array", "items": items } } })
 }
 
+fn job_schema(text: &Value) -> Value {
+    let number = json!({ "type": "integer" });
+    json!({
+        "type": "object",
+        "properties": {
+            "name": text,
+            "state": { "enum": ["running", "paused", "draining", "stopped", "failed"] },
+            "failure": { "type": ["string", "null"] },
+            "batch_interval_us": number,
+            "batches": number,
+            "failed_batches": number,
+            "rows_in": number,
+            "plugins": { "type": "array", "items": { "type": "object" } },
+            "swaps": number,
+            "rollbacks": number,
+            "quarantined": number,
+            "last_batch": { "type": ["object", "null"] },
+            "shadow": { "type": ["object", "null"] },
+        },
+    })
+}
+
 fn schemas() -> Value {
     let object = json!({ "type": "object" });
     let text = json!({ "type": "string" });
     json!({
-        "Job": {
-            "type": "object",
-            "properties": {
-                "name": text,
-                "state": { "enum": ["running", "paused", "draining", "stopped", "failed"] },
-                "batch_interval_us": { "type": "integer" },
-                "batches": { "type": "integer" },
-                "last_batch": { "type": ["object", "null"] },
-                "shadow": { "type": ["object", "null"] },
-            },
-        },
+        "Job": job_schema(&text),
         "Jobs": list_of("jobs", &json!({ "$ref": "#/components/schemas/Job" })),
         "Batches": list_of("batches", &object),
         "Plugins": plugins(),

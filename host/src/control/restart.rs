@@ -18,6 +18,7 @@ use crate::driver::handle::JobHandle;
 use crate::driver::plugins::{JobPlugins, component_of};
 use crate::driver::swap::NewCode;
 use crate::model::pipeline::{PluginCode, PluginDeclaration};
+use crate::model::version::PluginVersion;
 use crate::store::StoreError;
 use crate::store::version_shelf::ShelvedVersions;
 
@@ -50,6 +51,9 @@ impl<'a> Restart<'a> {
     ) -> Result<(), ControlError> {
         for plugin in declared {
             let before = self.before.as_ref().and_then(|before| before.plugins.get(&plugin.name));
+            if let Some(line) = self.before.as_ref().and_then(|it| not_as_submitted(it, plugin)) {
+                report(&line);
+            }
             let component = match before {
                 Some(version) => self.versions.unaltered(&plugin.name, &version.digest)?,
                 None => component_of(plugin, report).map_err(located)?,
@@ -89,6 +93,19 @@ impl<'a> Restart<'a> {
         }
         Ok(())
     }
+}
+
+/// What is told where a job goes on with another version than it was submitted with.
+fn not_as_submitted(before: &ShelvedVersions, plugin: &PluginDeclaration) -> Option<String> {
+    let [now, first] = [&before.plugins, &before.submitted].map(|it| it.get(&plugin.name));
+    let (now, first) = now.zip(first).filter(|(now, first)| now.digest != first.digest)?;
+    let [now, first] = [now, first]
+        .map(|it| PluginVersion { digest: it.digest.clone(), version: it.version.clone() });
+    Some(format!(
+        "plugin `{}` goes on with version {now}, as before the restart: it was swapped in, the job \
+         was submitted with {first}",
+        plugin.name
+    ))
 }
 
 /// Swaps plugins of a job; the components are kept, where the job is kept.

@@ -73,6 +73,12 @@ pub struct JobView {
     pub counters: BTreeMap<String, u64>,
     /// Its plugins.
     pub plugins: Vec<PluginView>,
+    /// How often swaps have brought others since its run began.
+    pub swaps: u64,
+    /// How often it has gone back, by itself or as somebody asked.
+    pub rollbacks: u64,
+    /// Versions that it is not to run again.
+    pub quarantined: usize,
     /// The batch that ended last.
     pub last_batch: Option<LastBatchView>,
     /// What runs in the shadow of its batches.

@@ -59,6 +59,7 @@ use crate::plan::{PlanDefaults, PlannedJob, plan};
 use crate::sink::SharedWriter;
 use crate::store::batch_log::JobLog;
 use crate::sys::steady_clock::SteadyClock;
+use crate::version::window_parents::looked_back_to;
 use crate::wasm::host_state::GuestPort;
 
 /// A job to start.
@@ -112,8 +113,7 @@ pub fn launch_telling(
     }
     let clock = Arc::new(SteadyClock::over(Arc::clone(&engine.config.clock)));
     let settings = pipeline.settings.clone();
-    let defaults = PlanDefaults { partitions: engine.executors.count() };
-    let planned = plan(&pipeline, &plugins, defaults)?;
+    let planned = plan(&pipeline, &plugins, defaults(engine))?;
     let seed = settings.seed.unwrap_or_else(|| engine.config.entropy.next_u64());
     let board = Arc::new(StatusBoard::new(bus, settings.retained_batches));
     let binder = binder(&settings, seed, &board);
@@ -150,7 +150,7 @@ pub fn launch_telling(
     let answers = sender.clone();
     let scribe = log.map(|log| Scribe::new(log, &plan, source_names(&pipeline), seed));
     let ways = ways_in(engine, &pipeline, (&plan, planned.datasets), (&base, seed), &sender);
-    let replayer = replayer(engine, &pipeline, defaults, &binder, &pace);
+    let replayer = replayer(engine, &pipeline, &plan, &binder, &pace);
     let maker = WindowMaker { replayer: Arc::clone(&replayer), store: Arc::clone(&store) };
     let maker = Arc::new(maker);
     let event_loop = EventLoop::new(JobParts {
@@ -236,15 +236,21 @@ fn binder(settings: &JobSettings, seed: u64, board: &Arc<StatusBoard>) -> Binder
 fn replayer(
     engine: &Arc<Engine>,
     pipeline: &Pipeline,
-    defaults: PlanDefaults,
+    plan: &JobPlan,
     binder: &Binder,
     pace: &Pace,
 ) -> Arc<Replayer> {
+    let (settings, defaults) = (&pipeline.settings, defaults(engine));
+    let looked_back_to = looked_back_to(plan, settings.batch_interval);
     let retained = match pace {
         Pace::Once(_) => RetainedInputs::none(),
-        Pace::Clock | Pace::AtOnce => RetainedInputs::new(&pipeline.settings),
+        Pace::Clock | Pace::AtOnce => RetainedInputs::new(settings, looked_back_to),
     };
     Replayer::new(engine, pipeline, defaults, (binder.seed, binder.bad_rows), retained)
+}
+
+fn defaults(engine: &Engine) -> PlanDefaults {
+    PlanDefaults { partitions: engine.executors.count() }
 }
 
 /// What is done before each tick.
@@ -276,8 +282,7 @@ pub fn result_schema(
     pipeline: &Pipeline,
     plugins: &JobPlugins,
 ) -> Result<StreamSchema, DriverError> {
-    let defaults = PlanDefaults { partitions: engine.executors.count() };
-    let JobPlan { stages, sinks } = plan(pipeline, plugins, defaults)?.plan;
+    let JobPlan { stages, sinks } = plan(pipeline, plugins, defaults(engine))?.plan;
     let first = sinks.first().and_then(|(_, stage)| stages.get(stage.0));
     Ok(first.map(|stage| stage.output_schema().clone()).unwrap_or_default())
 }

@@ -12,13 +12,14 @@ use arrow_array::RecordBatch;
 
 use super::job_version::SharedVersion;
 use super::retaining::Retaining;
-use crate::limits::RETAINED_INPUT_BYTES_DEFAULT;
+use crate::limits::{RETAINED_INPUT_BYTES_DEFAULT, RETAINED_INPUTS_DEFAULT, RETAINED_INPUTS_MAX};
 use crate::model::broadcast::Broadcasts;
 use crate::model::id::{SinkId, SourceId};
 use crate::model::output_measure::OutputMeasure;
 use crate::model::pipeline::JobSettings;
 use crate::model::replay::RetainedSizes;
 use crate::model::time::BatchTime;
+use crate::version::admission::TooFew;
 
 /// The datasets of sources, by partition.
 pub type SourceDatasets = BTreeMap<SourceId, Vec<Vec<RecordBatch>>>;
@@ -49,6 +50,8 @@ pub struct RetainedBatch {
 pub struct RetainedInputs {
     batches_max: usize,
     bytes_max: usize,
+    /// On how many of the batches new versions are tried.
+    tried_max: usize,
     last: Mutex<Last>,
 }
 
@@ -82,15 +85,22 @@ struct Last {
 }
 
 impl RetainedInputs {
-    /// Nothing yet, of as many batches and bytes as the settings say.
-    pub fn new(settings: &JobSettings) -> Self {
-        let (batches_max, bytes_max) = (settings.retained_inputs, settings.retained_input_bytes);
-        Self { batches_max, bytes_max, last: Mutex::default() }
+    /// Nothing yet, of as many batches and bytes as the settings say. Where they say nothing of
+    /// batches, windows look back to so many before the newest.
+    pub fn new(settings: &JobSettings, looked_back_to: usize) -> Self {
+        let tried_max = settings.retained_inputs.unwrap_or(RETAINED_INPUTS_DEFAULT);
+        let for_windows = looked_back_to.min(RETAINED_INPUTS_MAX).max(tried_max);
+        Self {
+            batches_max: settings.retained_inputs.unwrap_or(for_windows),
+            bytes_max: settings.retained_input_bytes,
+            tried_max,
+            last: Mutex::default(),
+        }
     }
 
     /// Nothing, for ever.
     pub fn none() -> Self {
-        Self { batches_max: 0, bytes_max: 0, last: Mutex::default() }
+        Self { batches_max: 0, bytes_max: 0, tried_max: 0, last: Mutex::default() }
     }
 
     /// What retains the inputs of a batch that begins, if any are, or if they are wanted once.
@@ -182,6 +192,20 @@ impl RetainedInputs {
         self.last().batches.iter().filter(|batch| batch.rows > 0).cloned().collect()
     }
 
+    /// The newest batches with rows on which new versions are tried, the oldest first.
+    pub fn to_try(&self) -> Vec<Arc<RetainedBatch>> {
+        let mut batches = self.batches();
+        batches.split_off(batches.len().saturating_sub(self.tried_max))
+    }
+
+    /// What keeps the batches to which windows look back from being retained.
+    pub fn too_few_for(&self, needed: usize) -> TooFew {
+        match self.batches_max < needed {
+            true => TooFew::Batches(self.batches_max),
+            false => TooFew::Bytes(self.bytes_max),
+        }
+    }
+
     /// How much is retained.
     pub fn sizes(&self) -> RetainedSizes {
         let last = self.last();
@@ -247,11 +271,12 @@ mod tests {
     use crate::model::stage::JobPlan;
 
     fn retained(batches: usize, bytes: usize) -> RetainedInputs {
-        RetainedInputs::new(&JobSettings {
-            retained_inputs: batches,
+        let settings = JobSettings {
+            retained_inputs: Some(batches),
             retained_input_bytes: bytes,
             ..JobSettings::default()
-        })
+        };
+        RetainedInputs::new(&settings, 100)
     }
 
     fn batch(second: i64, bytes: usize, broadcasts: Broadcasts) -> Arc<RetainedBatch> {
@@ -285,6 +310,26 @@ mod tests {
         retained.clear();
         assert_eq!((retained.sizes().batches, retained.sizes().bytes), (0, 0));
         assert_eq!(retained.told().as_deref(), Some("the job has ended"));
+    }
+
+    /// The story: windows of more than three batches could not be swapped unless somebody had set
+    /// `retained_inputs`, which was told at the swap.
+    #[test]
+    fn as_many_are_retained_as_windows_look_back_to_and_fewer_are_tried() {
+        let retained = RetainedInputs::new(&JobSettings::default(), 5);
+        for second in 1..=7 {
+            retained.put(batch(second, 20, Broadcasts::default()));
+        }
+        assert_eq!(seconds(&retained), [3, 4, 5, 6, 7]);
+        let tried: Vec<i64> = retained.to_try().iter().map(|batch| batch.time.0 / 1000).collect();
+        assert_eq!(tried, [5, 6, 7]);
+        assert_eq!(retained.too_few_for(5), TooFew::Bytes(RETAINED_INPUT_BYTES_DEFAULT));
+        assert_eq!(retained.too_few_for(6), TooFew::Batches(5));
+        let none = RetainedInputs::new(&JobSettings::default(), 0);
+        for second in 1..=4 {
+            none.put(batch(second, 20, Broadcasts::default()));
+        }
+        assert_eq!(seconds(&none), [2, 3, 4]);
     }
 
     /// Windows see batches without rows and those that failed: a swap makes them again.

@@ -120,16 +120,17 @@ impl SwapControl {
         plugins: &[(String, NewCode)],
         rules: SwapRules,
     ) -> Result<SwapReport, SwapError> {
-        self.swap_by(plugins, |_| rules)
+        self.swap_by(plugins, false, |_| rules)
     }
 
     /// As [`Self::swap`], to versions that an earlier run of the job had: they may import what they
-    /// did then, what does not fit them begins anew, and no batch is replayed, as for any rollback.
+    /// did then, what does not fit them begins anew, no batch is replayed, and there is nothing to
+    /// go back to afterwards, as for any rollback.
     ///
     /// # Errors
     /// As [`Self::swap`].
     pub fn swap_back(&self, plugins: &[(String, NewCode)]) -> Result<SwapReport, SwapError> {
-        self.swap_by(plugins, |loaded| {
+        self.swap_by(plugins, true, |loaded| {
             let allow = loaded.values().flat_map(|plugin| plugin.imports().to_vec()).collect();
             let (drop_state, restart_windows, replay) = (true, true, false);
             SwapRules { allow, drop_state, restart_windows, replay, ..SwapRules::default() }
@@ -139,9 +140,10 @@ impl SwapControl {
     fn swap_by(
         &self,
         plugins: &[(String, NewCode)],
+        is_back: bool,
         rules: impl FnOnce(&BTreeMap<String, Arc<Plugin>>) -> SwapRules + Send,
     ) -> Result<SwapReport, SwapError> {
-        let swap = || self.swap_here(plugins, rules);
+        let swap = || self.swap_here(plugins, is_back, rules);
         standing_back("swap", swap)
             .map_err(|source| DriverError::System { what: "a thread for a swap", source })?
     }
@@ -149,6 +151,7 @@ impl SwapControl {
     fn swap_here(
         &self,
         plugins: &[(String, NewCode)],
+        is_back: bool,
         rules: impl FnOnce(&BTreeMap<String, Arc<Plugin>>) -> SwapRules,
     ) -> Result<SwapReport, SwapError> {
         let staging = &*self.0;
@@ -184,6 +187,7 @@ impl SwapControl {
                 rules,
                 made_again,
                 shadow,
+                is_back,
                 answer,
             })
         })?;

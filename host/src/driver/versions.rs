@@ -124,6 +124,8 @@ pub struct SwapAsked {
     pub made_again: Vec<MadeAgain>,
     /// What runs it in the shadow first, where that is asked for.
     pub shadow: Option<Shadow>,
+    /// Whether it is what the job ran before, so that there is nothing to go back to from it.
+    pub is_back: bool,
     /// Who is told whether it waits for the next batch.
     pub answer: SyncSender<Result<(), Refusal>>,
 }
@@ -181,8 +183,9 @@ pub struct Versions {
     quarantine: Quarantine,
     /// The batch for which the job went back last, and what was quarantined for it.
     blamed: Option<(BatchTime, Vec<Quarantined>)>,
-    /// How often others have become current.
-    changes: u64,
+    /// How often others have come by a swap, and by going back.
+    swaps: u64,
+    rollbacks: u64,
     base: Arc<VersionBase>,
     counted: Counted,
 }
@@ -199,7 +202,8 @@ impl Versions {
             usual: Usual::default(),
             quarantine: Quarantine::default(),
             blamed: None,
-            changes: 0,
+            swaps: 0,
+            rollbacks: 0,
             base,
             counted,
         }
@@ -235,6 +239,7 @@ impl Versions {
         let (version, rules) = (Arc::clone(&asked.version), asked.rules.clone());
         match asked.shadow.take() {
             Some(shadow) => self.begin_shadow((version, rules), shadow, board),
+            None if asked.is_back => self.waiting = Some(Waiting::Back { version }),
             None => self.waiting = Some(Waiting::Swap { version, rules }),
         }
         Ok(())
@@ -285,6 +290,7 @@ impl Versions {
             let back = matches!(waiting, Waiting::Back { .. });
             match waiting {
                 Waiting::Swap { version, rules } => {
+                    self.swaps += 1;
                     let version = self.become_current(version);
                     self.previous = Some(Replaced { version, at: time });
                     let (batches_left, slower_max) = (rules.watched_batches, rules.slower_max);
@@ -292,6 +298,7 @@ impl Versions {
                     self.watch = Some(watch).filter(|watch| watch.batches_left > 0);
                 }
                 Waiting::Back { version } => {
+                    self.rollbacks += 1;
                     self.become_current(version);
                     (self.previous, self.usual) = (None, usual);
                 }
@@ -305,7 +312,6 @@ impl Versions {
 
     /// Gives the version that was current.
     fn become_current(&mut self, version: SharedVersion) -> SharedVersion {
-        self.changes += 1;
         *self.base.lock() = Arc::clone(&version);
         std::mem::replace(&mut self.current, version)
     }
@@ -417,6 +423,7 @@ impl Versions {
         let to = self.previous.take()?;
         self.base.note_previous(None);
         let from = self.become_current(Arc::clone(&to.version));
+        self.rollbacks += 1;
         if let Some(watch) = self.watch.take() {
             self.usual = watch.usual;
         }
@@ -473,7 +480,8 @@ impl Versions {
             shadow: self.shadowing.as_ref().map(Shadowing::status),
             watched_batches: self.watch.as_ref().map(|watch| watch.batches_left),
             quarantined: self.quarantine.all(),
-            changes: self.changes,
+            swaps: self.swaps,
+            rollbacks: self.rollbacks,
             held: self.counted.count(),
         }
     }

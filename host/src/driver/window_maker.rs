@@ -106,9 +106,12 @@ impl WindowMaker {
     }
 
     fn all(&self, GoneBack { to, from }: &GoneBack) -> Result<Vec<MadeAgain>, String> {
-        let begun = self.begin(ToMake::to_go_back(to, from)).map_err(|error| error.to_string())?;
-        let Some(mut made) = begun else { return Ok(Vec::new()) };
-        made.go_on().map_err(|refusal| refusal.to_string())?;
+        let begun = self.begin(ToMake::to_go_back(to, from)).map_err(|error| match error {
+            GateError::Refused(refusal) => refusal.of_windows(),
+            GateError::Unfit(error) => error.to_string(),
+        });
+        let Some(mut made) = begun? else { return Ok(Vec::new()) };
+        made.go_on().map_err(|refusal| refusal.of_windows())?;
         Ok(made.taken())
     }
 }

@@ -94,8 +94,10 @@ pub struct JobSettings {
     pub graceful_stop_timeout: Option<Duration>,
     /// Batches that have ended and can still be asked for.
     pub retained_batches: usize,
-    /// Batches whose inputs are retained, so that other versions of plugins can be tried on them.
-    pub retained_inputs: usize,
+    /// Batches whose inputs are retained, so that other versions of plugins can be tried on them;
+    /// `None`: as many as [`crate::limits::RETAINED_INPUTS_DEFAULT`] says, and those to which
+    /// windows over rows of plugins look back, which a swap makes again.
+    pub retained_inputs: Option<usize>,
     /// Bytes of these, beside the block budget; a batch of more is not retained.
     pub retained_input_bytes: usize,
     /// How long datasets are kept at least, for programs that ask for them; `None`: not at all.
@@ -130,7 +132,7 @@ impl Default for JobSettings {
             seed: None,
             graceful_stop_timeout: None,
             retained_batches: crate::limits::RETAINED_BATCHES_DEFAULT,
-            retained_inputs: crate::limits::RETAINED_INPUTS_DEFAULT,
+            retained_inputs: None,
             retained_input_bytes: crate::limits::RETAINED_INPUT_BYTES_DEFAULT,
             remember: None,
             catch_up: CatchUp::default(),

@@ -264,11 +264,20 @@ pub struct CodeStatus {
     pub watched_batches: Option<u32>,
     /// What is not to run again, the oldest first.
     pub quarantined: Vec<Quarantined>,
-    /// How often others have come to run since the job began.
-    pub changes: u64,
+    /// How often a swap has brought others since the job began.
+    pub swaps: u64,
+    /// How often the job has gone back since it began, by itself or as somebody asked.
+    pub rollbacks: u64,
     /// Sets of versions in memory: the current and the previous one, one that waits, and those of
     /// batches that run or whose inputs are retained.
     pub held: usize,
+}
+
+impl CodeStatus {
+    /// How often others have come to run since the job began.
+    pub fn changes(&self) -> u64 {
+        self.swaps + self.rollbacks
+    }
 }
 
 impl VersionEvent {

@@ -56,6 +56,9 @@ pub struct ShelvedVersions {
     pub job: String,
     /// When the job was submitted whose versions they are: another job of its name has others.
     pub submitted_ms: i64,
+    /// What it ran when it was submitted; nothing in what earlier releases wrote.
+    #[serde(default)]
+    pub submitted: ShelvedPlugins,
     /// What it ran last.
     pub plugins: ShelvedPlugins,
     /// What a rollback goes back to.

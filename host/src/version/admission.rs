@@ -131,8 +131,7 @@ pub enum Refusal {
     /// Windows read what old versions made.
     #[error(
         "windows read what plugin {} has made of earlier batches, of stream {}: a window of two \
-         versions would mix them, and it cannot be made again: {reason}; windows begin anew with \
-         the new version's batches with `--restart-windows`, over HTTP `restart_windows`",
+         versions would mix them, and it cannot be made again: {reason}; {ANEW}",
         list(.plugins), list(.streams)
     )]
     Window {
@@ -146,27 +145,23 @@ pub enum Refusal {
     /// Windows read what old versions made, and not all that it takes to make it again is retained.
     #[error(
         "windows read what the plugin has made of earlier batches: a window of two versions would \
-         mix them; to make it again the inputs of the last {} are needed, and those of {retained} \
-         are retained: set `retained_inputs` to {needed} or more, and `retained_input_bytes` to \
-         what they take; windows begin anew with the new version's batches with \
-         `--restart-windows`, over HTTP `restart_windows`",
-        number_of(*.needed, "batch", "batches")
+         mix them; to make it again {}; {ANEW}",
+        needed_inputs(*.needed, *.retained, *.too_few)
     )]
     WindowInputs {
         /// Batches that windows reach back to.
         needed: usize,
         /// The newest of them, without a gap, whose inputs are retained.
         retained: usize,
+        /// What keeps the others from being so.
+        too_few: TooFew,
     },
     /// Windows read what old versions made, and letters were fed back to a batch of it, which is
     /// not retained therefore.
     #[error(
         "windows read what the plugin has made of earlier batches: a window of two versions would \
-         mix them; to make it again the inputs of the last {} are needed, and those of batch \
-         {batch} are not retained, because dead letters were fed back to it: ask again when as \
-         many have ended after it; windows begin anew with the new version's batches with \
-         `--restart-windows`, over HTTP `restart_windows`",
-        number_of(*.needed, "batch", "batches")
+         mix them; to make it again {}: ask again when as many have ended after it; {ANEW}",
+        needed_letters(*.needed, .batch)
     )]
     WindowLetters {
         /// Batches that windows reach back to.
@@ -174,6 +169,63 @@ pub enum Refusal {
         /// The newest of them that letters were fed back to.
         batch: String,
     },
+}
+
+/// What keeps inputs of batches from being retained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TooFew {
+    /// The most batches that may be.
+    Batches(usize),
+    /// The most bytes that may be.
+    Bytes(usize),
+}
+
+impl Refusal {
+    /// Why windows are not made again, where nobody asks for a swap.
+    pub fn of_windows(&self) -> String {
+        match self {
+            Self::Window { reason, .. } => reason.clone(),
+            Self::WindowInputs { needed, retained, too_few } => {
+                needed_inputs(*needed, *retained, *too_few)
+            }
+            Self::WindowLetters { needed, batch } => needed_letters(*needed, batch),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// What else can be done about windows.
+const ANEW: &str = "windows begin anew with the new version's batches with `--restart-windows`, \
+                    over HTTP `restart_windows`";
+
+fn needed_inputs(needed: usize, retained: usize, too_few: TooFew) -> String {
+    let (batches, told) = (number_of(needed, "batch", "batches"), too_few.told(needed));
+    format!(
+        "the inputs of the last {batches} are needed, and those of {retained} are retained: {told}"
+    )
+}
+
+fn needed_letters(needed: usize, batch: &str) -> String {
+    let batches = number_of(needed, "batch", "batches");
+    format!(
+        "the inputs of the last {batches} are needed, and those of batch {batch} are not retained, \
+         because dead letters were fed back to it"
+    )
+}
+
+impl TooFew {
+    fn told(self, needed: usize) -> String {
+        match self {
+            Self::Batches(allowed) => format!(
+                "`retained_inputs` is {allowed}: set it to {needed} or more, and \
+                 `retained_input_bytes` to what they take"
+            ),
+            Self::Bytes(allowed) => format!(
+                "`retained_input_bytes`, {}, has no room for more: set it to what they take",
+                number_of(allowed, "byte", "bytes")
+            ),
+        }
+    }
 }
 
 impl Classify for Refusal {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::replayable::Replayable;
-use super::uses::made_with;
+use super::uses::{called, made_with};
 use crate::model::id::StageId;
 use crate::model::stage::{Gather, JobPlan, Span, Stage, StageInput};
 
@@ -53,6 +53,16 @@ impl WindowParents {
         let replayable = Replayable::only(plan, &stages);
         Ok(Self { reach, replayable, span: span.unwrap_or_default(), is_nested })
     }
+}
+
+/// How many batches before the newest windows look back to whose rows a plugin has made, so that a
+/// swap of it makes them again; of windows of which that cannot be done none.
+pub fn looked_back_to(plan: &JobPlan, batch_interval: Duration) -> usize {
+    let of = |plugin: &str| WindowParents::of(plan, |other| other == plugin).ok();
+    let spans = called(plan).into_iter().filter_map(of).map(|parents| parents.span);
+    let longest = spans.max().unwrap_or_default().saturating_sub(batch_interval);
+    let batches = longest.as_millis().div_ceil(batch_interval.as_millis().max(1));
+    usize::try_from(batches).unwrap_or(usize::MAX)
 }
 
 /// What a stage reads of earlier batches.
@@ -170,6 +180,8 @@ mod tests {
         assert!(!matches!(input(2), StageInput::Window { .. }), "nobody reads it later");
         let none = WindowParents::of(&plan, |_| false).expect("nothing is needed");
         assert!(none.reach.is_empty());
+        assert_eq!(looked_back_to(&plan, SECOND), 5);
+        assert_eq!(looked_back_to(&plan, SECOND * 4), 1, "of 2 s it takes a whole one");
     }
 
     #[test]
@@ -184,6 +196,7 @@ mod tests {
         ];
         let plan = JobPlan { stages, sinks: Vec::new() };
         let reason = WindowParents::of(&plan, |plugin| plugin == "a").expect_err("a function");
+        assert_eq!(looked_back_to(&plan, SECOND), 0, "nothing makes it again");
         assert!(reason.contains("stream `s1` goes into it, and a function"), "{reason}");
     }
 }

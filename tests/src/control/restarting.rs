@@ -76,16 +76,25 @@ fn job_goes_on_with_the_version_it_ran_last_and_can_go_back() {
     rig.jobs.start_again().expect("it can be read");
     let now = standing(&rig, "made");
     assert_eq!((&now["plugins"][0]["digest"], &now["previous"]), (&second, &Value::Null));
+    said(&rig, "made", "as before the restart: it was swapped in, the job was submitted with");
     ran(&rig, "made", &second);
     let back = rig.post("/v1/jobs/made/rollback");
     assert_eq!(back.status, 202, "{back:?}");
     ran(&rig, "made", &first);
-    said(&rig, "made", "swapped: from batch");
+    said(&rig, "made", "rolled back: from batch");
+    // The story: this was a swap like any other, and the next rollback went forward again.
+    let forward = rig.post("/v1/jobs/made/rollback");
+    assert_eq!((forward.status, forward.code().as_str()), (409, "swap_refused"), "{forward:?}");
     rig.end();
 
     let rig = Rig::over(&folder);
     rig.jobs.start_again().expect("it can be read");
     assert_eq!(standing(&rig, "made")["plugins"][0]["digest"], first);
+    let lines = rig.get("/v1/jobs/made/logs").body;
+    assert!(
+        !lines.contains("as before the restart"),
+        "it runs what it was submitted with: {lines}"
+    );
     assert_eq!(rig.post("/v1/jobs/made/stop").status, 202);
     rig.told("job `made` ended");
     rig.end();
@@ -155,6 +164,16 @@ fn quarantine_survives_a_restart_with_its_reason() {
     said(&rig, "stamps", "swapped: from batch");
     stream.write_all(b"1\n2\n").expect("it is received");
     said(&rig, "stamps", "rolled back: batch");
+    let job = rig.get("/v1/jobs/stamps").json();
+    assert_eq!(
+        (&job["swaps"], &job["rollbacks"], &job["quarantined"]),
+        (&json!(1), &json!(1), &json!(1))
+    );
+    let metrics = rig.get("/metrics").body;
+    for name in ["swaps_total", "rollbacks_total", "quarantined_versions"] {
+        let line = format!("\ntidemill_{name}{{job=\"stamps\"}} 1\n");
+        assert!(metrics.contains(&line), "{line} is not in {metrics}");
+    }
     rig.end();
     assert_eq!(components(&folder), 1, "the broken one is gone");
 

@@ -138,7 +138,7 @@ fn steps_that_keep_something_are_left_out_and_named() {
 #[test]
 fn nothing_is_retained_where_the_job_says_so_and_the_report_tells_why() {
     let mut job = Stamping::over(4, ROWS, "honestly");
-    job.test.context.settings().retained_inputs = 0;
+    job.test.context.settings().retained_inputs = Some(0);
     job.run(2);
     assert_eq!(job.status().retained.batches, 0);
     let report = job.swap(version(2, "honestly"), SwapRules::default()).expect("it fits");

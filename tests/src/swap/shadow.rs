@@ -143,7 +143,7 @@ fn batches_that_are_too_large_are_left_out() {
 #[test]
 fn job_that_retains_nothing_has_a_shadow_too() {
     let mut job = Stamping::over(4, ROWS, "honestly");
-    job.test.context.settings().retained_inputs = 0;
+    job.test.context.settings().retained_inputs = Some(0);
     job.run(1);
     job.swap(version(2, "honestly"), shadow_of(1)).expect("it fits");
     assert_eq!(run_one(&mut job), None);

@@ -26,7 +26,7 @@ fn rows(collected: &Collected) -> Vec<usize> {
 #[test]
 fn windows_are_restarted_only_when_that_is_asked() {
     let mut job = Stamping::through(7, 4, "honestly", stamped_then_window);
-    job.test.context.settings().retained_inputs = 0;
+    job.test.context.settings().retained_inputs = Some(0);
     job.run(3);
     let refused = job.swap(version(2, "honestly"), SwapRules::default()).expect_err("a window");
     assert!(refused.contains("a window of two versions would mix them"), "{refused}");

@@ -26,7 +26,7 @@ fn goes_on_as_if_never_swapped(build: impl Fn(&DStream, OperatorRef) -> DStream)
     let job_of = || {
         let input = traps_at_the_seventh();
         let mut job = Stamping::fed(input, &version(1, "honestly"), &build);
-        job.test.context.settings().retained_inputs = 10;
+        job.test.context.settings().retained_inputs = Some(10);
         job
     };
     for swapped_after in [4, 5, 6] {
@@ -90,7 +90,7 @@ fn windows_with_longer_slides_are_whole() {
 fn no_more_than_the_batches_since_the_swap_is_needed() {
     let window = |ids: &DStream, stamp| ids.flat_map(stamp).window(5 * SECOND, SECOND);
     let mut job = Stamping::fed(traps_at_the_seventh(), &version(1, "honestly"), window);
-    job.test.context.settings().retained_inputs = 2;
+    job.test.context.settings().retained_inputs = Some(2);
     job.run(4);
     let restarted = SwapRules { restart_windows: true, ..untried() };
     job.swap(version(2, "rarely"), restarted).expect("windows begin anew");
@@ -108,7 +108,7 @@ fn no_more_than_the_batches_since_the_swap_is_needed() {
 fn windows_that_stay_short_are_told() {
     let mut job =
         Stamping::fed(traps_at_the_seventh(), &version(1, "honestly"), stamped_then_window);
-    job.test.context.settings().retained_inputs = 0;
+    job.test.context.settings().retained_inputs = Some(0);
     let (listener, events) = ears();
     job.test.context.add_listener(listener).expect("a thread starts");
     job.run(4);
@@ -124,8 +124,9 @@ fn windows_that_stay_short_are_told() {
         |event: &JobEvent| matches!(event, JobEvent::Versions(VersionEvent::ShortWindows { .. }));
     let JobEvent::Versions(event) = wait_for(&events, short) else { unreachable!("it waited") };
     assert!(event.is_a_failure());
-    for part in ["lack batches", "set `retained_inputs`"] {
+    for part in ["lack batches", "the inputs of the last 2 batches are needed"] {
         assert!(event.to_string().contains(part), "{event}");
+        assert!(!event.to_string().contains("--restart-windows"), "{event}");
     }
     let rows: Vec<usize> = rows_and_versions(&job).iter().map(|(rows, _)| *rows).collect();
     assert_eq!(rows[6..], [4, 8, 12]);

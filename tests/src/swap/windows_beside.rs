@@ -17,7 +17,7 @@ const BATCHES: usize = 12;
 fn job(first: u16, build: impl Fn(&DStream, OperatorRef) -> DStream) -> Stamping {
     let input = (0..BATCHES).map(|batch| Some(ids(batch, 4))).collect();
     let mut job = Stamping::fed(input, &version(first, "honestly"), build);
-    job.test.context.settings().retained_inputs = 4;
+    job.test.context.settings().retained_inputs = Some(4);
     job
 }
 

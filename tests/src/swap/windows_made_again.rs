@@ -28,7 +28,7 @@ fn goes_on_as_if_it_had_always_run(
 ) {
     let job_of = |number| {
         let mut job = Stamping::fed(input.to_vec(), &version(number, "honestly"), &build);
-        job.test.context.settings().retained_inputs = 10;
+        job.test.context.settings().retained_inputs = Some(10);
         job
     };
     let [mut swapped, mut old, mut new] = [1, 1, 2].map(job_of);
@@ -161,21 +161,46 @@ fn batch_that_failed_stays_empty() {
     assert_eq!(rows_and_versions(&job), expected);
 }
 
-/// Windows of five batches and the default of three retained ones.
+fn stamped_then_long_window(ids: &DStream, stamp: OperatorRef) -> DStream {
+    ids.flat_map(stamp).window(5 * SECOND, SECOND)
+}
+
+/// The story: by default three batches were retained, so that a job with longer windows could not
+/// be swapped, which was told at the swap alone.
+#[test]
+fn by_default_as_many_batches_are_retained_as_windows_look_back_to() {
+    let mut job = Stamping::fed(batches(9), &version(1, "honestly"), stamped_then_long_window);
+    job.run(6);
+    let report = job.swap(version(2, "honestly"), SwapRules::default());
+    let replay = report.expect("what it takes is retained").replay.expect("it is tried");
+    assert_eq!(replay.batches.len(), 3, "on as many as without windows");
+    job.run(3).iter().for_each(is_completed);
+    let versions = [1, 1, 1, 1, 1, 1, 2, 2, 2];
+    let rows = [4, 8, 12, 16, 20, 20, 20, 20, 20];
+    let expected: Vec<_> = rows.into_iter().zip(versions.map(|version| vec![version])).collect();
+    assert_eq!(rows_and_versions(&job), expected);
+}
+
 #[test]
 fn refusal_says_how_many_batches_are_needed_and_the_job_goes_on() {
-    let build = |ids: &DStream, stamp| ids.flat_map(stamp).window(5 * SECOND, SECOND);
-    let mut job = Stamping::through(9, ROWS, "honestly", build);
-    job.run(6);
-    let refused = job.swap(version(2, "honestly"), SwapRules::default());
-    let refused = refused.expect_err("three are retained");
-    for part in ["the last 4 batches", "those of 3 are retained", "set `retained_inputs` to 4"] {
-        assert!(refused.contains(part), "{refused}");
+    for (batches, bytes, reason) in [
+        (Some(3), 16 << 20, "`retained_inputs` is 3: set it to 4 or more"),
+        (None, 100, "`retained_input_bytes`, 100 bytes, has no room for more"),
+    ] {
+        let build = stamped_then_long_window;
+        let mut job = Stamping::through(9, ROWS, "honestly", build);
+        let settings = job.test.context.settings();
+        (settings.retained_inputs, settings.retained_input_bytes) = (batches, bytes);
+        job.run(6);
+        let refused = job.swap(version(2, "honestly"), SwapRules::default());
+        let refused = refused.expect_err("fewer are retained");
+        for part in ["the last 4 batches", reason, "--restart-windows"] {
+            assert!(refused.contains(part), "{refused}");
+        }
+        job.run(3).iter().for_each(is_completed);
+        let ledger = job.ledger();
+        assert_eq!((ledger.mixed, ledger.versions), (0, vec![1; 9]));
     }
-    assert!(refused.contains("`retained_input_bytes`"), "{refused}");
-    job.run(3).iter().for_each(is_completed);
-    let ledger = job.ledger();
-    assert_eq!((ledger.mixed, ledger.versions), (0, vec![1; 9]));
 }
 
 /// What a state goes into cannot be made of a few batches again.

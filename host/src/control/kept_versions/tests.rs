@@ -28,13 +28,14 @@ fn bad(digest: &str, reason: &str) -> Quarantined {
 fn begun() -> ShelvedVersions {
     let both = [("a", "1"), ("idle", "9")];
     let both = both.map(|(name, digest)| (name.to_owned(), shelved(&version(digest))));
-    let (job, plugins) = ("job".to_owned(), both.into());
-    ShelvedVersions { job, submitted_ms: 7, plugins, previous: None, quarantined: Vec::new() }
+    let (job, plugins) = ("job".to_owned(), ShelvedPlugins::from(both));
+    let (submitted, quarantined) = (plugins.clone(), Vec::new());
+    ShelvedVersions { job, submitted_ms: 7, submitted, plugins, previous: None, quarantined }
 }
 
 /// What runs, and how often others have come to.
-fn running(digest: &str, changes: u64) -> CodeStatus {
-    CodeStatus { plugins: plugins(digest), changes, ..CodeStatus::default() }
+fn running(digest: &str, swaps: u64) -> CodeStatus {
+    CodeStatus { plugins: plugins(digest), swaps, ..CodeStatus::default() }
 }
 
 fn digests(plugins: &ShelvedPlugins) -> Vec<&str> {

@@ -42,7 +42,7 @@ impl Replayer {
         let left_out = Replayable::of(&new.plan).left_out;
         let mut report = GateReport { left_out, ..GateReport::default() };
         report.not_tried.extend(self.retained.told());
-        for batch in self.retained.batches() {
+        for batch in self.retained.to_try() {
             let tried = self.try_batch(&batch, &before, &after);
             match tried.map_err(GateError::Refused)? {
                 Tried::Compared(compared) => {

@@ -33,8 +33,8 @@ pub struct WindowsMade<'a> {
 
 impl Replayer {
     /// None yet, of these stages by that version, which is bound unheard. Where the job still has
-    /// what it made of batches before a time, those are left out, unless windows before windows look
-    /// back to them.
+    /// what it made of batches before a time, those are left out, unless windows before windows
+    /// look back to them.
     pub fn windows(
         &self,
         parents: WindowParents,
@@ -122,7 +122,8 @@ impl WindowsMade<'_> {
             Some(fed) => Refusal::WindowLetters { needed, batch: fed.of_day() },
             None => {
                 let retained = unbroken.batches.range(wanted).count();
-                Refusal::WindowInputs { needed, retained }
+                let too_few = self.replayer.retained.too_few_for(needed);
+                Refusal::WindowInputs { needed, retained, too_few }
             }
         })
     }

@@ -12,8 +12,7 @@ use crate::limits::{
     BLOCK_BYTES_MAX, BLOCK_INTERVAL_MAX, BLOCK_INTERVAL_MIN, CONCURRENT_JOBS_MAX,
     GRACEFUL_STOP_MAX, PARTITIONS_MAX, POISON_ROWS_ASKED_MAX, POISON_ROWS_MAX,
     RETAINED_BATCHES_DEFAULT, RETAINED_BATCHES_MAX, RETAINED_INPUT_BYTES_DEFAULT,
-    RETAINED_INPUT_BYTES_MAX, RETAINED_INPUTS_DEFAULT, RETAINED_INPUTS_MAX,
-    TASK_FAILURES_ASKED_MAX, TASK_FAILURES_MAX,
+    RETAINED_INPUT_BYTES_MAX, RETAINED_INPUTS_MAX, TASK_FAILURES_ASKED_MAX, TASK_FAILURES_MAX,
 };
 use crate::model::pipeline::JobSettings;
 use crate::model::policy::{OnBadRow, OnFailure};
@@ -86,12 +85,12 @@ impl Meaning<'_> {
     }
 
     /// Of how many batches inputs are retained, and how many bytes of them.
-    fn retained_inputs(&mut self, job: &JobText) -> (usize, usize) {
+    fn retained_inputs(&mut self, job: &JobText) -> (Option<usize>, usize) {
         let batches = job.retained_inputs.as_ref();
         let batches = self.number("retained_inputs", batches, 0..=RETAINED_INPUTS_MAX);
         let bytes = job.retained_input_bytes.as_ref();
         let bytes = self.bytes("retained_input_bytes", bytes, 0..=RETAINED_INPUT_BYTES_MAX);
-        (batches.unwrap_or(RETAINED_INPUTS_DEFAULT), bytes.unwrap_or(RETAINED_INPUT_BYTES_DEFAULT))
+        (batches, bytes.unwrap_or(RETAINED_INPUT_BYTES_DEFAULT))
     }
 
     /// What becomes of rows that operators refuse, and how many may be left out of a batch because

@@ -36,7 +36,7 @@ fn settings_and_plugins_mean_what_is_written() {
     assert_eq!((settings.partitions, settings.seed), (Some(8), Some(7)));
     assert_eq!(settings.graceful_stop(), Duration::from_secs(30));
     assert_eq!(settings.retained_batches, 50);
-    assert_eq!((settings.retained_inputs, settings.retained_input_bytes), (5, 8 << 20));
+    assert_eq!((settings.retained_inputs, settings.retained_input_bytes), (Some(5), 8 << 20));
     assert_eq!((settings.block_budget_bytes, settings.on_failure), (64 << 20, OnFailure::Skip));
     let letters = PathBuf::from("folder/everything.dead-letters.jsonl");
     assert_eq!(settings.on_rejected, OnBadRow::DeadLetter(letters));
