@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use tidemill::limits::JOB_LINE_BYTES_MAX;
 use tidemill::model::text::{escape, grouped, number_of};
 use tidemill::model::time::BatchTime;
+use tidemill::model::version::PluginVersion;
 
 use super::args::{OneJobArgs, SwapArgs};
 use super::ask::{client_of, client_of_job};
@@ -123,11 +124,10 @@ pub fn roll_back(args: &OneJobArgs) -> anyhow::Result<u8> {
     exit::print(&changes.concat())
 }
 
-/// A version in words, from its digest and what it says it is.
-fn version_of(version: &Value) -> String {
-    let word = |part: &str| version[part].as_str().unwrap_or_default();
-    let digest = word("digest").get(..12).unwrap_or_default();
-    format!("{} ({digest})", escape(word("version"), JOB_LINE_BYTES_MAX))
+/// A version, as a server tells it.
+fn version_of(version: &Value) -> PluginVersion {
+    let word = |part: &str| escape(version[part].as_str().unwrap_or_default(), JOB_LINE_BYTES_MAX);
+    PluginVersion { digest: word("digest"), version: word("version") }
 }
 
 /// Files by the names of their plugins, as a server finds them.
