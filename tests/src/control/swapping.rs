@@ -152,6 +152,13 @@ fn a_person_swaps_and_goes_back_by_commands() {
     let wrong = ask(&["swap", "job.toml", "words"]);
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.err.contains("as in `words=words.wasm`"), "{}", wrong.err);
+    // A plugin's source, where `plugin check` and job files take it.
+    let folder_words = "it is a folder, expected a component file: `tidemill plugin build`";
+    for command in [&["swap", "job.toml"] as &[&str], &["replay", "job.toml", "--plugin"]] {
+        let wrong = ask(&[command, &["words=."]].concat());
+        assert_eq!(wrong.code, Some(2));
+        assert!(wrong.err.contains(folder_words), "{}", wrong.err);
+    }
     running.signal("TERM");
     assert_eq!(running.end().code, Some(0));
 }
