@@ -202,6 +202,10 @@ fn all_jobs_of_one_version_are_swapped_by_one_command() {
     for (line, start) in refused.out.lines().zip(starts) {
         assert!(line.starts_with(start) && line.contains("already"), "{line}");
     }
+    let no_job = ask(&["swap", "words=two.wasm"]);
+    assert_eq!(no_job.code, Some(2));
+    let usage = "swap [OPTIONS] --all-jobs [JOB] <PLUGIN=FILE>...";
+    assert!(no_job.err.contains(usage), "{}", no_job.err);
     let nothing = ask(&["swap", "a", "--all-jobs"]);
     assert_eq!(nothing.code, Some(2));
     assert!(nothing.err.contains("as in `words=words.wasm`"), "{}", nothing.err);
