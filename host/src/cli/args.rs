@@ -8,6 +8,7 @@ pub mod look;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -94,6 +95,17 @@ pub enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+/// The same error; for a command that goes by another name it names that.
+pub fn suggesting(mut error: clap::Error) -> clap::Error {
+    let found = error.get(ContextKind::InvalidSubcommand);
+    // What it is called over HTTP.
+    if found == Some(&ContextValue::String("drain".to_owned())) {
+        let stop = ContextValue::Strings(vec!["stop".to_owned()]);
+        error.insert(ContextKind::SuggestedSubcommand, stop);
+    }
+    error
 }
 
 /// A job file, and the machine it is for.
