@@ -143,7 +143,7 @@ fn a_person_swaps_and_goes_back_by_commands() {
     assert_eq!(swapped.code, Some(0), "{}", swapped.err);
     assert!(swapped.out.starts_with("words: 0.1.0 ("), "{}", swapped.out);
     assert!(swapped.out.contains(" bytes, from the next batch on\n"), "{}", swapped.out);
-    assert!(swapped.out.contains("  sink `out`: identical, "), "{}", swapped.out);
+    assert!(swapped.out.contains(" us; sink `out`: identical, "), "{}", swapped.out);
     running.told("swapped: from batch");
     let back = ask(&["rollback", "job.toml"]);
     assert_eq!(back.code, Some(0), "{}", back.err);
