@@ -14,7 +14,7 @@ use tidemill::model::version::PluginVersion;
 
 use super::args::{OneJobArgs, SwapArgs};
 use super::ask::{client_of, client_of_job};
-use super::client::Client;
+use super::client::{Client, Refusal};
 use super::exit::{self, ENDED, FAILED};
 use super::{all_jobs, data};
 
@@ -27,7 +27,13 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
     let body = body(args, &plugins)?;
     if !args.all_jobs {
         let (client, job) = client_of_job(&args.job)?;
-        return swap_one(&client, &job, &body, "");
+        return swap_one(&client, &job, &body, "").or_else(|error| {
+            if !is_of_a_batch(&error) {
+                return Err(error);
+            }
+            exit::show(&error);
+            Ok(FAILED)
+        });
     }
     let (client, job) = match job {
         Some(_) => client_of_job(&args.job).map(|(client, job)| (client, Some(job)))?,
@@ -42,6 +48,13 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
         }
     }
     Ok(code)
+}
+
+/// Whether a batch that was run again speaks against the new version: that is what `replay` ends
+/// with the code of a failure for.
+fn is_of_a_batch(error: &anyhow::Error) -> bool {
+    let refusal = error.downcast_ref::<Refusal>();
+    refusal.is_some_and(|refusal| refusal.code == "replay_refused")
 }
 
 /// What a server is asked for a swap with.
