@@ -63,6 +63,9 @@ pub fn state(args: &StateArgs) -> anyhow::Result<u8> {
     let path = format!("/v1/jobs/{job}/state");
     let Some(step) = &args.step else {
         let answer = client.get(&path)?;
+        if answer["steps"].as_array().is_some_and(Vec::is_empty) {
+            exit::tell("no step of the job keeps anything for keys");
+        }
         return names(answer["steps"].as_array(), |step| {
             Some(format!("{}: {}", step["step"].as_str()?, sizes(step)))
         });
