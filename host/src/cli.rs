@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|first| first == COMPILE_SUBCOMMAND) {
         return child_main();
     }
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| args::suggesting(error).exit());
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(format!("off,tidemill={}", arguments.log)))
         .with_writer(std::io::stderr)

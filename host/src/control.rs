@@ -172,6 +172,7 @@ impl ControlError {
             Self::BodyTooLarge => ("body_too_large", 413),
             Self::BodyType => ("body_type", 415),
             Self::BadRequest { .. } => ("bad_request", 400),
+            Self::Swap(error) if error.is_of_a_batch() => ("replay_refused", 409),
             Self::Swap(SwapError::Refused(_)) => ("swap_refused", 409),
             Self::Swap(SwapError::Unfit(_)) => ("plugin_unfit", 422),
             Self::Swap(SwapError::Ended) => ("job_ended", 409),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::job_rig::plugin_component;
 use crate::set_up::c_plugin::word_count_c;
 use crate::set_up::program::{Ran, tidemill};
 
@@ -210,6 +211,16 @@ fn component_of_another_language_is_checked_and_run() {
     assert!(checked.out.contains("output     _1: utf8 | _2: int64"), "{}", checked.out);
     let ran = place.run(&["plugin", "run", "c.wasm", "pair"], "{\"word\":\"a\"}\n");
     assert_eq!(rows(&ran.out), [json!({"_1": "a", "_2": 1})]);
+}
+
+/// The story: a swap may be refused for its state's columns or version, and nothing showed them.
+#[test]
+fn what_an_operator_keeps_is_checked_too() {
+    let component = plugin_component("sessions").display().to_string();
+    let checked = Place::new().run(&["plugin", "check", &component], "");
+    assert_eq!(checked.code, Some(0), "{}", checked.err);
+    let words = "\n  state      pages: int64, first: utf8, last: utf8 (state_version 1)\n";
+    assert!(checked.out.contains(words), "`{words}` in {}", checked.out);
 }
 
 #[test]

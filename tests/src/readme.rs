@@ -3,6 +3,8 @@
 //! Takes the README's own blocks. Changes only the address, which must be free, and where the
 //! component is, so that the guests of all tests share what they compile.
 
+mod look;
+mod reader;
 mod swap;
 
 use std::io::Write;

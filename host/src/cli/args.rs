@@ -8,6 +8,7 @@ pub mod look;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -28,8 +29,13 @@ pub struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 the job ended as asked, or its sources did; 1 it failed \
-while running; 2 nothing ran, because arguments, job file or a plugin are wrong; 130 a second \
-signal, or one before the job ran, ended it at once.";
+while running, or what was run again or compared failed or differs; 2 nothing ran, because \
+arguments, job file or a plugin are wrong, or nobody runs the job; 130 a second signal, or one \
+before the job ran, ended it at once.";
+
+/// The job may be left out with one flag only, which clap has no words for.
+const SWAP_USAGE: &str = "tidemill swap [OPTIONS] <JOB> <PLUGIN=FILE>...\n       \
+                          tidemill swap [OPTIONS] --all-jobs [JOB] <PLUGIN=FILE>...";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -57,6 +63,7 @@ pub enum Command {
     /// Have a job take no more input, work off what it received, and end.
     Stop(StopArgs),
     /// Have a job run other versions of its plugins, from the next batch on.
+    #[command(override_usage = SWAP_USAGE)]
     Swap(SwapArgs),
     /// Have a job go back to the plugins that its last swap replaced, from the next batch on.
     Rollback(OneJobArgs),
@@ -88,6 +95,17 @@ pub enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+/// The same error; for a command that goes by another name it names that.
+pub fn suggesting(mut error: clap::Error) -> clap::Error {
+    let found = error.get(ContextKind::InvalidSubcommand);
+    // What it is called over HTTP.
+    if found == Some(&ContextValue::String("drain".to_owned())) {
+        let stop = ContextValue::Strings(vec!["stop".to_owned()]);
+        error.insert(ContextKind::SuggestedSubcommand, stop);
+    }
+    error
 }
 
 /// A job file, and the machine it is for.
@@ -214,7 +232,7 @@ pub struct StopArgs {
 /// Arguments of `swap`.
 #[derive(Debug, Args)]
 pub struct SwapArgs {
-    /// The job. It may be left out with `--all-jobs`.
+    /// The job.
     #[command(flatten)]
     pub job: OneJobArgs,
     /// Which plugin of the job is to run which component. Several switch together.
@@ -225,7 +243,8 @@ pub struct SwapArgs {
     #[arg(long, value_name = "IMPORT")]
     pub allow: Vec<String>,
     /// Also all other jobs of the process that run the same version of these plugins as the job,
-    /// one after the other. Without a job: all that have them, if they run one version.
+    /// one after the other. With this flag alone the job may be left out: then all that have these
+    /// plugins, if they run one version.
     #[arg(long)]
     pub all_jobs: bool,
     /// Steps whose state the new version cannot read begin anew.

@@ -12,7 +12,7 @@ use tidemill::model::text::{escape, grouped, number_of};
 use tidemill::store::data_folder::DataFolder;
 
 use super::args::{OneJobArgs, StopArgs, SubmitArgs};
-use super::client::Client;
+use super::client::{Client, Refusal};
 use super::data;
 use super::exit::{self, ENDED};
 use super::run::read_job;
@@ -74,11 +74,11 @@ pub fn remove(args: &OneJobArgs) -> anyhow::Result<u8> {
 /// # Errors
 /// When no server runs the job.
 pub fn logs(args: &OneJobArgs) -> anyhow::Result<u8> {
-    let asked = client_of_job(args).context(
+    let (client, job) = client_or(
+        args,
         "the lines of a job are kept by its process and end with it, its batches stay: see \
          `tidemill batches`",
-    );
-    let (client, job) = asked?;
+    )?;
     let answer = client.get(&format!("/v1/jobs/{job}/logs"))?;
     for line in answer["lines"].as_array().context("the server gives no lines")? {
         let since = Duration::from_micros(line["at_us"].as_u64().unwrap_or_default());
@@ -112,9 +112,34 @@ pub fn client_of_job(args: &OneJobArgs) -> anyhow::Result<(Client, String)> {
             return Ok((client, job));
         }
     }
-    let paths: Vec<String> =
-        folders.iter().map(|folder| format!("`{}`", folder.path().display())).collect();
-    anyhow::bail!("nothing runs with the data folder {}", paths.join(" or "))
+    let folders = folders.iter().map(|folder| format!("`{}`", folder.path().display())).collect();
+    Err(NotRunning { job, folders }.into())
+}
+
+/// No process has a data folder in which a job is looked for.
+#[derive(Debug, thiserror::Error)]
+#[error("job `{job}` does not run: nothing runs with the data folder {}", .folders.join(" or "))]
+struct NotRunning {
+    job: String,
+    folders: Vec<String>,
+}
+
+/// As [`client_of_job`], where the error says what can be done about a job that nobody runs.
+///
+/// # Errors
+/// As [`client_of_job`].
+pub fn client_or(args: &OneJobArgs, hint: &str) -> anyhow::Result<(Client, String)> {
+    client_of_job(args).map_err(|error| hinted(error, hint))
+}
+
+/// The same error; one of a job that nobody runs says what can be done about that.
+pub fn hinted(error: anyhow::Error, hint: &str) -> anyhow::Error {
+    let refusal = error.downcast_ref::<Refusal>();
+    let is_unknown = refusal.is_some_and(|refusal| refusal.code == "unknown_job");
+    match error.is::<NotRunning>() || is_unknown {
+        true => anyhow::anyhow!("{error}; {hint}"),
+        false => error,
+    }
 }
 
 /// A job in a line.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tidemill::limits::JOB_LINE_BYTES_MAX;
 use tidemill::model::text::{escape, grouped};
 use tidemill::model::time::BatchTime;
+use tidemill::model::version::PluginVersion;
 use tidemill::store::batch_log::BatchQuery;
 use tidemill::store::batch_record::BatchRecord;
 use tidemill::store::data_folder::DataFolder;
@@ -110,8 +111,8 @@ fn line(record: &BatchRecord) -> [String; 8] {
     };
     let plugins = record.plans.last().map(|plan| &plan.plugins[..]).unwrap_or_default();
     let code = plugins.iter().map(|plugin| {
-        let digest: String = plugin.digest.chars().take(12).collect();
-        format!("{} {} ({digest})", plugin.name, plugin.version)
+        let (digest, version) = (plugin.digest.clone(), plugin.version.clone());
+        format!("{} {}", plugin.name, PluginVersion { digest, version })
     });
     [
         BatchTime(record.time_ms).rfc3339(),

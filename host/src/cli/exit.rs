@@ -10,9 +10,10 @@ use tidemill::driver::error::DriverError;
 
 /// The job ended as it was asked to, or its sources did.
 pub const ENDED: u8 = 0;
-/// The job ran and failed.
+/// The job ran and failed; or what was run again or compared failed, or came out otherwise.
 pub const FAILED: u8 = 1;
-/// Nothing ran: arguments, job file or a plugin are wrong. Also clap's own code.
+/// Nothing ran: arguments, job file or a plugin are wrong, or nobody runs the job. Also clap's own
+/// code.
 pub const REFUSED: u8 = 2;
 /// A second signal, or one before there was a job, ended the program at once.
 pub const KILLED: u8 = 130;
@@ -49,6 +50,13 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(Shown(code)) = error.downcast_ref() {
         return ExitCode::from(*code);
     }
+    show(error);
+    let ran = matches!(error.downcast_ref::<DriverError>(), Some(DriverError::Failed(_)));
+    ExitCode::from(if ran { FAILED } else { REFUSED })
+}
+
+/// Shows the error, with its causes.
+pub fn show(error: &anyhow::Error) {
     tell(&format!("error: {error}"));
     let mut said = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -58,6 +66,4 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         }
         said = cause;
     }
-    let ran = matches!(error.downcast_ref::<DriverError>(), Some(DriverError::Failed(_)));
-    ExitCode::from(if ran { FAILED } else { REFUSED })
 }

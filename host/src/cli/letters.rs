@@ -13,11 +13,15 @@ use tidemill::limits::JOB_LINE_BYTES_MAX;
 use tidemill::model::text::{escape, grouped};
 
 use super::args::look::LettersArgs;
-use super::ask::client_of_job;
+use super::ask::{client_of_job, client_or, hinted};
 use super::client::Client;
 use super::data;
 use super::exit::{self, ENDED, FAILED};
 use super::run::read_job;
+
+/// What can be done about a job that nobody runs.
+const BY_FILE: &str = "its dead letters are in files that its job file names: give that file in \
+                       the place of the name";
 
 /// Shows letters, or feeds them back.
 ///
@@ -25,7 +29,7 @@ use super::run::read_job;
 /// When no server runs the job, a file cannot be read, or none can be fed back now.
 pub fn letters(args: &LettersArgs) -> anyhow::Result<u8> {
     if args.retry {
-        let (client, job) = client_of_job(&args.job)?;
+        let (client, job) = client_or(&args.job, "letters go back to a job that runs: start it")?;
         let path = format!("/v1/jobs/{job}/dead-letters");
         let told = client.post(&format!("{path}/retry"), None)?;
         if args.json {
@@ -38,7 +42,7 @@ pub fn letters(args: &LettersArgs) -> anyhow::Result<u8> {
     }
     let answer = match ask(args) {
         Ok(answer) => answer,
-        Err(error) => kept(args)?.ok_or(error)?,
+        Err(error) => kept(args)?.ok_or_else(|| hinted(error, BY_FILE))?,
     };
     let letters = answer["letters"].as_array().context("the server gives no letters")?;
     for letter in letters {

@@ -12,7 +12,7 @@ use tidemill::limits::CONTROL_RESPONSE_BYTES_MAX;
 use tidemill::model::text::{escape, number_of};
 
 use super::args::look::{StateArgs, TapArgs};
-use super::ask::client_of_job;
+use super::ask::client_or;
 use super::exit::{self, ENDED};
 
 /// What `print` draws around a batch's time.
@@ -23,7 +23,7 @@ const DASHES: &str = "-------------------------------------------";
 /// # Errors
 /// When no server runs the job, or it has nothing of that name.
 pub fn tap(args: &TapArgs) -> anyhow::Result<u8> {
-    let (client, job) = client_of_job(&args.job)?;
+    let (client, job) = client_or(&args.job, "rows are seen while it runs: start it")?;
     let path = format!("/v1/jobs/{job}/tap");
     let Some(of) = &args.of else {
         let answer = client.get(&path)?;
@@ -56,10 +56,16 @@ pub fn tap(args: &TapArgs) -> anyhow::Result<u8> {
 /// # Errors
 /// When no server runs the job, no step of that name keeps anything, or the key is none of its.
 pub fn state(args: &StateArgs) -> anyhow::Result<u8> {
-    let (client, job) = client_of_job(&args.job)?;
+    let (client, job) = client_or(
+        &args.job,
+        "what its steps keep ends with its process: it is seen while the job runs",
+    )?;
     let path = format!("/v1/jobs/{job}/state");
     let Some(step) = &args.step else {
         let answer = client.get(&path)?;
+        if answer["steps"].as_array().is_some_and(Vec::is_empty) {
+            exit::tell("no step of the job keeps anything for keys");
+        }
         return names(answer["steps"].as_array(), |step| {
             Some(format!("{}: {}", step["step"].as_str()?, sizes(step)))
         });

@@ -10,7 +10,7 @@ use tidemill::model::text::{escape, grouped, number_of};
 use tidemill::model::time::BatchTime;
 
 use super::args::ReplayArgs;
-use super::ask::client_of_job;
+use super::ask::client_or;
 use super::exit::{self, ENDED, FAILED};
 use super::swap::{compared, files, lines};
 
@@ -20,7 +20,8 @@ use super::swap::{compared, files, lines};
 /// # Errors
 /// When no server runs the job, or the batch's inputs are not retained.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<u8> {
-    let (client, job) = client_of_job(&args.job)?;
+    let (client, job) =
+        client_or(&args.job, "what its batches read is kept by its process and ends with it")?;
     let body = json!({
         "batch_ms": args.batch,
         "plugins": files(&args.plugins)?,

@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use tidemill::limits::JOB_LINE_BYTES_MAX;
 use tidemill::model::text::{escape, grouped, number_of};
 use tidemill::model::time::BatchTime;
+use tidemill::model::version::PluginVersion;
 
 use super::args::{OneJobArgs, SwapArgs};
 use super::ask::{client_of, client_of_job};
-use super::client::Client;
+use super::client::{Client, Refusal};
 use super::exit::{self, ENDED, FAILED};
 use super::{all_jobs, data};
 
@@ -26,7 +27,13 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
     let body = body(args, &plugins)?;
     if !args.all_jobs {
         let (client, job) = client_of_job(&args.job)?;
-        return swap_one(&client, &job, &body, "");
+        return swap_one(&client, &job, &body, "").or_else(|error| {
+            if !is_of_a_batch(&error) {
+                return Err(error);
+            }
+            exit::show(&error);
+            Ok(FAILED)
+        });
     }
     let (client, job) = match job {
         Some(_) => client_of_job(&args.job).map(|(client, job)| (client, Some(job)))?,
@@ -41,6 +48,13 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
         }
     }
     Ok(code)
+}
+
+/// Whether a batch that was run again speaks against the new version: that is what `replay` ends
+/// with the code of a failure for.
+fn is_of_a_batch(error: &anyhow::Error) -> bool {
+    let refusal = error.downcast_ref::<Refusal>();
+    refusal.is_some_and(|refusal| refusal.code == "replay_refused")
 }
 
 /// What a server is asked for a swap with.
@@ -123,11 +137,10 @@ pub fn roll_back(args: &OneJobArgs) -> anyhow::Result<u8> {
     exit::print(&changes.concat())
 }
 
-/// A version in words, from its digest and what it says it is.
-pub(super) fn version_of(version: &Value) -> String {
-    let word = |part: &str| version[part].as_str().unwrap_or_default();
-    let digest = word("digest").get(..12).unwrap_or_default();
-    format!("{} ({digest})", escape(word("version"), JOB_LINE_BYTES_MAX))
+/// A version, as a server tells it.
+pub(super) fn version_of(version: &Value) -> PluginVersion {
+    let word = |part: &str| escape(version[part].as_str().unwrap_or_default(), JOB_LINE_BYTES_MAX);
+    PluginVersion { digest: word("digest"), version: word("version") }
 }
 
 /// Files by the names of their plugins, as a server finds them.
@@ -149,43 +162,67 @@ pub(super) fn files(given: &[(String, PathBuf)]) -> anyhow::Result<Map<String, V
 
 /// What the new versions made of the last batches.
 fn replayed(replay: &Value) -> anyhow::Result<()> {
-    for batch in replay["batches"].as_array().into_iter().flatten() {
-        let number = |key: &str, part: &str| batch[key][part].as_u64().unwrap_or_default();
-        exit::print(&format!(
-            "batch {} run again: {} rows, cpu {} -> {} us\n",
-            BatchTime(batch["time_ms"].as_i64().unwrap_or_default()).rfc3339(),
-            grouped(batch["rows"].as_u64().unwrap_or_default()),
-            grouped(number("cpu_us", "from")),
-            grouped(number("cpu_us", "to"))
-        ))?;
-        for output in batch["outputs"].as_array().into_iter().flatten() {
-            compared(output)?;
-        }
-    }
+    exit::print(&batches(&replay["batches"]))?;
     lines(replay["not_tried"].as_array(), |line| (line, "not run again: ", ""))?;
     lines(replay["left_out"].as_array(), |line| (line, "left out of it: ", ""))
 }
 
+/// Of the first batch that comes out otherwise the rows, of all others a line with how many: what
+/// differs in one mostly differs in the next in the same way.
+fn batches(of: &Value) -> String {
+    let (mut text, mut is_shown) = (String::new(), false);
+    for batch in of.as_array().into_iter().flatten() {
+        let outputs = || batch["outputs"].as_array().into_iter().flatten();
+        text.push_str(&run_again(batch));
+        if !is_shown && outputs().any(|output| output["same"] == false) {
+            is_shown = true;
+            text.push('\n');
+            text.extend(outputs().map(in_full));
+        } else {
+            text.extend(outputs().map(|output| format!("; {}", counts(output))));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn run_again(batch: &Value) -> String {
+    let number = |part: &str| grouped(batch["cpu_us"][part].as_u64().unwrap_or_default());
+    let time = BatchTime(batch["time_ms"].as_i64().unwrap_or_default()).rfc3339();
+    let rows = number_of(batch["rows"].as_u64().unwrap_or_default(), "row", "rows");
+    format!("batch {time} run again: {rows}, cpu {} -> {} us", number("from"), number("to"))
+}
+
 /// An output of two runs: how large it is, and the rows that only one has.
 pub(super) fn compared(output: &Value) -> anyhow::Result<()> {
+    exit::print(&in_full(output)).map(drop)
+}
+
+fn in_full(output: &Value) -> String {
+    let mut text = format!("  {}\n", counts(output));
+    for line in output["lines"].as_array().into_iter().flatten() {
+        let line = escape(line.as_str().unwrap_or_default(), JOB_LINE_BYTES_MAX);
+        text.push_str(&format!("    {line}\n"));
+    }
+    text
+}
+
+/// An output of two runs without its rows.
+fn counts(output: &Value) -> String {
     let name = escape(output["output"].as_str().unwrap_or_default(), JOB_LINE_BYTES_MAX);
     let size = |side: &str, part: &str| output[side][part].as_u64().unwrap_or_default();
+    let (rows, bytes) = (size("to", "rows"), size("to", "bytes"));
+    let (rows, bytes) = (number_of(rows, "row", "rows"), number_of(bytes, "byte", "bytes"));
     if output["same"] == true {
-        let (rows, bytes) = (size("to", "rows"), size("to", "bytes"));
-        let rows = number_of(rows, "row", "rows");
-        let bytes = number_of(bytes, "byte", "bytes");
-        return exit::print(&format!("  {name}: identical, {rows}, {bytes}\n")).map(drop);
+        return format!("{name}: identical, {rows}, {bytes}");
     }
-    exit::print(&format!(
-        "  {name}: {} -> {}, {} -> {}, {} gone, {} come\n",
+    format!(
+        "{name}: {} -> {rows}, {} -> {bytes}, {} gone, {} come",
         grouped(size("from", "rows")),
-        number_of(size("to", "rows"), "row", "rows"),
         grouped(size("from", "bytes")),
-        number_of(size("to", "bytes"), "byte", "bytes"),
         number_of(output["rows_gone"].as_u64().unwrap_or_default(), "row", "rows"),
         number_of(output["rows_come"].as_u64().unwrap_or_default(), "row", "rows")
-    ))?;
-    lines(output["lines"].as_array(), |line| (line, "    ", ""))
+    )
 }
 
 /// A line for each value: its text, between words before and after.
@@ -199,4 +236,38 @@ pub(super) fn lines(
         exit::print(&format!("{before}{text}{after}\n"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(time_ms: i64, lines: &[&str]) -> Value {
+        let measure = json!({ "rows": 2, "bytes": 30 });
+        let output = json!({
+            "output": "sink `out`", "same": lines.is_empty(), "from": measure, "to": measure,
+            "rows_gone": lines.len() / 2, "rows_come": lines.len() / 2, "lines": lines,
+        });
+        let cpu = json!({ "from": 10, "to": 1200 });
+        json!({ "time_ms": time_ms, "rows": 1, "cpu_us": cpu, "outputs": [output] })
+    }
+
+    /// The story: a swap that changes each row printed ten lines for each of nine batches, and
+    /// what the swap itself would do was far above them.
+    #[test]
+    fn rows_of_the_first_batch_that_differs_are_shown_and_of_others_their_counts() {
+        let changed = ["- (200,2)", "+ (2,2)"];
+        let told = json!([batch(1000, &[]), batch(2000, &changed), batch(3000, &changed)]);
+        let [first, second, third] =
+            [1, 2, 3].map(|second| BatchTime(second * 1000).rfc3339().to_string());
+        let differs = "sink `out`: 2 -> 2 rows, 30 -> 30 bytes, 1 row gone, 1 row come";
+        let expected = format!(
+            "batch {first} run again: 1 row, cpu 10 -> 1,200 us; sink `out`: identical, 2 rows, \
+             30 bytes\n\
+             batch {second} run again: 1 row, cpu 10 -> 1,200 us\n  {differs}\n    - (200,2)\n    \
+             + (2,2)\n\
+             batch {third} run again: 1 row, cpu 10 -> 1,200 us; {differs}\n"
+        );
+        assert_eq!(batches(&told), expected);
+    }
 }

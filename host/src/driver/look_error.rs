@@ -71,12 +71,11 @@ pub enum LookError {
 }
 
 impl LookError {
-    /// A name that is none of those that are known.
-    pub fn unknown(what: &str, found: &str, known: &[&str]) -> Self {
-        let mut message = format!("the job has no {what} `{found}`");
+    /// A name that is none of those that are known, behind the words that say so.
+    pub fn unknown(mut message: String, found: &str, known: &[&str]) -> Self {
         match nearest(found, known.iter().copied()) {
             Some(near) => message.push_str(&format!(": did you mean `{near}`?")),
-            None if known.is_empty() => message.push_str(", nor any other"),
+            None if known.is_empty() => message.push_str(", nor does any other"),
             None => message.push_str(&format!("; there is {}", list_words(known.iter().copied()))),
         }
         Self::Unknown { message }

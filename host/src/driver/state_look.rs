@@ -139,7 +139,8 @@ fn find<'p>(
     let found = found.and_then(|(stage, state)| Some((state, store_of(stage)?)));
     found.ok_or_else(|| {
         let known: Vec<&str> = kept().map(|(_, state)| state.name.as_str()).collect();
-        LookError::unknown("step that keeps something for keys", step, &known)
+        let words = format!("no step `{step}` of the job keeps anything for keys");
+        LookError::unknown(words, step, &known)
     })
 }
 

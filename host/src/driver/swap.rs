@@ -63,6 +63,12 @@ impl SwapError {
     pub fn is_without_earlier(&self) -> bool {
         matches!(self, Self::Refused(Refusal::NoEarlier))
     }
+
+    /// Whether a batch that was run on the new version speaks against it, not the way it is asked
+    /// for.
+    pub fn is_of_a_batch(&self) -> bool {
+        matches!(self, Self::Refused(Refusal::Replay { .. } | Refusal::Differs { .. }))
+    }
 }
 
 impl Classify for SwapError {

@@ -52,7 +52,10 @@ pub(super) fn find(
              its readers, or nobody reads it; there is {}",
             list_words(known)
         ),
-        None => return Err(LookError::unknown("stream, step or operator", name, &known)),
+        None => {
+            let words = format!("the job has no stream, step or operator `{name}`");
+            return Err(LookError::unknown(words, name, &known));
+        }
     };
     Err(LookError::Unknown { message })
 }

@@ -32,19 +32,20 @@ impl Replayable {
         for stage in &plan.stages {
             let parents = stage.input.parents();
             let behind = parents.iter().find(|parent| out.contains(*parent));
+            let behind = behind.map(|parent| plan.stages[parent.0].stream.as_str());
             let reason = match (own_reason(stage), behind) {
-                (Some(reason), _) => reason.to_owned(),
-                (None, Some(parent)) => {
-                    format!("it reads stream `{}`", plan.stages[parent.0].stream)
+                (Some(reason), _) => Some(reason.to_owned()),
+                // The rest of a stream that is named already.
+                (None, Some(stream)) if stream == stage.stream => None,
+                (None, Some(stream)) => {
+                    Some(format!("it reads stream `{stream}`, which is left out"))
                 }
                 (None, None) => continue,
             };
             out.insert(stage.id);
             ends.extend(parents.iter().filter(|parent| !out.contains(*parent)).copied());
-            let line = format!("stream `{}`: {reason}", stage.stream);
-            if !left_out.contains(&line) {
-                left_out.push(line);
-            }
+            let line = reason.map(|reason| format!("stream `{}`: {reason}", stage.stream));
+            left_out.extend(line.filter(|line| !left_out.contains(line)));
         }
         let stages = without(plan, &out);
         let sinks = plan.sinks.iter().filter(|(_, stage)| !out.contains(stage)).copied().collect();
@@ -116,6 +117,8 @@ mod tests {
         }
     }
 
+    /// The story: a stream with a window and steps behind it was told to be left out because it
+    /// reads itself.
     #[test]
     fn windows_and_what_is_behind_them_are_left_out_and_named() {
         let length = Duration::from_secs(3);
@@ -124,18 +127,19 @@ mod tests {
             stage(1, "lately", StageInput::Window { from: StageId(0), length }),
             stage(2, "counts", StageInput::Datasets(vec![StageId(1)])),
             stage(3, "now", StageInput::Datasets(vec![StageId(0)])),
+            stage(4, "lately", StageInput::Datasets(vec![StageId(1)])),
         ];
         let sinks = vec![(SinkId(0), StageId(2)), (SinkId(1), StageId(3))];
         let found = Replayable::of(&JobPlan { stages, sinks });
         let expected = [
             "stream `lately`: it is a window over earlier batches",
-            "stream `counts`: it reads stream `lately`",
+            "stream `counts`: it reads stream `lately`, which is left out",
         ];
         assert_eq!(found.left_out, expected);
         assert_eq!(found.plan.sinks, [(SinkId(1), StageId(3))]);
         assert_eq!(found.ends, [StageId(0)]);
         let none = |id: usize| matches!(found.plan.stages[id].input, StageInput::Source(NO_SOURCE));
-        assert_eq!([0, 1, 2, 3].map(none), [false, true, true, false]);
+        assert_eq!([0, 1, 2, 3, 4].map(none), [false, true, true, false, true]);
     }
 
     #[test]

@@ -107,6 +107,11 @@ fn read(path: &Path) -> Result<Vec<u8>, WasmError> {
         move || WasmError::File { path, reason }
     };
     let facts = std::fs::metadata(path).map_err(|error| unreadable(error.to_string())())?;
+    if facts.is_dir() {
+        let reason = "it is a folder, expected a component file: `tidemill plugin build` makes one \
+                      of a plugin's source";
+        return Err(unreadable(reason.to_owned())());
+    }
     if !facts.is_file() {
         return Err(unreadable("it is no file".to_owned())());
     }

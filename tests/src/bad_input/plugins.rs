@@ -56,7 +56,7 @@ fn files_that_are_missing_are_named() {
     check(&job, PLUGIN, "plugin `words` cannot be used: failed to read component");
     check(&job, PLUGIN, "words.wasm`: No such file or directory");
     let job = JobFolder::new(&JOB.replacen("words.wasm", ".", 1));
-    check(&job, PLUGIN, "it is no file");
+    check(&job, PLUGIN, "it is a folder, expected a component file");
     let job = JobFolder::new(&JOB.replacen("component = \"words.wasm\"", "source = \"gone\"", 1));
     check(&job, PLUGIN, "plugin `words` cannot be built:");
     check(&job, PLUGIN, "gone` is no folder");

@@ -363,6 +363,37 @@ fn letters_are_listed_when_nobody_runs_the_job() {
     assert!(logs.err.contains("kept by its process and end with it"), "{}", logs.err);
 }
 
+/// The story: of a job that had ended, commands told which data folders nobody runs with, and not
+/// that this is the job's end, nor what can be done; and `logs` told of lines that have ended where
+/// there was no such job file.
+#[test]
+fn a_job_that_has_ended_is_told_to_have_and_what_can_be_done() {
+    let folder = JobFolder::new(&stamping("honestly", "20ms"));
+    let mut running = watch(folder.path(), &["run", "job.toml", "--plain"]);
+    running.printed("Time: ");
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
+    let asked: [(&[&str], &str); 7] = [
+        (&["dead-letters", "stamps"], "give that file in the place of the name"),
+        (&["dead-letters", "stamps", "--retry"], "letters go back to a job that runs"),
+        (&["state", "stamps", "totals"], "what its steps keep ends with its process"),
+        (&["state", "job.toml"], "what its steps keep ends with its process"),
+        (&["tap", "stamps"], "rows are seen while it runs"),
+        (&["logs", "stamps"], "see `tidemill batches`"),
+        (&["replay", "stamps"], "what its batches read is kept by its process"),
+    ];
+    for (arguments, hint) in asked {
+        let ran = tidemill(folder.path(), arguments, "");
+        let starts = "error: job `stamps` does not run: nothing runs with the data folder `";
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.starts_with(starts) && ran.err.contains(hint), "{}", ran.err);
+    }
+    let shown = tidemill(folder.path(), &["dead-letters", "job.toml"], "");
+    assert_eq!((shown.code, shown.out.as_str()), (Some(0), "0 dead letters\n"), "{}", shown.err);
+    let logs = tidemill(folder.path(), &["logs", "gone.toml"], "");
+    assert!(!logs.err.contains("kept by its process"), "{}", logs.err);
+}
+
 /// The same of a job of a server, which has ended before the server was started again, and of one
 /// whose server is gone.
 #[test]

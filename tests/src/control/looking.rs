@@ -273,9 +273,12 @@ fn a_person_looks_by_commands() {
     let wrong = ask(&["tap", "job.toml", "maid"]);
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.err.contains("did you mean `made`?"), "{}", wrong.err);
-    assert_eq!(ask(&["state", "job.toml"]).out, "");
+    let none = ask(&["state", "job.toml"]);
+    let told = "no step of the job keeps anything for keys\n";
+    assert_eq!((none.code, none.out.as_str(), none.err.as_str()), (Some(0), "", told));
     let none = ask(&["state", "job.toml", "counts"]);
-    assert!(none.err.contains("no step that keeps something for keys `counts`"), "{}", none.err);
+    let told = "error: no step `counts` of the job keeps anything for keys, nor does any other\n";
+    assert_eq!((none.code, none.err.as_str()), (Some(2), told));
     running.signal("TERM");
     assert_eq!(running.end().code, Some(0));
 }

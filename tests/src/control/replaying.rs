@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::feeder::{Sending, stamping};
 use super::rig::Rig;
 use super::swapping::job;
 use crate::job_rig::plugin_component;
+use crate::set_up::http::Client;
 use crate::set_up::job_folder::JobFolder;
+use crate::set_up::patience::patiently;
 use crate::set_up::program::tidemill;
 use crate::set_up::watched::watch;
+use crate::swap::rig::version;
 
 fn words(folder: &Path) -> PathBuf {
     let component = folder.join("words.wasm");
@@ -114,6 +118,46 @@ fn a_person_runs_a_batch_again_and_makes_a_case_of_it() {
     assert_eq!(running.end().code, Some(0));
     let tested = ask(&["test", "job.toml", "--cases", "case.jsonl"]);
     assert_eq!(tested.code, Some(0), "{}{}", tested.out, tested.err);
+}
+
+/// The story: `replay` ended with 1 where a batch differs, and `swap --same` with 2, as if the
+/// arguments were wrong.
+#[test]
+fn a_batch_that_differs_where_it_must_not_gives_one_and_wrong_arguments_two() {
+    let poison = "on_failure = \"dead-letter\"\npoison_rows_max = 100\n";
+    let folder = JobFolder::new(&stamping("honestly", "20ms").replace(poison, ""));
+    let mut running = watch(folder.path(), &["run", "job.toml", "--plain"]);
+    running.told("control: http://127.0.0.1:");
+    let client = Client::of(&folder.path().join(".tidemill/stamps"));
+    let mut sending = Sending::to(&client, "stamps");
+    sending.ids(1..5);
+    patiently("a batch is retained", || {
+        let job = client.get("/v1/jobs/stamps").json();
+        (job["retained_inputs"].as_u64() > Some(0)).then_some(())
+    });
+    let ask = |arguments: &[&str]| tidemill(folder.path(), arguments, "");
+    let file = |number, behaviour| {
+        format!("stamped={}", version(number, behaviour).to_str().expect("it is text"))
+    };
+    let other = file(2, "honestly");
+    let differs = ask(&["swap", "job.toml", &other, "--same"]);
+    assert_eq!(differs.code, Some(1), "{}{}", differs.out, differs.err);
+    let words = "error: the new version makes something else of batch ";
+    assert!(differs.err.starts_with(words), "{}", differs.err);
+    let fails = ask(&["swap", "job.toml", &file(3, "trapping")]);
+    assert_eq!(fails.code, Some(1), "{}{}", fails.out, fails.err);
+    assert!(fails.err.starts_with("error: the new version fails on batch "), "{}", fails.err);
+    let wrong = ask(&["swap", "job.toml", &file(1, "honestly"), "--same"]);
+    assert_eq!(wrong.code, Some(2), "{}{}", wrong.out, wrong.err);
+    // That it differs is what is asked for.
+    let shown = ask(&["replay", "job.toml", "--plugin", &other]);
+    assert_eq!(shown.code, Some(0), "{}{}", shown.out, shown.err);
+    assert!(shown.out.contains(" rows gone, "), "{}", shown.out);
+    let body = json!({ "plugins": { "stamped": version(2, "honestly") }, "same": true });
+    let refused = client.ask("POST", "/v1/jobs/stamps/swap", Some(&body));
+    assert_eq!((refused.status, refused.code().as_str()), (409, "replay_refused"));
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
 }
 
 /// Of swaps and shadows at one moment one is let in; the others change nothing. Batches of the log

@@ -143,7 +143,7 @@ fn a_person_swaps_and_goes_back_by_commands() {
     assert_eq!(swapped.code, Some(0), "{}", swapped.err);
     assert!(swapped.out.starts_with("words: 0.1.0 ("), "{}", swapped.out);
     assert!(swapped.out.contains(" bytes, from the next batch on\n"), "{}", swapped.out);
-    assert!(swapped.out.contains("  sink `out`: identical, "), "{}", swapped.out);
+    assert!(swapped.out.contains(" us; sink `out`: identical, "), "{}", swapped.out);
     running.told("swapped: from batch");
     let back = ask(&["rollback", "job.toml"]);
     assert_eq!(back.code, Some(0), "{}", back.err);
@@ -152,6 +152,13 @@ fn a_person_swaps_and_goes_back_by_commands() {
     let wrong = ask(&["swap", "job.toml", "words"]);
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.err.contains("as in `words=words.wasm`"), "{}", wrong.err);
+    // A plugin's source, where `plugin check` and job files take it.
+    let folder_words = "it is a folder, expected a component file: `tidemill plugin build`";
+    for command in [&["swap", "job.toml"] as &[&str], &["replay", "job.toml", "--plugin"]] {
+        let wrong = ask(&[command, &["words=."]].concat());
+        assert_eq!(wrong.code, Some(2));
+        assert!(wrong.err.contains(folder_words), "{}", wrong.err);
+    }
     running.signal("TERM");
     assert_eq!(running.end().code, Some(0));
 }
@@ -195,6 +202,10 @@ fn all_jobs_of_one_version_are_swapped_by_one_command() {
     for (line, start) in refused.out.lines().zip(starts) {
         assert!(line.starts_with(start) && line.contains("already"), "{line}");
     }
+    let no_job = ask(&["swap", "words=two.wasm"]);
+    assert_eq!(no_job.code, Some(2));
+    let usage = "swap [OPTIONS] --all-jobs [JOB] <PLUGIN=FILE>...";
+    assert!(no_job.err.contains(usage), "{}", no_job.err);
     let nothing = ask(&["swap", "a", "--all-jobs"]);
     assert_eq!(nothing.code, Some(2));
     assert!(nothing.err.contains("as in `words=words.wasm`"), "{}", nothing.err);

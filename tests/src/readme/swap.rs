@@ -8,43 +8,17 @@ use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{LOG, README, blocks};
+use super::reader::{change, lines, ran, shell};
+use super::{LOG, blocks};
 use crate::job_rig::{Feeder, scratch};
-use crate::set_up::program::{program, tidemill};
+use crate::set_up::program::tidemill;
 use crate::set_up::watched::{Watched, watch_command};
 
-const SECTION: &str = "## Other versions of a plugin, while it runs\n";
-
-/// The lines of the section's first block of a language.
-fn lines(language: &str) -> Vec<&'static str> {
-    let (_, section) = README.split_once(SECTION).expect("README has the section");
-    let (_, block) = section.split_once(&format!("```{language}\n")).expect("it has a block");
-    block.split("```").next().unwrap_or(block).lines().collect()
-}
-
-/// A shell that is to run a line of the README, with the program on its search path.
-fn shell(folder: &Path, line: &str) -> Command {
-    let own = program().parent().expect("it lies in a folder");
-    let path = std::env::var("PATH").expect("there is a search path");
-    let mut command = Command::new("sh");
-    // In the place of the shell: what it is sent reaches the program.
-    command.args(["-c", &format!("exec {line}")]).current_dir(folder);
-    command.env("PATH", format!("{}:{path}", own.display()));
-    command
-}
-
-/// Runs a line to its end. Gives what it prints.
-fn ran(folder: &Path, line: &str) -> String {
-    let ran = shell(folder, line).output().expect("there is a shell");
-    let [out, err] = [ran.stdout, ran.stderr].map(|it| String::from_utf8(it).expect("it is text"));
-    assert!(ran.status.success(), "`{line}`: {out}{err}");
-    out
-}
+const TITLE: &str = "## Other versions of a plugin, while it runs\n";
 
 /// A folder with the README's plugin in `status`, and its job file beside it.
 fn folder(feeder: &Feeder) -> TempDir {
@@ -62,18 +36,6 @@ fn folder(feeder: &Feeder) -> TempDir {
     let job = job.expect("README has the job").replace("127.0.0.1:9999", &feeder.address());
     fs::write(folder.path().join("status.toml"), job.replace("\"1s\"", "\"100ms\"")).expect("room");
     folder
-}
-
-/// Changes the plugin's source as the README shows.
-fn change(folder: &Path) {
-    let changed: Vec<&str> = lines("diff");
-    let [gone, new] = changed[..] else { panic!("README changes one line: {changed:?}") };
-    let (gone, new) = (gone.strip_prefix('-'), new.strip_prefix('+'));
-    let (gone, new) = (gone.expect("a line that goes"), new.expect("a line that comes"));
-    let file = folder.join("status/src/lib.rs");
-    let source = fs::read_to_string(&file).expect("it is there");
-    assert_eq!(source.lines().filter(|line| *line == gone).count(), 1, "`{gone}`");
-    fs::write(&file, source.replace(gone, new)).expect("there is room");
 }
 
 /// What a job prints, by batch.
@@ -119,14 +81,16 @@ fn digests(folder: &Path) -> BTreeMap<i64, String> {
 
 #[test]
 fn four_commands_of_the_readme_swap_a_plugin_and_bring_it_back() {
-    let [run, build, swap, back] = lines("sh")[..] else { panic!("README has four commands") };
+    let [run, build, swap, back] = lines(TITLE, "sh")[..] else {
+        panic!("README has four commands")
+    };
     let feeder = Feeder::new();
     let folder = folder(&feeder);
     let mut job = watch_command(&mut shell(folder.path(), run));
     job.told("durability: none");
     let mut job = Printing { stream: feeder.accept(), job, rows: BTreeMap::new() };
     job.send_until("(200,2)");
-    change(folder.path());
+    change(&folder.path().join("status/src/lib.rs"), TITLE);
     assert_eq!(ran(folder.path(), build), "status_2.wasm\n");
     let swapped = ran(folder.path(), swap);
     assert!(swapped.contains("log: "), "{swapped}");

@@ -71,6 +71,10 @@ fn what_cannot_begin_gives_two() {
     let ran = tidemill(job.path(), &["explan"], "");
     assert!(ran.err.contains("similar subcommand"), "{}", ran.err);
     assert!(ran.err.contains("'explain'"), "{}", ran.err);
+    // What `stop` is over HTTP.
+    let ran = tidemill(job.path(), &["drain", "job"], "");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("similar subcommand exists: 'stop'"), "{}", ran.err);
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub struct StateArgs {
     /// of those of several.
     #[arg(long, allow_hyphen_values = true, requires = "step")]
     pub key: Option<String>,
-    /// The keys that follow a page, which says what to write here.
+    /// The next page: what stands behind `--after` at the end of the page before.
     #[arg(long, conflicts_with = "key", requires = "step")]
     pub after: Option<String>,
     /// At most so many keys.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tidemill::model::description::{Binding, OperatorDescription};
 use tidemill::model::parameter::Parameter;
+use tidemill::model::stateful::StateDescription;
 use tidemill::wasm::plugin::Plugin;
 
 use super::component::load;
@@ -51,6 +52,9 @@ fn write_operator(operator: &OperatorDescription, out: &mut dyn Write) -> io::Re
     write_doc(&operator.doc, "  ", out)?;
     writeln!(out, "  input      {} ({})", operator.input, found(operator.binding))?;
     writeln!(out, "  output     {}", operator.output)?;
+    if let Some(StateDescription { schema, version }) = &operator.state {
+        writeln!(out, "  state      {schema} (state_version {version})")?;
+    }
     for wanted in &operator.broadcasts {
         let (name, columns, found) = (&wanted.name, &wanted.schema, found(wanted.binding));
         writeln!(out, "  broadcast  {name}: {columns} ({found})")?;
