@@ -26,6 +26,7 @@ pub mod served;
 pub mod signals;
 pub mod status_line;
 pub mod swap;
+mod swap_wait;
 pub mod test;
 pub mod whole_file;
 

@@ -269,6 +269,10 @@ pub struct SwapArgs {
     /// compared and dropped.
     #[arg(long, value_name = "BATCHES", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub shadow: u32,
+    /// Wait until a batch counts that ran on the new version, and end with 1 if the job goes back
+    /// from it before that.
+    #[arg(long)]
+    pub wait: bool,
     /// Of a batch interval, the CPU time that this may take, such as 0.5.
     #[arg(long, value_name = "SHARE", requires = "shadow")]
     pub shadow_share: Option<f64>,

@@ -16,7 +16,7 @@ use super::args::{OneJobArgs, SwapArgs};
 use super::ask::{client_of, client_of_job};
 use super::client::{Client, Refusal};
 use super::exit::{self, ENDED, FAILED};
-use super::{all_jobs, data};
+use super::{all_jobs, data, swap_wait};
 
 /// Has a job, or all jobs of a version, run other versions of plugins, and shows what they change.
 ///
@@ -27,7 +27,7 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
     let body = body(args, &plugins)?;
     if !args.all_jobs {
         let (client, job) = client_of_job(&args.job)?;
-        return swap_one(&client, &job, &body, "").or_else(|error| {
+        return swap_one(&client, &job, &body, ("", args.wait)).or_else(|error| {
             if !is_of_a_batch(&error) {
                 return Err(error);
             }
@@ -42,9 +42,12 @@ pub fn swap(args: &SwapArgs) -> anyhow::Result<u8> {
     let names: Vec<&str> = plugins.iter().map(|(name, _)| name.as_str()).collect();
     let mut code = ENDED;
     for job in all_jobs::chosen(&client, job.as_deref(), &names)? {
-        if let Err(error) = swap_one(&client, &job, &body, &format!("{job}: ")) {
-            exit::print(&format!("{job}: refused: {error}\n"))?;
-            code = FAILED;
+        match swap_one(&client, &job, &body, (&format!("{job}: "), args.wait)) {
+            Ok(of_job) => code = of_job.max(code),
+            Err(error) => {
+                exit::print(&format!("{job}: refused: {error}\n"))?;
+                code = FAILED;
+            }
         }
     }
     Ok(code)
@@ -76,8 +79,14 @@ fn body(args: &SwapArgs, plugins: &[(String, PathBuf)]) -> anyhow::Result<Value>
     Ok(body)
 }
 
-/// Has one job swapped, and shows what that changes, each line behind the words `before`.
-fn swap_one(client: &Client, job: &str, body: &Value, before: &str) -> anyhow::Result<u8> {
+/// Has one job swapped, and shows what that changes, each line behind the words `before`; waits
+/// for what becomes of it, if that is asked for.
+fn swap_one(
+    client: &Client,
+    job: &str,
+    body: &Value,
+    (before, waits): (&str, bool),
+) -> anyhow::Result<u8> {
     let report = client.post(&format!("/v1/jobs/{job}/swap"), Some(body))?;
     let when = match report["shadow_batches"].as_u64().unwrap_or_default() {
         0 => "from the next batch on".to_owned(),
@@ -106,7 +115,7 @@ fn swap_one(client: &Client, job: &str, body: &Value, before: &str) -> anyhow::R
     let made = report["recomputed_windows"].as_array();
     lines(made, |stream| (stream, "windows of ", " go on, with the new version's rows"))?;
     replayed(&report["replay"])?;
-    Ok(ENDED)
+    if waits { swap_wait::wait(client, job, &report, before) } else { Ok(ENDED) }
 }
 
 /// Has a job go back to the versions before, and shows what that changes.

@@ -12,7 +12,7 @@ use tidemill::driver::planted::PlantedFault;
 use tidemill::store::component_folder::ComponentFolder;
 
 use super::rig::Rig;
-use super::swapping::{job, versions};
+use super::swapping::{job, stamping, versions};
 use crate::job_rig::Feeder;
 use crate::set_up::http::{Client, Response};
 use crate::set_up::job_folder::JobFolder;
@@ -135,19 +135,6 @@ fn job_that_is_submitted_anew_runs_what_its_file_says() {
     rig.jobs.start_again().expect("it can be read");
     assert_eq!(standing(&rig, "made")["plugins"][0]["digest"], first);
     rig.end();
-}
-
-fn stamping(component: &Path, feeder: &Feeder) -> String {
-    format!(
-        "name = \"stamps\"\nbatch_interval = \"20ms\"\n\
-         [plugins.stamped]\ncomponent = \"{}\"\n\
-         [sources.ids]\ntype = \"socket\"\naddress = \"{}\"\n\
-         format = \"csv\"\nschema = {{ id = \"int64\" }}\n\
-         [streams.stamped]\nfrom = \"ids\"\nsteps = [{{ flat_map = \"stamped.stamp\" }}]\n\
-         [sinks.out]\ntype = \"print\"\nfrom = \"stamped\"\n",
-        component.display(),
-        feeder.address()
-    )
 }
 
 #[test]

@@ -4,17 +4,19 @@
 //! digest that behaves alike. Gives each to a job that counts made-up words.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::rig::Rig;
-use crate::job_rig::plugin_component;
+use crate::job_rig::{Feeder, plugin_component};
 use crate::set_up::http::Client;
 use crate::set_up::job_folder::JobFolder;
 use crate::set_up::patience::patiently;
 use crate::set_up::program::tidemill;
 use crate::set_up::watched::watch;
+use crate::swap::rig::version;
 
 pub(super) fn job(component: &Path) -> String {
     format!(
@@ -26,6 +28,19 @@ pub(super) fn job(component: &Path) -> String {
          {{ reduce_by_key = \"words.add\" }},\n]\n\
          [sinks.out]\ntype = \"print\"\nfrom = \"counts\"\n",
         component.display()
+    )
+}
+
+pub(super) fn stamping(component: &Path, feeder: &Feeder) -> String {
+    format!(
+        "name = \"stamps\"\nbatch_interval = \"20ms\"\n\
+         [plugins.stamped]\ncomponent = \"{}\"\n\
+         [sources.ids]\ntype = \"socket\"\naddress = \"{}\"\n\
+         format = \"csv\"\nschema = {{ id = \"int64\" }}\n\
+         [streams.stamped]\nfrom = \"ids\"\nsteps = [{{ flat_map = \"stamped.stamp\" }}]\n\
+         [sinks.out]\ntype = \"print\"\nfrom = \"stamped\"\n",
+        component.display(),
+        feeder.address()
     )
 }
 
@@ -147,6 +162,14 @@ fn a_person_swaps_and_goes_back_by_commands() {
     running.told("swapped: from batch");
     let back = ask(&["rollback", "job.toml"]);
     assert_eq!(back.code, Some(0), "{}", back.err);
+    running.told("rolled back: from batch");
+    let waited = ask(&["swap", "job.toml", "words=two.wasm", "--wait"]);
+    assert_eq!(waited.code, Some(0), "{}", waited.err);
+    assert!(waited.out.ends_with("batches run on it\n"), "{}", waited.out);
+    let jobs = ask(&["jobs", "--data", ".tidemill/made"]);
+    assert!(jobs.out.contains("\n  words 0.1.0 ("), "{} {}", jobs.out, jobs.err);
+    assert!(jobs.out.contains("), 2 swaps, 1 rollback\n"), "{}", jobs.out);
+    let back = ask(&["rollback", "job.toml"]);
     assert!(back.out.starts_with("words: 0.1.0 ("), "{}", back.out);
     assert!(back.out.ends_with("), from the next batch on\n"), "{}", back.out);
     let wrong = ask(&["swap", "job.toml", "words"]);
@@ -161,6 +184,34 @@ fn a_person_swaps_and_goes_back_by_commands() {
     }
     running.signal("TERM");
     assert_eq!(running.end().code, Some(0));
+}
+
+/// The story: a swap ended with 0, and a moment later the job had gone back.
+#[test]
+fn who_waits_is_told_that_the_job_has_gone_back() {
+    let (folder, feeder) = (JobFolder::new(""), Feeder::new());
+    let arguments = ["serve", "--data", "served", "--control", "127.0.0.1:0"];
+    let mut server = watch(folder.path(), &arguments);
+    server.told("control: http://127.0.0.1:");
+    let client = Client::of(&folder.path().join("served"));
+    let text = stamping(&version(1, "honestly"), &feeder);
+    assert_eq!(client.submit(&text, folder.path()).status, 201);
+    let mut stream = feeder.accept();
+    let new = format!("stamped={}", version(2, "trapping").display());
+    let asked = std::thread::scope(|scope| {
+        let arguments = ["swap", "stamps", &new, "--wait", "--data", "served"];
+        let asked = scope.spawn(move || tidemill(folder.path(), &arguments, ""));
+        patiently("the swap is undone", || {
+            stream.write_all(b"1\n").expect("it is received");
+            asked.is_finished().then_some(())
+        });
+        asked.join().expect("it has run")
+    });
+    assert_eq!(asked.code, Some(1), "{} {}", asked.out, asked.err);
+    let last = asked.out.lines().last().unwrap_or_default();
+    assert!(last.starts_with("it does not run: batch ") && last.contains("traps"), "{last}");
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
 }
 
 /// Three jobs of a server run one plugin, two of them the same version: those are swapped, and
