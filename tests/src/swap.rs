@@ -4,6 +4,7 @@
 
 mod accepted;
 mod broken;
+mod compared;
 mod gate;
 mod many;
 mod poisoned;

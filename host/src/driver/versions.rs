@@ -27,6 +27,7 @@ use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;
 use crate::model::version::{CodeStatus, PluginVersion, Quarantined, SwapRules, VersionEvent};
 use crate::sched::batch_run::ReadyTask;
+use crate::version::added::most_added;
 use crate::version::admission::{self, Refusal, Standing};
 use crate::version::effort::Usual;
 use crate::version::quarantine::Quarantine;
@@ -348,7 +349,7 @@ impl Versions {
 
     /// The rows without which a batch went, and went on the versions before: of stages alone that
     /// have the same past on both, and of no batch that letters were fed back to, with which
-    /// something has failed before.
+    /// something has failed before. Where both are known, those of the stage that tells most.
     fn poison_of(&self, batch: &RunningBatch) -> (u64, Option<OnOld>) {
         // Most batches have none, and need no look at the plan.
         let is_to_look = !batch.poison.is_empty() && batch.batch.fed.is_none();
@@ -365,15 +366,21 @@ impl Versions {
             |stage| old.codes[stage] == new.codes[stage],
             |stage| is_same_state(StageId(stage)),
         );
-        let sum = |rows: &PoisonRows| {
-            let comparable = rows.iter().filter(|(stage, _)| comparable[stage.0]);
-            comparable.map(|(_, rows)| rows).sum()
+        let of = |rows: &PoisonRows, stage: usize| match rows.get(&StageId(stage)) {
+            Some(rows) if comparable[stage] => *rows,
+            _ => 0,
         };
-        let on_old = batch.on_old.as_ref().map(|went| match went {
-            WentOnOld::Failed => OnOld::Failed,
-            WentOnOld::Without(rows) => OnOld::Poison(sum(rows)),
-        });
-        (sum(&batch.poison), on_old)
+        let on_new = |stage| of(&batch.poison, stage);
+        match &batch.on_old {
+            Some(WentOnOld::Without(rows)) => {
+                let (on_new, on_old) = most_added(&new.plan, on_new, |stage| of(rows, stage));
+                (on_new, Some(OnOld::Poison(on_old)))
+            }
+            failed => {
+                let all = (0..comparable.len()).map(on_new).sum();
+                (all, failed.as_ref().map(|_| OnOld::Failed))
+            }
+        }
     }
 
     fn watched(&mut self, time: BatchTime, board: &StatusBoard) {
