@@ -10,3 +10,4 @@ mod many;
 mod meanwhile;
 mod planted;
 mod rig;
+mod slower;
