@@ -5,6 +5,7 @@
 mod accepted;
 mod broken;
 mod compared;
+mod compared_held;
 mod gate;
 mod many;
 mod poisoned;
