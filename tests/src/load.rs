@@ -11,3 +11,4 @@ mod meanwhile;
 mod planted;
 mod rig;
 mod slower;
+mod windows;
