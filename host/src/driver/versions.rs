@@ -154,6 +154,9 @@ pub struct Versions {
     waiting: Option<Waiting>,
     shadowing: Option<Shadowing>,
     watch: Option<Watch>,
+    /// The last version that was watched when a swap or somebody's way back replaced it: batches
+    /// may still run on it.
+    left_behind: Option<u64>,
     /// What rows took on the current version, while nothing is watched.
     usual: Usual,
     quarantine: Quarantine,
@@ -174,6 +177,7 @@ impl Versions {
             waiting: None,
             shadowing: None,
             watch: None,
+            left_behind: None,
             usual: Usual::default(),
             quarantine: Quarantine::default(),
             blamed: None,
@@ -256,7 +260,10 @@ impl Versions {
     pub fn begin(&mut self, time: BatchTime, board: &StatusBoard) -> SharedVersion {
         if let Some(waiting) = self.waiting.take() {
             let usual = match self.watch.take() {
-                Some(watch) => watch.usual,
+                Some(watch) => {
+                    self.left_behind = Some(self.current.number);
+                    watch.usual
+                }
                 None => std::mem::take(&mut self.usual),
             };
             let back = matches!(waiting, Waiting::Back { .. });
@@ -313,6 +320,7 @@ impl Versions {
             poison,
             on_old,
             is_revoked: batch.is_revoked,
+            is_left_behind: self.left_behind == Some(batch.version.number) && !is_current,
             is_again: batch.code.revision > 1,
             watch: self.watch.as_ref().filter(|_| is_current),
         };
@@ -328,7 +336,9 @@ impl Versions {
             Verdict::Fails => {}
             Verdict::FailsOnBoth => self.absolve(time, board),
             Verdict::RunAgain => {
-                return Judged::Again("the job was rolled back while it ran".to_owned());
+                let failure = failure.filter(|_| !batch.is_revoked).map(|(reason, _)| reason);
+                let why = "the job was rolled back while it ran";
+                return Judged::Again(failure.unwrap_or(why).to_owned());
             }
             Verdict::GoBack { mut reason } => {
                 if let (None, Some(first)) = (failure, &batch.refused.first) {

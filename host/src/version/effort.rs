@@ -29,7 +29,7 @@ impl Effort {
 pub struct Usual(VecDeque<Effort>);
 
 impl Usual {
-    /// A batch has succeeded. One without rows tells nothing of a row, and drives out none that does.
+    /// A batch has succeeded. One without rows tells nothing of any, and drives out none.
     pub fn add(&mut self, effort: Effort) {
         if effort.rows == 0 {
             return;
@@ -87,8 +87,8 @@ mod tests {
         assert_eq!(usual.exceeded_by(effort(100, 0), 2.0), None, "no rows");
     }
 
-    /// The story: rows came now and then, and the batches without any between them were all that was
-    /// known: a version could be as slow as it liked.
+    /// The story: rows came now and then, and the batches without any between them were all that
+    /// was known: a version could be as slow as it liked.
     #[test]
     fn batches_without_rows_drive_out_none_with_rows() {
         let mut usual = Usual::default();

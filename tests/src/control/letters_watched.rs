@@ -94,8 +94,8 @@ fn letters_that_break_a_watched_batch_are_withdrawn_before_its_version_is_judged
 }
 
 /// A letter may go through its step and break the one behind it, where its row is taken out as any
-/// other: on the old version it might have failed before. Such a batch shows nothing of its version.
-/// The next one without letters does.
+/// other: on the old version it might have failed before. Such a batch shows nothing of its
+/// version. The next one without letters does.
 #[test]
 fn version_is_not_judged_by_rows_of_a_batch_that_letters_were_fed_back_to() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -119,7 +119,7 @@ fn version_is_not_judged_by_rows_of_a_batch_that_letters_were_fed_back_to() {
     rig.end();
 }
 
-/// What was published before the job went back has the second version, and what came then the first.
+/// What was published before the job went back has the second version, the rest the first.
 fn of_its_version(id: i64) -> ((i64, i64), usize) {
     ((id, if id < 100 { 2 } else { 1 }), 1)
 }

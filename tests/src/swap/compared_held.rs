@@ -63,8 +63,8 @@ impl Held {
         wait_for(&self.events, |event| matches!(event, JobEvent::BatchStarted { .. }));
     }
 
-    /// Begins the first batch, of two rows, which goes through without one of them: it is run on the
-    /// old version as well, and one row has gone on there.
+    /// Begins the first batch, of two rows, which goes through without one of them: it is run on
+    /// the old version as well, and one row has gone on there.
     fn begin_comparison(&self) {
         self.begin_batch();
         let open = self.open.as_ref().expect("nobody has let go");
@@ -211,8 +211,8 @@ fn rollback_that_is_asked_for_during_a_comparison_waits_for_its_end() {
     }
 }
 
-/// A third version that is asked for meanwhile is the next batch's, unless the job goes back: it was
-/// bound beside the second one, and goes with it.
+/// A third version that is asked for meanwhile is the next batch's, unless the job goes back: it
+/// was bound beside the second one, and goes with it.
 #[test]
 fn swap_that_is_asked_for_during_a_comparison_waits_for_its_end() {
     for end in ends() {
