@@ -3,6 +3,7 @@
 //! Takes facts: what is asked, how a batch went, what a plan says. Gives decisions and their
 //! reasons. Never holds a plugin, a lock or a thread.
 
+pub mod added;
 pub mod admission;
 pub mod changes;
 pub mod effort;

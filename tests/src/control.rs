@@ -9,6 +9,7 @@ mod feeder;
 mod granting;
 mod hosting;
 mod letters;
+mod letters_watched;
 mod limits;
 mod log_kept;
 mod looking;

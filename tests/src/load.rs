@@ -10,3 +10,5 @@ mod many;
 mod meanwhile;
 mod planted;
 mod rig;
+mod slower;
+mod windows;

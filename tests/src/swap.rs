@@ -4,6 +4,8 @@
 
 mod accepted;
 mod broken;
+mod compared;
+mod compared_held;
 mod gate;
 mod many;
 mod poisoned;

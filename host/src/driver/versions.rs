@@ -27,8 +27,9 @@ use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;
 use crate::model::version::{CodeStatus, PluginVersion, Quarantined, SwapRules, VersionEvent};
 use crate::sched::batch_run::ReadyTask;
+use crate::version::added::most_added;
 use crate::version::admission::{self, Refusal, Standing};
-use crate::version::effort::Usual;
+use crate::version::effort::{Effort, Usual};
 use crate::version::quarantine::Quarantine;
 use crate::version::uses::with_one_past;
 use crate::version::watch::{OnOld, Verdict, Watch, Went, judge};
@@ -178,6 +179,9 @@ pub struct Versions {
     waiting: Option<Waiting>,
     shadowing: Option<Shadowing>,
     watch: Option<Watch>,
+    /// The last version that was watched when a swap or somebody's way back replaced it: batches
+    /// may still run on it.
+    left_behind: Option<u64>,
     /// What rows took on the current version, while nothing is watched.
     usual: Usual,
     quarantine: Quarantine,
@@ -199,6 +203,7 @@ impl Versions {
             waiting: None,
             shadowing: None,
             watch: None,
+            left_behind: None,
             usual: Usual::default(),
             quarantine: Quarantine::default(),
             blamed: None,
@@ -284,7 +289,10 @@ impl Versions {
     pub fn begin(&mut self, time: BatchTime, board: &StatusBoard) -> SharedVersion {
         if let Some(waiting) = self.waiting.take() {
             let usual = match self.watch.take() {
-                Some(watch) => watch.usual,
+                Some(watch) => {
+                    self.left_behind = Some(self.current.number);
+                    watch.usual
+                }
                 None => std::mem::take(&mut self.usual),
             };
             let back = matches!(waiting, Waiting::Back { .. });
@@ -339,10 +347,11 @@ impl Versions {
         let (poison, on_old) = self.poison_of(batch);
         let went = Went {
             failure,
-            effort: batch.effort(),
+            effort: effort_on_rows(batch),
             poison,
             on_old,
             is_revoked: batch.is_revoked,
+            is_left_behind: self.left_behind == Some(batch.version.number) && !is_current,
             is_again: batch.code.revision > 1,
             watch: self.watch.as_ref().filter(|_| is_current),
         };
@@ -358,7 +367,9 @@ impl Versions {
             Verdict::Fails => {}
             Verdict::FailsOnBoth => self.absolve(time, board),
             Verdict::RunAgain => {
-                let reason = "the job was rolled back while it ran".to_owned();
+                let failure = failure.filter(|_| !batch.is_revoked).map(|(reason, _)| reason);
+                let why = "the job was rolled back while it ran";
+                let reason = failure.unwrap_or(why).to_owned();
                 return Judged::Again { reason, gone_back: None };
             }
             Verdict::GoBack { mut reason } => {
@@ -380,7 +391,7 @@ impl Versions {
 
     /// The rows without which a batch went, and went on the versions before: of stages alone that
     /// have the same past on both, and of no batch that letters were fed back to, with which
-    /// something has failed before.
+    /// something has failed before. Where both are known, those of the stage that tells most.
     fn poison_of(&self, batch: &RunningBatch) -> (u64, Option<OnOld>) {
         // Most batches have none, and need no look at the plan.
         let is_to_look = !batch.poison.is_empty() && batch.batch.fed.is_none();
@@ -398,15 +409,21 @@ impl Versions {
             |stage| old.codes[stage] == new.codes[stage],
             |stage| is_same_state(StageId(stage)),
         );
-        let sum = |rows: &PoisonRows| {
-            let comparable = rows.iter().filter(|(stage, _)| comparable[stage.0]);
-            comparable.map(|(_, rows)| rows).sum()
+        let of = |rows: &PoisonRows, stage: usize| match rows.get(&StageId(stage)) {
+            Some(rows) if comparable[stage] => *rows,
+            _ => 0,
         };
-        let on_old = batch.on_old.as_ref().map(|went| match went {
-            WentOnOld::Failed => OnOld::Failed,
-            WentOnOld::Without(rows) => OnOld::Poison(sum(rows)),
-        });
-        (sum(&batch.poison), on_old)
+        let on_new = |stage| of(&batch.poison, stage);
+        match &batch.on_old {
+            Some(WentOnOld::Without(rows)) => {
+                let (on_new, on_old) = most_added(&new.plan, on_new, |stage| of(rows, stage));
+                (on_new, Some(OnOld::Poison(on_old)))
+            }
+            failed => {
+                let all = (0..comparable.len()).map(on_new).sum();
+                (all, failed.as_ref().map(|_| OnOld::Failed))
+            }
+        }
     }
 
     fn watched(&mut self, time: BatchTime, board: &StatusBoard) {
@@ -485,6 +502,13 @@ impl Versions {
             held: self.counted.count(),
         }
     }
+}
+
+/// The work of a batch on its rows. Who looks for rows to take out, or tries letters one by one,
+/// does more than that, and takes long on any version.
+fn effort_on_rows(batch: &RunningBatch) -> Effort {
+    let is_all_on_rows = batch.poison.is_empty() && batch.batch.fed.is_none();
+    if is_all_on_rows { batch.effort() } else { Effort::default() }
 }
 
 /// The plugins of one version that are others in a second one.

@@ -29,8 +29,11 @@ impl Effort {
 pub struct Usual(VecDeque<Effort>);
 
 impl Usual {
-    /// A batch has succeeded.
+    /// A batch has succeeded. One without rows tells nothing of any, and drives out none.
     pub fn add(&mut self, effort: Effort) {
+        if effort.rows == 0 {
+            return;
+        }
         if self.0.len() == SWAP_USUAL_BATCHES {
             self.0.pop_front();
         }
@@ -82,6 +85,16 @@ mod tests {
         let little = SWAP_EFFORT_MIN / 2;
         assert_eq!(usual.exceeded_by(Effort { cpu: little, rows: 100 }, 2.0), None);
         assert_eq!(usual.exceeded_by(effort(100, 0), 2.0), None, "no rows");
+    }
+
+    /// The story: rows came now and then, and the batches without any between them were all that
+    /// was known: a version could be as slow as it liked.
+    #[test]
+    fn batches_without_rows_drive_out_none_with_rows() {
+        let mut usual = Usual::default();
+        usual.add(effort(100, 100));
+        (0..SWAP_USUAL_BATCHES).for_each(|_| usual.add(effort(1, 0)));
+        assert!(usual.exceeded_by(effort(1_000, 100), 5.0).is_some());
     }
 
     #[test]

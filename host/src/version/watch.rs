@@ -42,6 +42,9 @@ pub struct Went<'a> {
     pub on_old: Option<OnOld>,
     /// Whether it ran on versions that the job has gone back from meanwhile.
     pub is_revoked: bool,
+    /// Whether it ran on versions that were watched when others were swapped in, or the ones before
+    /// them: nobody watches them any more.
+    pub is_left_behind: bool,
     /// Whether it was run again, on the versions that are current.
     pub is_again: bool,
     /// The watch over its versions, if they are watched.
@@ -63,7 +66,7 @@ pub enum Verdict {
         /// Why.
         reason: String,
     },
-    /// The job has gone back already: the batch is run again on what is current.
+    /// The job has other versions already: the batch is run again on what is current.
     RunAgain,
     /// It has failed: the job's policy decides.
     Fails,
@@ -80,6 +83,9 @@ pub fn judge(went: &Went<'_>) -> Verdict {
         // A full disk or a lost file is not the new version's fault.
         (Some((reason, domain)), Some(_)) if domain != Domain::External => {
             Verdict::GoBack { reason: reason.to_owned() }
+        }
+        (Some((_, domain)), None) if went.is_left_behind && domain != Domain::External => {
+            Verdict::RunAgain
         }
         (Some((_, domain)), _) if went.is_again && domain != Domain::External => {
             Verdict::FailsOnBoth
@@ -143,6 +149,7 @@ mod tests {
         poison: 0,
         on_old: None,
         is_revoked: false,
+        is_left_behind: false,
         is_again: false,
         watch: None,
     };
@@ -193,6 +200,16 @@ mod tests {
         let failure = Some(("disk full", Domain::External));
         assert_eq!(judge(&Went { failure, ..again }), Verdict::Fails);
         assert_eq!(judge(&Went { failure: None, ..again }), Verdict::Counts);
+    }
+
+    #[test]
+    fn batch_that_fails_on_versions_that_nobody_watches_any_more_is_run_again() {
+        let failure = Some(("it trapped", Domain::Plugin));
+        let left = Went { failure, is_left_behind: true, ..WELL };
+        assert_eq!(judge(&left), Verdict::RunAgain);
+        let failure = Some(("disk full", Domain::External));
+        assert_eq!(judge(&Went { failure, ..left }), Verdict::Fails);
+        assert_eq!(judge(&Went { failure: None, ..left }), Verdict::Counts);
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl<'a> Load<'a> {
         let has_ended = |job: &Value| job["state"] == "stopped" || job["state"] == "failed";
         patiently("the job ends", || has_ended(&client.get(&path).json()).then_some(()));
         assert_eq!(client.get(&path).json()["failure"], Value::Null);
-        let batches = read(&folder.join(&name));
+        let batches = read(&folder.join(&name), "out");
         let ledger = Ledger::of_rows(batches.values().map(Vec::as_slice), 0..sent);
         let version = |(time, rows): (&i64, &Vec<(usize, i64)>)| Some((*time, rows.first()?.1));
         Output { ledger, versions: batches.iter().filter_map(version).collect() }
@@ -191,13 +191,13 @@ pub fn job(name: &str, address: &str, first: &Path, limits: &str) -> String {
     )
 }
 
-/// Rows by batch time: ids and versions.
-fn read(folder: &Path) -> BTreeMap<i64, Vec<(usize, i64)>> {
+/// What a sink has written into a folder: rows by batch time, ids and versions.
+pub fn read(folder: &Path, sink: &str) -> BTreeMap<i64, Vec<(usize, i64)>> {
     let mut batches = BTreeMap::new();
     for batch in std::fs::read_dir(folder).expect("the job has written") {
         let path = batch.expect("it can be read").path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let time = name.strip_prefix("out-").and_then(|time| time.parse().ok());
+        let time = name.strip_prefix(sink).and_then(|time| time.strip_prefix('-')?.parse().ok());
         let time = time.unwrap_or_else(|| panic!("`{name}` is no batch"));
         let rows: &mut Vec<(usize, i64)> = batches.entry(time).or_default();
         for part in std::fs::read_dir(&path).expect("it can be read") {

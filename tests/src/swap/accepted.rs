@@ -144,6 +144,41 @@ fn younger_batches_of_a_bad_version_are_run_again_too() {
     context.stop().expect("it stops");
 }
 
+/// The story: a batch ran on a bad version when somebody had the younger one run on another, or
+/// went back for it. It failed, nobody watched its version any more, and the job stopped.
+#[test]
+fn batch_that_fails_on_a_version_that_was_replaced_is_run_again_on_the_current_one() {
+    for goes_back in [false, true] {
+        let Gated { bench, context, open, events } = Gated::start(2);
+        let begin = || {
+            bench.clock.advance(SECOND);
+            wait_for(&events, |event| matches!(event, JobEvent::BatchStarted { .. }));
+        };
+        context.swap(PLUGIN, version(2, "trapping"), SwapRules::default()).expect("it fits");
+        begin();
+        if goes_back {
+            context.roll_back().expect("there is a version before");
+        } else {
+            context.swap(PLUGIN, version(3, "honestly"), SwapRules::default()).expect("it fits");
+        }
+        begin();
+        drop(open);
+        let batches: Vec<BatchInfo> = (0..2)
+            .map(|_| match wait_for(&events, ended) {
+                JobEvent::BatchEnded(batch) => batch,
+                other => unreachable!("a batch has ended, not {other:?}"),
+            })
+            .collect();
+        batches.iter().for_each(is_completed);
+        let [older, younger] = [0, 1].map(|place| &batches[place]);
+        assert_eq!((older.code.revision, younger.code.revision), (2, 1));
+        assert_eq!(digest(older), digest(younger));
+        let reason = older.code.reason.as_deref().expect("it was run again");
+        assert!(reason.contains("this version traps"), "{reason}");
+        context.stop().expect("it stops");
+    }
+}
+
 /// Two batches run at once, the older on version 1, the younger on version 2. The older one's later
 /// stage is handed out when version 2 is current: it is version 1's all the same.
 #[test]

@@ -183,7 +183,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    fn of(collected: &Collected, expected: std::ops::Range<usize>) -> Self {
+    /// Of all that was collected.
+    pub fn of(collected: &Collected, expected: std::ops::Range<usize>) -> Self {
         let rows = |slice: &RecordBatch| {
             let column = |index: usize| slice.column(index).as_primitive::<Int64Type>().clone();
             let (ids, versions) = (column(0), column(1));

@@ -45,7 +45,7 @@ impl EventLoop {
                 _ => self.history.give_up_made_again(&made),
             }
         }
-        self.held = Held::No;
+        // What holds batches back may be another's, who asks for a swap: it lets go by itself.
         self.note_status();
         let _sent = asked.answer.send(answer.map(drop));
     }

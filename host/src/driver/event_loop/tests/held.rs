@@ -3,6 +3,8 @@
 //! Takes events, as a swap's caller sends them. Gives the batches that have begun.
 
 use super::*;
+use crate::driver::versions::BackAsked;
+use crate::version::admission::Refusal;
 
 fn one_waits() -> EventLoop {
     let storage = MemoryStorage::new();
@@ -52,6 +54,24 @@ fn caller_that_is_gone_holds_nothing() {
     drop(answered);
     event_loop.hear(Event::Hold(answer));
     assert_eq!(running(&mut event_loop), 0);
+    assert_eq!(running(&mut event_loop), 1);
+}
+
+/// The story: somebody asked to go back while a swap made again what windows read, and was refused.
+/// Batches were held back no more then: one began on the old version, and the windows of the new
+/// one lacked it.
+#[test]
+fn rollback_that_is_refused_lets_no_batch_of_a_swap_begin() {
+    let mut event_loop = one_waits();
+    let (answer, answered) = sync_channel(1);
+    event_loop.hear(Event::Hold(answer));
+    assert_eq!(running(&mut event_loop), 0);
+    assert_eq!(answered.try_recv(), Ok(Ok(())));
+    let (answer, answered) = sync_channel(1);
+    event_loop.hear(Event::RollBack(BackAsked { made_again: None, answer }));
+    assert!(matches!(answered.try_recv(), Ok(Err(Refusal::NoEarlier))));
+    assert_eq!(running(&mut event_loop), 0);
+    event_loop.hear(Event::Release);
     assert_eq!(running(&mut event_loop), 1);
 }
 
