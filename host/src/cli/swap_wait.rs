@@ -43,7 +43,7 @@ pub fn wait(client: &Client, job: &str, report: &Value, before: &str) -> anyhow:
                 return Ok(ENDED);
             }
             Standing::Undone(reason) => {
-                exit::print(&format!("{before}it does not run: {reason}\n"))?;
+                exit::print(&format!("{before}it does not run: {}\n", reason.trim_end()))?;
                 return Ok(FAILED);
             }
         }

@@ -4,6 +4,7 @@
 //! Never hands a task out twice unless its attempt failed.
 
 pub mod compared;
+mod effort;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,7 +35,6 @@ use crate::model::status::{BatchInfo, BatchOutcome, BatchSubmission, OutputInfo,
 use crate::model::time::BatchTime;
 use crate::model::version::BatchCode;
 use crate::sched::batch_run::{BatchRun, Finished, Inputs, ReadyTask};
-use crate::version::effort::Effort;
 
 /// The partitions of a batch's sources.
 pub type BatchInputs = BTreeMap<SourceId, Vec<PartitionInput>>;
@@ -239,12 +239,6 @@ impl RunningBatch {
         again.cpu_before = self.cpu_before + self.cpu();
         again.withdrawn.clone_from(&self.withdrawn);
         again
-    }
-
-    /// The work of its tasks so far, on the version that it has.
-    pub fn effort(&self) -> Effort {
-        let file_rows: u64 = self.file_rows().values().sum();
-        Effort { cpu: self.cpu(), rows: self.batch.size.0 + file_rows }
     }
 
     fn cpu(&self) -> Duration {

@@ -29,7 +29,7 @@ use crate::model::version::{CodeStatus, PluginVersion, Quarantined, SwapRules, V
 use crate::sched::batch_run::ReadyTask;
 use crate::version::added::most_added;
 use crate::version::admission::{self, Refusal, Standing};
-use crate::version::effort::{Effort, Usual};
+use crate::version::effort::Usual;
 use crate::version::quarantine::Quarantine;
 use crate::version::uses::with_one_past;
 use crate::version::watch::{OnOld, Verdict, Watch, Went, judge};
@@ -347,7 +347,7 @@ impl Versions {
         let (poison, on_old) = self.poison_of(batch);
         let went = Went {
             failure,
-            effort: effort_on_rows(batch),
+            effort: batch.effort(),
             poison,
             on_old,
             is_revoked: batch.is_revoked,
@@ -502,13 +502,6 @@ impl Versions {
             held: self.counted.count(),
         }
     }
-}
-
-/// The work of a batch on its rows. Who looks for rows to take out, or tries letters one by one,
-/// does more than that, and takes long on any version.
-fn effort_on_rows(batch: &RunningBatch) -> Effort {
-    let is_all_on_rows = batch.poison.is_empty() && batch.batch.fed.is_none();
-    if is_all_on_rows { batch.effort() } else { Effort::default() }
 }
 
 /// The plugins of one version that are others in a second one.
