@@ -426,7 +426,7 @@ pub const SWAP_EFFORT_MIN: Duration = Duration::from_millis(5);
 /// Batches whose inputs a job retains unless it says otherwise: what a new version is tried on.
 pub const RETAINED_INPUTS_DEFAULT: usize = 3;
 /// Batches whose inputs a job may ask to be retained: a replay runs them one after the other.
-pub const RETAINED_INPUTS_MAX: usize = 1000;
+pub const RETAINED_INPUTS_MAX: usize = 10_000;
 /// Bytes of retained inputs unless a job says otherwise. A batch of more is not retained.
 pub const RETAINED_INPUT_BYTES_DEFAULT: usize = 16 * MIB;
 /// Bytes of retained inputs that a job may ask for: they are held beside the block budget.

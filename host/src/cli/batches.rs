@@ -95,11 +95,15 @@ fn table(records: &[BatchRecord]) -> String {
     text
 }
 
-/// Why a batch was run again on other versions, if it was, in a line below its own.
+/// Why a batch ran on the versions that it did, if there is anything to say, in a line below its
+/// own.
 fn run_again(record: &BatchRecord) -> Option<String> {
-    let plan = record.plans.last().filter(|plan| plan.revision > 1)?;
+    let plan = record.plans.last()?;
     let reason = escape(plan.reason.as_deref()?, JOB_LINE_BYTES_MAX);
-    Some(format!("  run again, revision {}: {reason}\n", plan.revision))
+    Some(match plan.revision {
+        1 => format!("  {reason}\n"),
+        revision => format!("  run again, revision {revision}: {reason}\n"),
+    })
 }
 
 fn line(record: &BatchRecord) -> [String; 8] {

@@ -73,6 +73,8 @@ pub struct Engine {
     pub runtime: Runtime,
     /// Held by whoever runs batches again outside their job: there is room for one.
     pub(super) replaying: Mutex<()>,
+    /// Jobs whose batches wait for their windows, one at a time: they wait for nobody else.
+    pub(super) going_back: Mutex<()>,
     /// Plugins that programs have loaded, by the names their jobs know them by.
     pub loaded: Mutex<BTreeMap<String, Arc<Plugin>>>,
 }
@@ -110,8 +112,9 @@ impl Engine {
         remove_left(&*config.storage, &config.spill_dir);
         let executors = Executors::start(config.executors).map_err(system("the executors"))?;
         let sandbox = Sandbox::new(SandboxConfig {
-            // And one more, on which batches are run again outside their job.
-            executors: u32::try_from(config.executors).unwrap_or(u32::MAX).saturating_add(1),
+            // And one more, on which batches are run again outside their job, and one where a job
+            // that has gone back waits for that.
+            executors: u32::try_from(config.executors).unwrap_or(u32::MAX).saturating_add(2),
             artefact_dir: config.artefact_dir.clone(),
             compiler: config.compiler.clone(),
         })
@@ -128,6 +131,7 @@ impl Engine {
             sandbox,
             runtime,
             replaying: Mutex::default(),
+            going_back: Mutex::default(),
             loaded: Mutex::default(),
         }))
     }

@@ -58,6 +58,9 @@ pub enum Event {
     Release,
     /// A batch was run on new versions in the shadow of the current ones.
     Shadowed(ShadowRan),
+    /// Somebody goes back: what waits, or runs in the shadow, is given up. Says whether anything
+    /// was.
+    GiveUp(SyncSender<bool>),
     /// A program asks for the versions before.
     RollBack(BackAsked),
     /// What windows read of earlier batches is made again for a job that has gone back by itself;

@@ -140,6 +140,11 @@ impl EventLoop {
             Event::Hold(answer) => self.held = Held::Asked(answer),
             Event::Release => self.held = Held::No,
             Event::Shadowed(ran) => self.shadowed(&ran),
+            Event::GiveUp(answer) => {
+                let given_up = self.parts.versions.give_up(&self.parts.board);
+                self.note_status();
+                let _sent = answer.send(given_up);
+            }
             Event::RollBack(asked) => self.back_asked(asked),
             Event::WindowsMade(made) => self.windows_made(made),
             Event::Feed(asked) => self.feed_asked(asked),
@@ -220,7 +225,8 @@ impl EventLoop {
             let now_us = self.parts.clock.now_us();
             let failures_max = self.parts.settings.max_failures;
             let keeps = self.history.begin(&self.parts.plan);
-            let version = self.parts.versions.begin(batch.time, &self.parts.board);
+            let time = batch.time;
+            let (version, gone_back) = self.parts.versions.begin(time, &self.parts.board);
             self.history.seen_by(&version.codes);
             let plan = &self.parts.plan;
             let with = (keeps, self.parts.broadcasts.current());
@@ -234,7 +240,9 @@ impl EventLoop {
                 scribe.begun(run, &running);
             }
             self.running.insert(run, running);
-            self.submit_ready(run);
+            if !self.awaits_windows_of(run, time, gone_back) {
+                self.submit_ready(run);
+            }
         }
     }
 

@@ -178,7 +178,16 @@ pub fn launch_telling(
     });
     let thread = spawn(&pipeline.name, event_loop, events, &board)?;
     let (one, events, replays) = (Mutex::default(), sender.clone(), Arc::clone(&replayer));
-    let swaps = SwapControl::new(Staging { binder, base, replayer: replays, maker, events, one });
+    let told = Arc::clone(&board);
+    let swaps = SwapControl::new(Staging {
+        binder,
+        base,
+        replayer: replays,
+        maker,
+        board: told,
+        events,
+        one,
+    });
     let asked = (swaps, ReplayControl::new(replayer));
     Ok(JobHandle::new(Arc::clone(engine), sender, board, ways, asked, thread))
 }

@@ -189,6 +189,11 @@ impl Replayer {
         self.engine.replaying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One at a time, and none waits for a replay: each has room of its own.
+    fn alone_going_back(&self) -> MutexGuard<'_, ()> {
+        self.engine.going_back.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The same versions, bound so that nobody hears their guests.
     pub fn unheard_as(&self, version: &SharedVersion) -> Result<SharedVersion, DriverError> {
         let (plugins, states) = (version.plugins.clone(), version.states.clone());

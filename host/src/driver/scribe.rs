@@ -82,6 +82,15 @@ impl Scribe {
         self.log.put(record.clone());
     }
 
+    /// There is more to say of why a batch runs as it does.
+    pub fn explained(&mut self, run: u64, batch: &RunningBatch) {
+        let Some(record) = self.begun.get_mut(&run) else { return };
+        if let Some(plan) = record.plans.last_mut() {
+            plan.reason.clone_from(&batch.code.reason);
+        }
+        self.log.put(record.clone());
+    }
+
     fn plan_of(&mut self, batch: &RunningBatch) -> PlanRecord {
         let version = &batch.version;
         if self.plugins.0 != version.number {

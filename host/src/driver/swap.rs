@@ -17,6 +17,7 @@ use super::planted::PlantedFault;
 use super::plugins::{JobPlugins, version_of};
 use super::replay::{GateError, Replayer};
 use super::shadow::Shadow;
+use super::status_board::StatusBoard;
 use super::versions::{BackAsked, SwapAsked, VersionBase};
 use super::window_maker::{ToMake, WindowMaker, parents_to_make};
 use crate::error::{Classify, Domain, Retry};
@@ -67,7 +68,8 @@ impl SwapError {
     /// Whether a batch that was run on the new version speaks against it, not the way it is asked
     /// for.
     pub fn is_of_a_batch(&self) -> bool {
-        matches!(self, Self::Refused(Refusal::Replay { .. } | Refusal::Differs { .. }))
+        use Refusal::{Differs, Replay, WindowReplay};
+        matches!(self, Self::Refused(Replay { .. } | WindowReplay { .. } | Differs { .. }))
     }
 }
 
@@ -99,6 +101,7 @@ pub(super) struct Staging {
     pub(super) base: Arc<VersionBase>,
     pub(super) replayer: Arc<Replayer>,
     pub(super) maker: Arc<WindowMaker>,
+    pub(super) board: Arc<StatusBoard>,
     pub(super) events: Sender<Event>,
     pub(super) one: Mutex<()>,
 }
@@ -172,6 +175,7 @@ impl SwapControl {
         let replayer = &*staging.replayer;
         let loaded = load_new(&replayer.engine, &replayer.pipeline, plugins)?;
         let rules = rules(&loaded);
+        staging.none_is_quarantined(&loaded, &rules)?;
         let (version, mut report) = staging.prepare(&base, &loaded, &rules)?;
         if rules.replay {
             report.replay = Some(staging.replayer.gate(&base, &version, rules.same)?);
@@ -214,18 +218,21 @@ impl SwapControl {
 
     fn roll_back_here(&self) -> Result<(), SwapError> {
         let staging = &*self.0;
-        // A swap that is being prepared keeps nobody from going back.
+        // First, so that it does not begin to run while windows are made.
+        let (answer, answered) = sync_channel(1);
+        staging.events.send(Event::GiveUp(answer)).map_err(|_| SwapError::Ended)?;
+        if answered.recv().map_err(|_| SwapError::Ended)? {
+            return Ok(());
+        }
+        // A swap that is being prepared keeps nobody from going back. What cannot be made here is
+        // left to the loop, whose first batch waits for it or says what its windows lack.
         let one = staging.one.try_lock();
-        let made = staging.base.previous().filter(|_| one.is_ok()).map(|back| {
-            let made = staging.windows(ToMake::to_go_back(&back, &staging.base.current()));
-            (back.version.number, made)
+        let made = staging.base.previous().filter(|_| one.is_ok()).and_then(|back| {
+            let to_make = ToMake::to_go_back(&back, &staging.base.current());
+            Some((back.version.number, staging.windows(to_make).ok()?))
         });
         let (made_again, _hold) = match made {
-            Some((number, Ok((made, hold)))) => (Some((number, made)), hold),
-            Some((_, Err(error))) => {
-                tracing::warn!("after the rollback windows lack batches since the swap: {error}");
-                (None, None)
-            }
+            Some((number, (made, hold))) => (Some((number, made)), hold),
             None => (None, None),
         };
         staging.ask(|answer| Event::RollBack(BackAsked { made_again, answer }))
@@ -248,6 +255,26 @@ impl SwapControl {
 }
 
 impl Staging {
+    /// Before anything is tried: what it did then it does again, and the answer is one whenever it
+    /// is asked for.
+    fn none_is_quarantined(
+        &self,
+        loaded: &BTreeMap<String, Arc<Plugin>>,
+        rules: &SwapRules,
+    ) -> Result<(), Refusal> {
+        let quarantined = self.board.code().quarantined;
+        for (plugin, new) in loaded.iter().filter(|_| !rules.force) {
+            let is_it = |held: &&Quarantined| {
+                held.plugin == *plugin && held.version.digest == version_of(new).digest
+            };
+            if let Some(Quarantined { plugin, version, reason }) = quarantined.iter().find(is_it) {
+                let (plugin, version) = (plugin.clone(), version.clone());
+                return Err(Refusal::Quarantined { plugin, version, reason: reason.clone() });
+            }
+        }
+        Ok(())
+    }
+
     /// Plans the job anew with the new versions, holds the plan against the one that runs, and
     /// binds it.
     fn prepare(

@@ -4,25 +4,21 @@
 //! Takes prepared versions, and how batches went. Gives each batch its version when it begins.
 //! Never changes the version of a batch that runs: one that is to have another is run again.
 
+mod base;
 mod shadowing;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::error::DriverError;
 use super::history::{DatasetPartition, MadeAgain};
-use super::job_version::{Binder, Counted, SharedVersion};
-use super::planted::{Planted, PlantedFault};
-use super::plugins::JobPlugins;
+use super::job_version::{Counted, SharedVersion};
+use super::planted::PlantedFault;
 use super::running_batch::RunningBatch;
 use super::running_batch::compared::{PoisonRows, WentOnOld};
 use super::shadow::Shadow;
-use super::states::JobStates;
 use super::status_board::StatusBoard;
 use crate::model::id::StageId;
-use crate::model::stage::JobPlan;
 use crate::model::status::JobEvent;
 use crate::model::time::BatchTime;
 use crate::model::version::{CodeStatus, PluginVersion, Quarantined, SwapRules, VersionEvent};
@@ -33,82 +29,8 @@ use crate::version::effort::Usual;
 use crate::version::quarantine::Quarantine;
 use crate::version::uses::with_one_past;
 use crate::version::watch::{OnOld, Verdict, Watch, Went, judge};
+pub use base::{GoneBack, Replaced, VersionBase};
 use shadowing::Shadowing;
-
-/// What those who prepare a swap see of the versions.
-#[derive(Debug)]
-pub struct VersionBase {
-    current: Mutex<SharedVersion>,
-    previous: Mutex<Option<Replaced>>,
-    numbers: AtomicU64,
-    pub(super) planted: Planted,
-}
-
-impl VersionBase {
-    /// The version that the job begins with.
-    pub fn new(first: SharedVersion) -> Self {
-        let numbers = AtomicU64::new(first.number);
-        let (current, previous) = (Mutex::new(first), Mutex::default());
-        Self { current, previous, numbers, planted: Planted::default() }
-    }
-
-    /// What batches that begin now run with.
-    pub fn current(&self) -> SharedVersion {
-        Arc::clone(&self.lock())
-    }
-
-    /// What a rollback goes back to.
-    pub fn previous(&self) -> Option<Replaced> {
-        self.previous.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn note_previous(&self, previous: Option<&Replaced>) {
-        let mut noted = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
-        *noted = previous.cloned();
-    }
-
-    /// Binds the version that the job begins with.
-    ///
-    /// # Errors
-    /// When a plugin lacks an operator that planning found: a bug of the host.
-    pub fn first(
-        binder: &Binder,
-        plan: &Arc<JobPlan>,
-        plugins: JobPlugins,
-        states: JobStates,
-    ) -> Result<Arc<Self>, DriverError> {
-        let codes = vec![0; plan.stages.len()];
-        let first = binder.bind((0, codes), Arc::clone(plan), plugins, states)?;
-        Ok(Arc::new(Self::new(first)))
-    }
-
-    /// A number that no version of the job has.
-    pub fn next_number(&self) -> u64 {
-        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    fn lock(&self) -> MutexGuard<'_, SharedVersion> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Versions in the place of which others have come.
-#[derive(Debug, Clone)]
-pub struct Replaced {
-    /// They.
-    pub version: SharedVersion,
-    /// The first batch that ran on the others.
-    pub at: BatchTime,
-}
-
-/// A job that has gone back by itself.
-#[derive(Debug)]
-pub struct GoneBack {
-    /// To what.
-    pub to: Replaced,
-    /// From what.
-    pub from: SharedVersion,
-}
 
 /// New versions, prepared, and who waits for the answer.
 #[derive(Debug)]
@@ -159,14 +81,21 @@ pub struct BackAsked {
 /// A change that waits for the next batch.
 #[derive(Debug)]
 enum Waiting {
-    Swap { version: SharedVersion, rules: SwapRules },
-    Back { version: SharedVersion },
+    Swap {
+        version: SharedVersion,
+        rules: SwapRules,
+    },
+    /// Where windows lack batches the first one that begins waits for them.
+    Back {
+        version: SharedVersion,
+        has_windows: bool,
+    },
 }
 
 impl Waiting {
     fn version(&self) -> &SharedVersion {
         match self {
-            Self::Swap { version, .. } | Self::Back { version } => version,
+            Self::Swap { version, .. } | Self::Back { version, .. } => version,
         }
     }
 }
@@ -244,7 +173,10 @@ impl Versions {
         let (version, rules) = (Arc::clone(&asked.version), asked.rules.clone());
         match asked.shadow.take() {
             Some(shadow) => self.begin_shadow((version, rules), shadow, board),
-            None if asked.is_back => self.waiting = Some(Waiting::Back { version }),
+            // Its windows begin anew.
+            None if asked.is_back => {
+                self.waiting = Some(Waiting::Back { version, has_windows: true });
+            }
             None => self.waiting = Some(Waiting::Swap { version, rules }),
         }
         Ok(())
@@ -256,23 +188,33 @@ impl Versions {
     }
 
     /// Lets the versions before wait for the next batch, and gives them; where others run in the
-    /// shadow, or wait for it, those are given up instead.
+    /// shadow, or wait for it, those are given up instead. What windows read is made again for the
+    /// version of that number.
     ///
     /// # Errors
     /// Says what is in the way.
     pub fn ask_back(
         &mut self,
         is_ending: bool,
+        made_for: Option<u64>,
         board: &StatusBoard,
     ) -> Result<Option<SharedVersion>, Refusal> {
-        if self.give_up_shadow(board) || self.give_up_swap(board) {
+        if self.give_up(board) {
             return Ok(None);
         }
         let has_earlier = self.previous.is_some();
         admission::may_go_back(is_ending, self.waiting.is_some(), has_earlier)?;
         let earlier = self.previous.as_ref().map(|previous| Arc::clone(&previous.version));
-        self.waiting = earlier.clone().map(|version| Waiting::Back { version });
+        self.waiting = earlier.clone().map(|version| {
+            let has_windows = made_for == Some(version.number);
+            Waiting::Back { version, has_windows }
+        });
         Ok(earlier)
+    }
+
+    /// Gives up what waits for the next batch or runs in the shadow, if anything does.
+    pub fn give_up(&mut self, board: &StatusBoard) -> bool {
+        self.give_up_shadow(board) || self.give_up_swap(board)
     }
 
     /// Gives up a swap that waits for the next batch. Gives whether there was one.
@@ -285,8 +227,14 @@ impl Versions {
     }
 
     /// The version of a batch that begins: what waits is current from it on, however many batches
-    /// wait behind it.
-    pub fn begin(&mut self, time: BatchTime, board: &StatusBoard) -> SharedVersion {
+    /// wait behind it. Also gives that the job goes back with it, where what windows read is not
+    /// made again.
+    pub fn begin(
+        &mut self,
+        time: BatchTime,
+        board: &StatusBoard,
+    ) -> (SharedVersion, Option<GoneBack>) {
+        let mut gone_back = None;
         if let Some(waiting) = self.waiting.take() {
             let usual = match self.watch.take() {
                 Some(watch) => {
@@ -305,17 +253,19 @@ impl Versions {
                     let watch = Watch { batches_left, slower_max, usual };
                     self.watch = Some(watch).filter(|watch| watch.batches_left > 0);
                 }
-                Waiting::Back { version } => {
+                Waiting::Back { version, has_windows } => {
                     self.rollbacks += 1;
-                    self.become_current(version);
-                    (self.previous, self.usual) = (None, usual);
+                    let from = self.become_current(version);
+                    let to = self.previous.take().filter(|_| !has_windows);
+                    gone_back = to.map(|to| GoneBack { to, from });
+                    self.usual = usual;
                 }
             }
             self.base.note_previous(self.previous.as_ref());
             let plugins = Arc::clone(&self.current.told);
             self.tell(VersionEvent::Switched { time, plugins, back }, board);
         }
-        Arc::clone(&self.current)
+        (Arc::clone(&self.current), gone_back)
     }
 
     /// Gives the version that was current.

@@ -35,12 +35,14 @@ pub(super) struct ToMake {
     plugins: BTreeSet<String>,
     /// The job still has what the version has made of batches before this one.
     made_before: Option<BatchTime>,
+    /// A batch waits for it.
+    is_awaited: bool,
 }
 
 impl ToMake {
     /// For a version that has run no batch.
     pub fn for_swap(version: &SharedVersion, plugins: BTreeSet<String>) -> Self {
-        Self { version: Arc::clone(version), plugins, made_before: None }
+        Self { version: Arc::clone(version), plugins, made_before: None, is_awaited: false }
     }
 
     /// For a version that has run until others came.
@@ -49,6 +51,7 @@ impl ToMake {
             version: Arc::clone(&to.version),
             plugins: others(to, from),
             made_before: Some(to.at),
+            is_awaited: false,
         }
     }
 }
@@ -81,14 +84,14 @@ impl WindowMaker {
     /// # Errors
     /// When something else than inputs of batches goes into it.
     pub fn begin(&self, to_make: ToMake) -> Result<Option<WindowsMade<'_>>, GateError> {
-        let ToMake { version, plugins, made_before } = to_make;
+        let ToMake { version, plugins, made_before, is_awaited } = to_make;
         let parents = parents_to_make(&version.plan, &plugins).map_err(GateError::Refused)?;
         if parents.reach.is_empty() {
             return Ok(None);
         }
         let unheard = self.replayer.unheard_as(&version).map_err(GateError::Unfit)?;
         let store = Arc::clone(&self.store);
-        Ok(Some(self.replayer.windows(parents, unheard, store, made_before)))
+        Ok(Some(self.replayer.windows(parents, unheard, store, (made_before, is_awaited))))
     }
 
     /// Has it made on a thread for a job that has gone back, whose loop hears of it in any case.
@@ -106,7 +109,8 @@ impl WindowMaker {
     }
 
     fn all(&self, GoneBack { to, from }: &GoneBack) -> Result<Vec<MadeAgain>, String> {
-        let begun = self.begin(ToMake::to_go_back(to, from)).map_err(|error| match error {
+        let to_make = ToMake { is_awaited: true, ..ToMake::to_go_back(to, from) };
+        let begun = self.begin(to_make).map_err(|error| match error {
             GateError::Refused(refusal) => refusal.of_windows(),
             GateError::Unfit(error) => error.to_string(),
         });

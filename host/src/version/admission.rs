@@ -106,6 +106,18 @@ pub enum Refusal {
         /// What happened.
         reason: String,
     },
+    /// It failed with rows that windows look back to.
+    #[error(
+        "windows read what the plugin has made of earlier batches: a window of two versions would \
+         mix them, and the new version fails on batch {batch}, which the current one has run: \
+         {reason}; {ANEW}"
+    )]
+    WindowReplay {
+        /// The batch.
+        batch: String,
+        /// What happened.
+        reason: String,
+    },
     /// It makes something else of rows that the job has worked off, and must not.
     #[error(
         "the new version makes something else of batch {batch} than the current one: {output}, {} \
@@ -189,6 +201,7 @@ impl Refusal {
                 needed_inputs(*needed, *retained, *too_few)
             }
             Self::WindowLetters { needed, batch } => needed_letters(*needed, batch),
+            Self::WindowReplay { batch, reason } => format!("batch {batch}: {reason}"),
             other => other.to_string(),
         }
     }

@@ -8,6 +8,7 @@ use tidemill::api::dstream::DStream;
 use tidemill::model::operation::OperatorRef;
 use tidemill::model::policy::OnBadRow;
 use tidemill::model::status::BatchInfo;
+use tidemill::model::version::SwapRules;
 
 use super::rig::{Stamping, digest, is_completed, untried, version};
 use crate::job_rig::scratch;
@@ -125,4 +126,23 @@ fn comparison_leaves_windows_as_they_are() {
     assert_eq!(ledger.lost, [37]);
     swapped.stays();
     assert_eq!(swapped.letters().len(), 1);
+}
+
+/// The story: it was let in with a row less, which a live batch would have gone back for, and
+/// windows that were made again lacked the row for good.
+#[test]
+fn version_that_fails_with_a_row_of_a_retained_batch_is_refused() {
+    let mut job = Stamping::over(5, ROWS, "honestly");
+    job.test.context.settings().on_rejected =
+        OnBadRow::DeadLetter(scratch("poisoned").join("tried.jsonl"));
+    job.test.context.settings().poison_rows_max = 16;
+    // The fourth has ids 30 to 39, and the new version traps at 37.
+    job.run(4);
+    let refused = job.swap(version(2, "rarely"), SwapRules::default());
+    let refused = refused.expect_err("the current one takes the row");
+    for part in ["calls fail with 1 row, with 0 on the current version", "--no-replay"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    job.run(1).iter().for_each(is_completed);
+    job.ledger().is_whole();
 }

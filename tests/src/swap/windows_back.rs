@@ -2,15 +2,18 @@
 
 use tidemill::api::dstream::DStream;
 use tidemill::api::given::Partitions;
+use tidemill::driver::swap::{NewCode, SwapError};
 use tidemill::model::operation::{BuiltInFold, OperatorRef};
 use tidemill::model::status::JobEvent;
-use tidemill::model::version::{SwapRules, VersionEvent};
+use tidemill::model::version::{SwapReport, SwapRules, VersionEvent};
+use tidemill::version::admission::Refusal;
 
-use super::rig::{Stamping, ids, is_completed, untried, version};
+use super::rig::{PLUGIN, Stamping, ids, is_completed, untried, version};
 use super::windows_made_again::{
     ROWS, batches, by_version, rows_and_versions, stamped_then_window,
 };
 use crate::lifecycle::rig::{SECOND, ears, wait_for};
+use crate::set_up::patience::patiently;
 
 /// Six batches, then the one with ids 36 to 39, of which 37 traps in a version that rarely does,
 /// then five.
@@ -149,6 +152,80 @@ fn who_goes_back_finds_whole_windows_of_the_old_version() {
     assert_eq!(rows_and_versions(&job), expected);
 }
 
+/// The story: going back by hand left windows short without a word where nothing was retained.
+#[test]
+fn who_goes_back_by_hand_is_told_of_windows_that_stay_short() {
+    let mut job = Stamping::fed(batches(8), &version(1, "honestly"), stamped_then_window);
+    job.test.context.settings().retained_inputs = Some(0);
+    let (listener, events) = ears();
+    job.test.context.add_listener(listener).expect("a thread starts");
+    job.run(3);
+    let restarted = SwapRules { restart_windows: true, ..untried() };
+    job.swap(version(2, "honestly"), restarted).expect("windows begin anew");
+    job.run(2);
+    job.test.context.roll_back().expect("there is a version before");
+    let after = job.run(3);
+    let code = &after[0].code;
+    let told = code.reason.as_deref().unwrap_or_default();
+    assert!(told.starts_with("its windows lack the batches since the swap: "), "{told}");
+    assert_eq!((code.revision, &after[1].code.reason), (1, &None));
+    wait_for(&events, |event| {
+        matches!(event, JobEvent::Versions(VersionEvent::ShortWindows { .. }))
+    });
+    let rows: Vec<usize> = rows_and_versions(&job).iter().map(|(rows, _)| *rows).collect();
+    assert_eq!(rows[5..], [4, 8, 12]);
+}
+
+/// The story: while another swap was prepared the job went back at once, and its windows lacked
+/// what was retained.
+#[test]
+fn who_goes_back_while_a_swap_is_prepared_finds_whole_windows() {
+    let mut job = Stamping::fed(batches(8), &version(1, "honestly"), stamped_then_window);
+    job.run(3);
+    job.swap(version(2, "honestly"), SwapRules::default()).expect("everything is retained");
+    job.run(2);
+    let swaps = job.test.context.swaps().expect("it runs");
+    let is_preparing = |swapped: &Result<SwapReport, SwapError>| {
+        matches!(swapped, Err(SwapError::Refused(Refusal::Preparing)))
+    };
+    let code =
+        |plugin: &str, behaviour| [(plugin.to_owned(), NewCode::Component(version(3, behaviour)))];
+    std::thread::scope(|scope| {
+        let prepared = scope.spawn(|| {
+            patiently("the swap is tried", || {
+                let tried = swaps.swap(&code(PLUGIN, "looping"), SwapRules::default());
+                (!is_preparing(&tried)).then_some(tried)
+            })
+        });
+        patiently("a swap is being prepared", || {
+            let other = swaps.swap(&code("nobody", "honestly"), SwapRules::default());
+            is_preparing(&other).then_some(())
+        });
+        job.test.context.roll_back().expect("there is a version before");
+        let refused = prepared.join().expect("nothing panics");
+        assert!(refused.is_err(), "{refused:?}");
+    });
+    job.run(3).iter().for_each(is_completed);
+    let found = rows_and_versions(&job);
+    assert_eq!(found[5..], [(12, vec![1]), (12, vec![1]), (12, vec![1])]);
+}
+
+/// The story: a rollback made windows first, and what it was to give up began meanwhile.
+#[test]
+fn swap_that_waits_is_given_up_before_windows_are_made() {
+    let mut job = Stamping::fed(batches(8), &version(1, "honestly"), stamped_then_window);
+    job.run(3);
+    job.swap(version(2, "honestly"), SwapRules::default()).expect("everything is retained");
+    job.run(2);
+    job.swap(version(3, "honestly"), SwapRules::default()).expect("everything is retained");
+    job.test.context.roll_back().expect("a swap waits");
+    job.run(1);
+    job.test.context.roll_back().expect("there is a version before");
+    job.run(2).iter().for_each(is_completed);
+    let versions: Vec<_> = rows_and_versions(&job).into_iter().map(|(_, all)| all).collect();
+    assert_eq!(versions, [1, 1, 1, 2, 2, 2, 1, 1].map(|version| vec![version]));
+}
+
 /// The batch in which the new version fails sees the old windows when it is run again, whole.
 #[test]
 fn batch_that_is_run_again_sees_the_old_windows() {
@@ -158,9 +235,11 @@ fn batch_that_is_run_again_sees_the_old_windows() {
     job.swap(version(2, "rarely"), SwapRules::default()).expect("it fails on none of these");
     let after = job.run(3);
     assert_eq!((after[0].code.revision, job.status().code.quarantined.len()), (2, 1));
-    // It passes with the batches that windows reach back to now; the quarantine comes last.
-    let refused = job.swap(version(2, "rarely"), untried()).expect_err("it is quarantined");
-    assert!(refused.contains("quarantined for this job"), "{refused}");
+    // Whether it would be tried or not, and whatever it would fail on then.
+    for rules in [untried(), SwapRules::default()] {
+        let refused = job.swap(version(2, "rarely"), rules).expect_err("it is quarantined");
+        assert!(refused.contains("quarantined for this job"), "{refused}");
+    }
     job.run(1).iter().for_each(is_completed);
     let expected: Vec<_> = [4, 8, 12, 12, 12, 12, 12].map(|rows| (rows, vec![1])).to_vec();
     assert_eq!(rows_and_versions(&job), expected);

@@ -227,8 +227,12 @@ fn swaps_that_are_refused_late_leave_the_job_going() {
     job.run(3);
     let traps = "this version traps";
     for rules in [SwapRules::default(), untried()] {
-        let refused = job.swap(version(2, "trapping"), rules).expect_err("it fails on a batch");
+        let swapped = job.swap(version(2, "trapping"), rules.clone());
+        let refused = swapped.expect_err("it fails on a batch");
         assert!(refused.contains(traps), "{refused}");
+        // Each with what lets it in all the same.
+        let flag = if rules.replay { "--no-replay" } else { "--restart-windows" };
+        assert!(refused.contains(flag), "{refused}");
         job.run(1).iter().for_each(is_completed);
     }
     let restarted = SwapRules { restart_windows: true, ..untried() };

@@ -36,7 +36,8 @@ impl EventLoop {
 
     pub(super) fn back_asked(&mut self, asked: BackAsked) {
         let is_ending = self.is_ending();
-        let answer = self.parts.versions.ask_back(is_ending, &self.parts.board);
+        let made_for = asked.made_again.as_ref().map(|(number, _)| *number);
+        let answer = self.parts.versions.ask_back(is_ending, made_for, &self.parts.board);
         if let Some((number, made)) = asked.made_again {
             match &answer {
                 Ok(Some(back)) if back.number == number => {
@@ -112,25 +113,31 @@ impl EventLoop {
         let begun = self.begin_anew(run, &version, |batch, plan, keeps, failures_max| {
             batch.run_again(plan, keeps, failures_max, Arc::clone(&version), reason)
         });
-        match gone_back.filter(|gone| lacks_windows(gone, time)) {
-            // Nothing else runs or begins: batches whose windows look back run one after the other.
-            Some(gone) => {
-                self.awaits_windows = Some(run);
-                (self.parts.make_windows)(gone);
-            }
-            None => self.go_on_again(run),
+        if let (Some(scribe), Some(again)) = (&mut self.parts.scribe, self.running.get(&run)) {
+            scribe.revised(run, again);
+        }
+        if !self.awaits_windows_of(run, time, gone_back) {
+            self.submit_ready(run);
         }
         begun
     }
 
-    fn go_on_again(&mut self, run: u64) {
-        if let (Some(scribe), Some(again)) = (&mut self.parts.scribe, self.running.get(&run)) {
-            scribe.revised(run, again);
-        }
-        self.submit_ready(run);
+    /// Has what windows read made again for the first batch of a job that has gone back, where any
+    /// lack it. Nothing else runs or begins meanwhile: batches whose windows look back run one
+    /// after the other.
+    pub(super) fn awaits_windows_of(
+        &mut self,
+        run: u64,
+        time: BatchTime,
+        gone_back: Option<GoneBack>,
+    ) -> bool {
+        let Some(gone) = gone_back.filter(|gone| lacks_windows(gone, time)) else { return false };
+        self.awaits_windows = Some(run);
+        (self.parts.make_windows)(gone);
+        true
     }
 
-    /// The batch for which the job went back runs again, with the windows of the old version.
+    /// The first batch of a job that has gone back runs, with the windows of the old version.
     pub(super) fn windows_made(&mut self, made: Result<Vec<MadeAgain>, String>) {
         let awaits = self.awaits_windows.take();
         let Some((run, batch)) = awaits.and_then(|run| Some((run, self.running.get_mut(&run)?)))
@@ -140,12 +147,17 @@ impl EventLoop {
         match made {
             Ok(made) => self.history.add_made_again(made, &batch.version.codes),
             Err(reason) => {
-                batch.code.reason.iter_mut().for_each(|told| *told += &short_windows(&reason));
+                let short = format!("its windows lack the batches since the swap: {reason}");
+                let told = batch.code.reason.take().map(|told| format!("{told}; {short}"));
+                batch.code.reason = Some(told.unwrap_or(short));
+                if let Some(scribe) = &mut self.parts.scribe {
+                    scribe.explained(run, batch);
+                }
                 let time = batch.batch.time;
                 self.parts.versions.windows_are_short(time, reason, &self.parts.board);
             }
         }
-        self.go_on_again(run);
+        self.submit_ready(run);
     }
 
     /// Puts in the place of a batch what `anew` makes of it, which keeps nothing of what it has
@@ -207,8 +219,4 @@ impl EventLoop {
 /// it: those that ran on the versions from which it went back.
 fn lacks_windows(gone: &GoneBack, time: BatchTime) -> bool {
     gone.to.at < time && reads_what_changed(gone)
-}
-
-fn short_windows(reason: &str) -> String {
-    format!("; its windows lack the batches since the swap: {reason}")
 }

@@ -13,6 +13,7 @@ use crate::driver::job_version::SharedVersion;
 use crate::driver::retained::RetainedBatch;
 use crate::error::Domain;
 use crate::model::replay::{ComparedBatch, ComparedOutput, GateReport};
+use crate::model::text::number_of;
 use crate::version::admission::Refusal;
 use crate::version::replayable::Replayable;
 
@@ -73,6 +74,13 @@ impl Replayer {
         let new = self.run(batch, after, None, None).1;
         let old = self.run(batch, before, None, None).1;
         Ok(match (old, new) {
+            // As a live batch would: it would be gone back from for them.
+            (Ok(old), Ok(new)) if new.poison > old.poison => {
+                let rows = number_of(new.poison, "row", "rows");
+                let reason =
+                    format!("calls fail with {rows}, with {} on the current version", old.poison);
+                return Err(Refusal::Replay { batch: time, reason });
+            }
             (Ok(old), Ok(new)) => Tried::Compared(compare_batch(batch, old, new)),
             (Ok(_), Err(stopped)) if stopped.blame != Domain::External => {
                 let (batch, reason) = (time.to_string(), stopped.message);

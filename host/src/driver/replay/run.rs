@@ -60,6 +60,8 @@ pub(super) struct Replayed {
     pub cpu: Duration,
     /// Rows that operators refused.
     pub rejected: u64,
+    /// Those of them that were taken out because calls failed with them.
+    pub poison: u64,
     /// Partitions of sources for which there was no time.
     pub partitions_left_out: u64,
 }
@@ -103,7 +105,8 @@ impl Replay<'_> {
         let (run, made) = self.run_all(&history)?;
         let outputs = self.outputs(&run, &made.data, name_of);
         let Made { cpu, refused, partitions_left_out, .. } = made;
-        Ok(Replayed { outputs, cpu, rejected: refused.counts.rows(), partitions_left_out })
+        let (rejected, poison) = (refused.counts.rows(), refused.poison);
+        Ok(Replayed { outputs, cpu, rejected, poison, partitions_left_out })
     }
 
     /// Runs them after the batches of a history, which keeps what they make for the next.

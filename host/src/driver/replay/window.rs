@@ -34,13 +34,13 @@ pub struct WindowsMade<'a> {
 impl Replayer {
     /// None yet, of these stages by that version, which is bound unheard. Where the job still has
     /// what it made of batches before a time, those are left out, unless windows before windows
-    /// look back to them.
+    /// look back to them. Where a batch awaits them, they have a turn of their own.
     pub fn windows(
         &self,
         parents: WindowParents,
         version: SharedVersion,
         store: Arc<dyn PartitionStore>,
-        made_before: Option<BatchTime>,
+        (made_before, is_awaited): (Option<BatchTime>, bool),
     ) -> WindowsMade<'_> {
         let interval = self.pipeline.settings.batch_interval;
         let made_up_to = made_before.map(|time| time.before(interval));
@@ -51,7 +51,7 @@ impl Replayer {
             done: made_up_to.filter(|_| !parents.is_nested),
             parents,
             newest: None,
-            _alone: self.alone(),
+            _alone: if is_awaited { self.alone_going_back() } else { self.alone() },
         }
     }
 }
@@ -80,7 +80,7 @@ impl WindowsMade<'_> {
                     let whole = self.replayer.whole(batch, &self.version, replayable);
                     whole.run_on(&mut self.history).map_err(|stopped| {
                         let Stopped { message: reason, .. } = stopped;
-                        Refusal::Replay { batch: time.of_day(), reason }
+                        Refusal::WindowReplay { batch: time.of_day(), reason }
                     })?;
                 }
             }
