@@ -177,19 +177,20 @@ pub fn launch_telling(
         clock,
     });
     let thread = spawn(&pipeline.name, event_loop, events, &board)?;
-    let (one, events, replays) = (Mutex::default(), sender.clone(), Arc::clone(&replayer));
-    let told = Arc::clone(&board);
-    let swaps = SwapControl::new(Staging {
-        binder,
-        base,
-        replayer: replays,
-        maker,
-        board: told,
-        events,
-        one,
-    });
-    let asked = (swaps, ReplayControl::new(replayer));
+    let asked = controls((binder, base), (maker, replayer), &board, &sender);
     Ok(JobHandle::new(Arc::clone(engine), sender, board, ways, asked, thread))
+}
+
+/// The ways of others to other versions of a job's plugins.
+fn controls(
+    (binder, base): (Binder, Arc<VersionBase>),
+    (maker, replayer): (Arc<WindowMaker>, Arc<Replayer>),
+    board: &Arc<StatusBoard>,
+    events: &Sender<Event>,
+) -> (SwapControl, ReplayControl) {
+    let replays = ReplayControl::new(Arc::clone(&replayer));
+    let (board, events, one) = (Arc::clone(board), events.clone(), Mutex::default());
+    (SwapControl::new(Staging { binder, base, replayer, maker, board, events, one }), replays)
 }
 
 fn on_threads(
