@@ -165,6 +165,11 @@ pub(super) fn roll_back(
         Ok((plugin, NewCode::Component(path)))
     };
     let plugins = before.into_iter().map(code).collect::<Result<Vec<_>, _>>()?;
-    hosted.swaps().swap_back(&plugins).map_err(ControlError::Swap)?;
+    let report = hosted.swaps().swap_back(&plugins).map_err(ControlError::Swap)?;
+    if !report.restarted_windows.is_empty() {
+        let streams = report.restarted_windows.join("`, `");
+        let line = format!("after the rollback windows of `{streams}` begin anew");
+        hosted.lines().say("warn", &line);
+    }
     Ok(())
 }

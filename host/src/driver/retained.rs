@@ -43,6 +43,8 @@ pub struct RetainedBatch {
     pub given: BTreeMap<SinkId, OutputMeasure>,
     /// CPU time of its tasks.
     pub cpu: Duration,
+    /// Rows that were taken out because calls failed with them.
+    pub poison: u64,
 }
 
 /// The batches of one job.
@@ -290,6 +292,7 @@ mod tests {
             version: JobVersion::without_plugins(plan, Vec::new()),
             given: BTreeMap::new(),
             cpu: Duration::ZERO,
+            poison: 0,
         })
     }
 

@@ -101,6 +101,28 @@ fn job_goes_on_with_the_version_it_ran_last_and_can_go_back() {
     assert_eq!(components(&folder), 0, "no job needs them");
 }
 
+/// The story: windows began anew with a rollback after a restart, and nothing said so.
+#[test]
+fn rollback_after_a_restart_tells_which_windows_begin_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = versions(folder.path());
+    let rig = Rig::over(&folder);
+    let windowed = "[streams.lately]\nfrom = \"counts\"\n\
+                    steps = [{ window = { length = \"60ms\" } }]\n\
+                    [sinks.lately]\ntype = \"print\"\nfrom = \"lately\"\n";
+    let text = format!("{}{windowed}", job(&one));
+    let submitted = rig.submit(&text, folder.path());
+    assert_eq!(submitted.status, 201, "{submitted:?}");
+    assert_eq!(swap(&rig, "made", "words", &two, false).status, 202);
+    said(&rig, "made", "swapped: from batch");
+    rig.end();
+    let rig = Rig::over(&folder);
+    rig.jobs.start_again().expect("it can be read");
+    assert_eq!(rig.post("/v1/jobs/made/rollback").status, 202);
+    said(&rig, "made", "after the rollback windows of `counts` begin anew");
+    rig.end();
+}
+
 #[test]
 fn job_without_a_swap_has_nothing_to_go_back_to_after_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");

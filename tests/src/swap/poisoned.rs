@@ -146,3 +146,20 @@ fn version_that_fails_with_a_row_of_a_retained_batch_is_refused() {
     job.run(1).iter().for_each(is_completed);
     job.ledger().is_whole();
 }
+
+/// The same of a batch that is tried by no replay, and that windows look back to.
+#[test]
+fn version_that_fails_with_a_row_that_windows_have_is_refused() {
+    let window = |ids: &DStream, stamp| ids.flat_map(stamp).window(7 * SECOND, SECOND);
+    let mut job = Stamping::through(9, ROWS, "honestly", window);
+    job.test.context.settings().on_rejected =
+        OnBadRow::DeadLetter(scratch("poisoned").join("windows.jsonl"));
+    job.test.context.settings().poison_rows_max = 16;
+    job.run(8);
+    let refused = job.swap(version(2, "rarely"), SwapRules::default());
+    let refused = refused.expect_err("windows would lack the row");
+    for part in ["calls fail with 1 row, with 0 on the current version", "--restart-windows"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    job.run(1).iter().for_each(is_completed);
+}

@@ -59,6 +59,7 @@ impl EventLoop {
             version: Arc::clone(&batch.version),
             given: info.outputs.iter().filter_map(measured).collect(),
             cpu: info.cpu,
+            poison: batch.poison.values().sum(),
         });
         if has_rows && self.parts.versions.is_shadowing() {
             self.shadow(batch, Arc::clone(&retained));

@@ -76,9 +76,7 @@ impl Replayer {
         Ok(match (old, new) {
             // As a live batch would: it would be gone back from for them.
             (Ok(old), Ok(new)) if new.poison > old.poison => {
-                let rows = number_of(new.poison, "row", "rows");
-                let reason =
-                    format!("calls fail with {rows}, with {} on the current version", old.poison);
+                let reason = more_poison(new.poison, old.poison);
                 return Err(Refusal::Replay { batch: time, reason });
             }
             (Ok(old), Ok(new)) => Tried::Compared(compare_batch(batch, old, new)),
@@ -93,6 +91,12 @@ impl Replayer {
             )),
         })
     }
+}
+
+/// What is told of a version whose calls fail with more rows than the current one's.
+pub(super) fn more_poison(new: u64, old: u64) -> String {
+    let rows = number_of(new, "row", "rows");
+    format!("calls fail with {rows}, with {old} on the current version")
 }
 
 enum Tried {

@@ -109,8 +109,9 @@ impl Replay<'_> {
         Ok(Replayed { outputs, cpu, rejected, poison, partitions_left_out })
     }
 
-    /// Runs them after the batches of a history, which keeps what they make for the next.
-    pub fn run_on(&self, history: &mut History) -> Result<(), Stopped> {
+    /// Runs them after the batches of a history, which keeps what they make for the next. Gives the
+    /// rows that were taken out because calls failed with them.
+    pub fn run_on(&self, history: &mut History) -> Result<u64, Stopped> {
         let plan = &self.replayable.plan;
         let (run, made) = self.run_all(history)?;
         let keeps = history.begin(plan);
@@ -126,7 +127,7 @@ impl Replay<'_> {
         }
         let partitions_of = |stage| (!run.is_absent(stage)).then(|| made.data.dataset(stage).len());
         history.keep(plan, self.batch.time, &keeps, partitions_of);
-        Ok(())
+        Ok(made.refused.poison)
     }
 
     fn run_all(&self, history: &History) -> Result<(BatchRun, Made), Stopped> {

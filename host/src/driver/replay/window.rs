@@ -9,6 +9,7 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use super::Replayer;
+use super::gate::more_poison;
 use super::run::Stopped;
 use crate::driver::history::{History, MadeAgain};
 use crate::driver::job_version::SharedVersion;
@@ -28,6 +29,8 @@ pub struct WindowsMade<'a> {
     done: Option<BatchTime>,
     /// The newest batch of the job then.
     newest: Option<BatchTime>,
+    /// Whether the version has run no batch.
+    is_new: bool,
     _alone: MutexGuard<'a, ()>,
 }
 
@@ -51,6 +54,7 @@ impl Replayer {
             done: made_up_to.filter(|_| !parents.is_nested),
             parents,
             newest: None,
+            is_new: made_before.is_none(),
             _alone: if is_awaited { self.alone_going_back() } else { self.alone() },
         }
     }
@@ -78,10 +82,14 @@ impl WindowsMade<'_> {
                 Some(batch) => {
                     let replayable = &self.parents.replayable;
                     let whole = self.replayer.whole(batch, &self.version, replayable);
-                    whole.run_on(&mut self.history).map_err(|stopped| {
-                        let Stopped { message: reason, .. } = stopped;
-                        Refusal::WindowReplay { batch: time.of_day(), reason }
-                    })?;
+                    let fails = |reason| Refusal::WindowReplay { batch: time.of_day(), reason };
+                    let poison = whole
+                        .run_on(&mut self.history)
+                        .map_err(|Stopped { message, .. }| fails(message))?;
+                    // A live batch would be gone back from for them, and windows would lack them.
+                    if self.is_new && poison > batch.poison {
+                        return Err(fails(more_poison(poison, batch.poison)));
+                    }
                 }
             }
             self.done = Some(*time);
