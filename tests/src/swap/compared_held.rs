@@ -135,7 +135,7 @@ fn ends() -> [End; 2] {
 impl End {
     #[track_caller]
     fn is_come_to_by(&self, held: &Held) {
-        assert_eq!(held.published(), [self.rows.clone()]);
+        assert_eq!(held.published(), std::slice::from_ref(&self.rows));
         let quarantined = held.status().code.quarantined.len();
         assert_eq!((held.letters(), quarantined), (self.letters, self.quarantined));
     }
