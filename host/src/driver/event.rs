@@ -63,7 +63,7 @@ pub enum Event {
     GiveUp(SyncSender<bool>),
     /// A program asks for the versions before.
     RollBack(BackAsked),
-    /// What windows read of earlier batches is made again for a job that has gone back by itself;
+    /// What windows read of earlier batches is made again for a job that has gone back;
     /// or why it is not.
     WindowsMade(Result<Vec<MadeAgain>, String>),
     /// Rows of dead letters are to be tried again.

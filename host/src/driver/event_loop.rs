@@ -67,7 +67,8 @@ pub struct EventLoop {
     paused: bool,
     /// No batch is begun while a swap makes again what windows read, unless the job ends.
     held: Held,
-    /// The batch that is run again on old versions when what their windows read is made again.
+    /// The first batch of a job that has gone back: it runs when what its windows read is made
+    /// again.
     awaits_windows: Option<u64>,
     /// No more input comes: what is queued and running is the rest.
     last_batch_made: bool,

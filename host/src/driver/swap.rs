@@ -27,10 +27,11 @@ use crate::model::version::{
 };
 use crate::plan::plan;
 use crate::sys::niceness::standing_back;
-use crate::version::admission::{Refusal, may_name};
+use crate::version::admission::{Refusal, may_name, may_run};
 use crate::version::changes::{Facts, differences};
 use crate::version::fit::{DroppedState, dropped_states, same_shape};
 use crate::version::grants::may_import;
+use crate::version::quarantine::Quarantine;
 use crate::version::uses::{made_with, windows_over};
 use crate::wasm::plugin::Plugin;
 
@@ -262,17 +263,11 @@ impl Staging {
         loaded: &BTreeMap<String, Arc<Plugin>>,
         rules: &SwapRules,
     ) -> Result<(), Refusal> {
-        let quarantined = self.board.code().quarantined;
-        for (plugin, new) in loaded.iter().filter(|_| !rules.force) {
-            let is_it = |held: &&Quarantined| {
-                held.plugin == *plugin && held.version.digest == version_of(new).digest
-            };
-            if let Some(Quarantined { plugin, version, reason }) = quarantined.iter().find(is_it) {
-                let (plugin, version) = (plugin.clone(), version.clone());
-                return Err(Refusal::Quarantined { plugin, version, reason: reason.clone() });
-            }
-        }
-        Ok(())
+        let quarantine: Quarantine = self.board.code().quarantined.into_iter().collect();
+        let mut all = loaded.iter();
+        all.try_for_each(|(plugin, new)| {
+            may_run(&quarantine, (plugin, &version_of(new)), rules.force)
+        })
     }
 
     /// Plans the job anew with the new versions, holds the plan against the one that runs, and

@@ -1,8 +1,8 @@
 //! Driver: what windows read of earlier batches is made again when other versions come to run.
 //!
 //! Takes a version, and which of its plugins are others. Gives the datasets that its windows lack.
-//! Who swaps waits for them; for a job that goes back by itself they are made on a thread, as the
-//! batch for which it did waits for them.
+//! Who swaps waits for them; for a job that has gone back they are made on a thread, and its first
+//! batch waits for them.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -329,16 +329,28 @@ pub fn may_wait(
         if standing.current.get(plugin).is_some_and(|now| now.digest == version.digest) {
             return Err(Refusal::Same { plugin: plugin.clone(), version: version.clone() });
         }
-        let reason = standing.quarantine.reason(plugin, &version.digest);
-        if let Some(reason) = reason.filter(|_| !force) {
-            return Err(Refusal::Quarantined {
-                plugin: plugin.clone(),
-                version: version.clone(),
-                reason: reason.to_owned(),
-            });
-        }
+        may_run(standing.quarantine, (plugin, version), force)?;
     }
     Ok(())
+}
+
+/// Whether a version may be tried and run: not one that is quarantined, unless it is forced.
+///
+/// # Errors
+/// When it is, with the reason.
+pub fn may_run(
+    quarantine: &Quarantine,
+    (plugin, version): (&str, &PluginVersion),
+    force: bool,
+) -> Result<(), Refusal> {
+    match quarantine.reason(plugin, &version.digest).filter(|_| !force) {
+        None => Ok(()),
+        Some(reason) => Err(Refusal::Quarantined {
+            plugin: plugin.to_owned(),
+            version: version.clone(),
+            reason: reason.to_owned(),
+        }),
+    }
 }
 
 /// Whether the job may go back at the next batch.

@@ -39,6 +39,14 @@ impl Quarantine {
     }
 }
 
+impl FromIterator<Quarantined> for Quarantine {
+    fn from_iter<I: IntoIterator<Item = Quarantined>>(versions: I) -> Self {
+        let mut all = Self::default();
+        versions.into_iter().for_each(|version| all.put(version));
+        all
+    }
+}
+
 fn is(held: &Quarantined, plugin: &str, digest: &str) -> bool {
     held.plugin == plugin && held.version.digest == digest
 }

@@ -61,7 +61,7 @@ impl EventLoop {
 
     /// Tells a swap that no batch runs, and that none will begin.
     pub(super) fn answer_hold(&mut self) {
-        // One replays at a time: the batch that waits for its windows would wait for the swap.
+        // It was prepared for versions that are gone: it need not wait for the windows to hear it.
         if self.awaits_windows.is_some()
             && let Held::Asked(answer) = &self.held
         {

@@ -79,7 +79,7 @@ pub struct Replaced {
     pub at: BatchTime,
 }
 
-/// A job that has gone back by itself.
+/// A job that has gone back, by itself or as somebody asked.
 #[derive(Debug)]
 pub struct GoneBack {
     /// To what.
