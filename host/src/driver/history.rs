@@ -367,26 +367,16 @@ mod tests {
     use crate::block::budget::BlockBudget;
     use crate::block::store::KeptPartitions;
     use crate::model::id::SourceId;
-    use crate::model::schema::StreamSchema;
-    use crate::model::stage::{Gather, KeyedInput, Read, Stage, StageOutput, WithoutParent};
+    use crate::model::stage::{Gather, KeyedInput, Read, Stage, WithoutParent};
 
     use crate::sys::storage_memory::MemoryStorage;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn stage(id: usize, input: StageInput, slide: u32, remember: u32) -> Stage {
-        Stage {
-            id: StageId(id),
-            stream: "s".to_owned(),
-            input,
-            slide: SECOND * slide,
-            remember: SECOND * remember,
-            without_parent: WithoutParent::Runs,
-            input_schema: StreamSchema::default(),
-            steps: Vec::new(),
-            output: StageOutput::Dataset,
-            level: None,
-        }
+        let (slide, remember) = (SECOND * slide, SECOND * remember);
+        let without_parent = WithoutParent::Runs;
+        Stage { slide, remember, without_parent, ..Stage::sample(id, input) }
     }
 
     fn history(plan: &JobPlan) -> History {

@@ -79,24 +79,13 @@ fn window_of(stage: &Stage) -> Option<(StageId, Duration)> {
 mod tests {
     use super::*;
     use crate::model::id::SourceId;
-    use crate::model::schema::StreamSchema;
-    use crate::model::stage::{StageOutput, WithoutParent};
+    use crate::model::stage::WithoutParent;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn stage(id: usize, input: StageInput, slide: u32) -> Stage {
-        Stage {
-            id: StageId(id),
-            stream: format!("s{id}"),
-            input,
-            slide: SECOND * slide,
-            remember: Duration::ZERO,
-            without_parent: WithoutParent::Runs,
-            input_schema: StreamSchema::default(),
-            steps: Vec::new(),
-            output: StageOutput::Dataset,
-            level: None,
-        }
+        let (slide, without_parent) = (SECOND * slide, WithoutParent::Runs);
+        Stage { slide, without_parent, ..Stage::sample(id, input) }
     }
 
     /// The rows of so many batches from second 11 on, which bring 1, 2, 3 and so on.

@@ -19,6 +19,9 @@ use super::storage_level::StorageLevel;
 use super::transform::DatasetFunction;
 use super::verb_call::VerbCall;
 
+#[cfg(test)]
+mod sample;
+
 /// A planned job. Parents have lower numbers, so running stages in order is always legal.
 #[derive(Debug, Clone)]
 pub struct JobPlan {

@@ -294,22 +294,10 @@ impl BatchRun {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::schema::StreamSchema;
     use crate::model::stage::{Gather, KeyedInput, Partitioner, Read, Span, StageOutput};
 
     fn stage(id: usize, input: StageInput, output: StageOutput) -> Stage {
-        Stage {
-            id: StageId(id),
-            stream: "s".to_owned(),
-            input,
-            slide: Duration::from_secs(1),
-            remember: Duration::ZERO,
-            level: None,
-            without_parent: WithoutParent::HasNone,
-            input_schema: StreamSchema::default(),
-            steps: Vec::new(),
-            output,
-        }
+        Stage { output, ..Stage::sample(id, input) }
     }
 
     fn shuffled(partitions: usize) -> StageOutput {

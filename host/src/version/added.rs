@@ -37,30 +37,15 @@ mod tests {
 
     use super::*;
     use crate::model::id::{SourceId, StageId};
-    use crate::model::schema::StreamSchema;
-    use crate::model::stage::{Stage, StageInput, StageOutput, WithoutParent};
-
-    fn stage(id: usize, input: StageInput) -> Stage {
-        Stage {
-            id: StageId(id),
-            stream: format!("s{id}"),
-            input,
-            slide: Duration::from_secs(1),
-            remember: Duration::ZERO,
-            level: None,
-            without_parent: WithoutParent::HasNone,
-            input_schema: StreamSchema::default(),
-            steps: Vec::new(),
-            output: StageOutput::Dataset,
-        }
-    }
+    use crate::model::stage::{Stage, StageInput};
 
     /// Two stages read a source; two read the first of them.
     fn most(new: [u64; 4], old: [u64; 4]) -> (u64, u64) {
         let source = || StageInput::Source(SourceId(0));
         let behind = || StageInput::Window { from: StageId(0), length: Duration::from_secs(1) };
         let inputs = [source(), source(), behind(), behind()];
-        let stages = inputs.into_iter().enumerate().map(|(id, input)| stage(id, input)).collect();
+        let stages =
+            inputs.into_iter().enumerate().map(|(id, input)| Stage::sample(id, input)).collect();
         let plan = JobPlan { stages, sinks: Vec::new() };
         most_added(&plan, |stage| new[stage], |stage| old[stage])
     }

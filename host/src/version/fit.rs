@@ -167,7 +167,7 @@ mod tests {
     use crate::model::id::{SourceId, StageId};
     use crate::model::operation::InitialState;
     use crate::model::schema::Column;
-    use crate::model::stage::{KeyedInput, OperatorCall, PlannedStep, StateMode, WithoutParent};
+    use crate::model::stage::{KeyedInput, OperatorCall, PlannedStep, StateMode};
 
     fn schema(column: ColumnType) -> StreamSchema {
         let columns = vec![Column::new("k", ColumnType::Int64), Column::new("v", column)];
@@ -198,18 +198,8 @@ mod tests {
     }
 
     fn plan(input: StageInput, steps: Vec<PlannedStep>) -> JobPlan {
-        let stage = Stage {
-            id: StageId(0),
-            stream: "s".to_owned(),
-            input,
-            slide: Duration::from_secs(1),
-            remember: Duration::ZERO,
-            level: None,
-            without_parent: WithoutParent::HasNone,
-            input_schema: schema(ColumnType::Int64),
-            steps,
-            output: StageOutput::Dataset,
-        };
+        let input_schema = schema(ColumnType::Int64);
+        let stage = Stage { steps, input_schema, ..Stage::sample(0, input) };
         JobPlan { stages: vec![stage], sinks: Vec::new() }
     }
 
@@ -224,7 +214,7 @@ mod tests {
         assert_eq!(same_shape(&running, &plan(source(), steps.to_vec())), Ok(()));
         let other = plan(source(), vec![step(schema(ColumnType::Utf8))]);
         let fault = same_shape(&running, &other).expect_err("its rows differ").to_string();
-        assert!(fault.contains("stream `s`"), "{fault}");
+        assert!(fault.contains("stream `s0`"), "{fault}");
         assert!(fault.contains("`k: int64 | v: utf8`, expected `k: int64 | v: int64`"), "{fault}");
     }
 

@@ -99,22 +99,10 @@ mod tests {
 
     use super::*;
     use crate::model::id::SinkId;
-    use crate::model::schema::StreamSchema;
-    use crate::model::stage::StageOutput;
 
     fn stage(id: usize, stream: &str, input: StageInput) -> Stage {
-        Stage {
-            id: StageId(id),
-            stream: stream.to_owned(),
-            input,
-            slide: Duration::from_secs(1),
-            remember: Duration::ZERO,
-            level: None,
-            without_parent: WithoutParent::Runs,
-            input_schema: StreamSchema::default(),
-            steps: Vec::new(),
-            output: StageOutput::Dataset,
-        }
+        let (stream, without_parent) = (stream.to_owned(), WithoutParent::Runs);
+        Stage { stream, without_parent, ..Stage::sample(id, input) }
     }
 
     /// The story: a stream with a window and steps behind it was told to be left out because it

@@ -83,32 +83,11 @@ mod tests {
 
     use super::*;
     use crate::model::id::{SourceId, StageId};
-    use crate::model::schema::StreamSchema;
-    use crate::model::stage::{Attach, PlannedStep, StageOutput, WithoutParent};
+    use crate::model::stage::PlannedStep;
 
     fn stage(id: usize, input: StageInput, plugin: Option<&str>) -> Stage {
-        let step = |plugin: &str| PlannedStep {
-            label: String::new(),
-            project: Vec::new(),
-            call: Some((
-                OperatorCall::Guest { plugin: plugin.to_owned(), chain: Vec::new() },
-                Attach::Replace,
-            )),
-            whole_partition: false,
-            output: StreamSchema::default(),
-        };
-        Stage {
-            id: StageId(id),
-            stream: format!("s{id}"),
-            input,
-            slide: Duration::from_secs(1),
-            remember: Duration::ZERO,
-            level: None,
-            without_parent: WithoutParent::HasNone,
-            input_schema: StreamSchema::default(),
-            steps: plugin.map(step).into_iter().collect(),
-            output: StageOutput::Dataset,
-        }
+        let steps = plugin.map(PlannedStep::sample).into_iter().collect();
+        Stage { steps, ..Stage::sample(id, input) }
     }
 
     /// `a` before a window, `b` after it.

@@ -112,40 +112,19 @@ mod tests {
 
     use super::*;
     use crate::model::id::SourceId;
-    use crate::model::schema::StreamSchema;
-    use crate::model::stage::{
-        Attach, OperatorCall, PlannedStep, StageOutput, TransformPlan, WithoutParent,
-    };
+    use crate::model::stage::{PlannedStep, TransformPlan, WithoutParent};
     use crate::model::time::BatchTime;
     use crate::model::transform::{BatchDataset, DatasetFunction, Transformed};
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn stage(id: usize, input: StageInput, slide: u32) -> Stage {
-        Stage {
-            id: StageId(id),
-            stream: format!("s{id}"),
-            input,
-            slide: SECOND * slide,
-            remember: Duration::ZERO,
-            level: None,
-            without_parent: WithoutParent::Runs,
-            input_schema: StreamSchema::default(),
-            steps: Vec::new(),
-            output: StageOutput::Dataset,
-        }
+        let (slide, without_parent) = (SECOND * slide, WithoutParent::Runs);
+        Stage { slide, without_parent, ..Stage::sample(id, input) }
     }
 
     fn stamped(stage: Stage) -> Stage {
-        let call = OperatorCall::Guest { plugin: "a".to_owned(), chain: Vec::new() };
-        let step = PlannedStep {
-            label: String::new(),
-            project: Vec::new(),
-            call: Some((call, Attach::Replace)),
-            whole_partition: false,
-            output: StreamSchema::default(),
-        };
-        Stage { steps: vec![step], ..stage }
+        Stage { steps: vec![PlannedStep::sample("a")], ..stage }
     }
 
     struct Nothing;
