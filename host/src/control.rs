@@ -134,6 +134,14 @@ pub enum ControlError {
     /// A batch is not run again.
     #[error(transparent)]
     Replay(ReplayError),
+    /// A component that a job needs is not there as it was kept.
+    #[error("{gone}: put that component there again, or {instead}")]
+    Component {
+        /// Which, and what is there.
+        gone: StoreError,
+        /// What helps where nobody has it any more.
+        instead: &'static str,
+    },
     /// The data folder cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -181,7 +189,7 @@ impl ControlError {
             Self::Replay(ReplayError::NoPartition { .. }) => ("no_partition", 404),
             Self::Replay(ReplayError::CaseTooLarge) => ("case_too_large", 409),
             Self::Replay(_) => ("plugin_unfit", 422),
-            Self::Store(_) => ("store", 500),
+            Self::Component { .. } | Self::Store(_) => ("store", 500),
             Self::Driver(_) => ("job_failed_to_start", 500),
             Self::System { .. } => ("system", 500),
         }
@@ -211,7 +219,7 @@ impl Classify for ControlError {
             Self::Swap(error) => error.domain(),
             Self::Look(error) => error.domain(),
             Self::Replay(error) => error.domain(),
-            Self::Store(error) => error.domain(),
+            Self::Component { gone: error, .. } | Self::Store(error) => error.domain(),
             Self::Driver(error) => error.domain(),
             Self::System { .. } => Domain::External,
             _ => Domain::User,

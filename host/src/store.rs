@@ -69,9 +69,8 @@ pub enum StoreError {
     },
     /// A component is not as it was kept.
     #[error(
-        "`{}` is to hold the component that plugin `{plugin}` ran last, of digest {expected}, and \
-         {found}: put that component there again, or submit the job anew, which runs the component \
-         that its job file names", .path.display()
+        "`{}` is to hold the component of plugin `{plugin}` of digest {expected}, and {found}",
+        .path.display()
     )]
     Component {
         /// Where it is kept.

@@ -11,6 +11,7 @@ use tidemill::control::jobs::as_submitted;
 use tidemill::control::looks::kept_letters;
 use tidemill::limits::JOB_LINE_BYTES_MAX;
 use tidemill::model::text::{escape, grouped};
+use tidemill::model::time::BatchTime;
 
 use super::args::look::LettersArgs;
 use super::ask::{client_of_job, client_or, hinted};
@@ -118,7 +119,7 @@ fn paragraph(letter: &Value) -> String {
         let by = if digest.is_empty() { digest } else { format!(" ({digest})") };
         format!(
             "batch {}, stream {}, partition {}, row {}, by {}{by}",
-            word("batch_time"),
+            letter["batch_time"].as_i64().map_or_else(String::new, |at| BatchTime(at).rfc3339()),
             word("stream"),
             word("partition"),
             word("row_of_slice"),
@@ -136,7 +137,7 @@ fn paragraph(letter: &Value) -> String {
 fn retried(told: &Value) -> String {
     let count = |key: &str| told[key].as_u64().unwrap_or_default();
     let batch = match told["batch_time"].as_i64() {
-        Some(time) => format!(" in batch {time}"),
+        Some(time) => format!(" in batch {}", BatchTime(time).rfc3339()),
         None => String::new(),
     };
     let kinds = [
@@ -177,7 +178,8 @@ mod tests {
             "batch_time": 7, "delivered": 1234, "refused": 0, "not_run": 0, "on_their_way": 0,
             "later": 5, "stay": [{ "reason": "its bytes are no text", "letters": 2 }],
         });
-        let expected = "1,234: went through in batch 7\n5: wait: ask again for them\n\
+        let expected = "1,234: went through in batch 1970-01-01T00:00:00.007Z\n\
+                        5: wait: ask again for them\n\
                         2: stay, and cannot be fed back: its bytes are no text\n";
         assert_eq!(retried(&told), expected);
         assert_eq!(retried(&json!({})), "there are no dead letters\n");

@@ -34,11 +34,18 @@ enum Standing {
 pub fn wait(client: &Client, job: &str, report: &Value, before: &str) -> anyhow::Result<u8> {
     let changes = report["plugins"].as_array().context("the server names no plugins")?;
     let path = format!("/v1/jobs/{job}");
+    let mut is_told = false;
     loop {
         // The job first: what has become of it since is seen in the versions.
         let told = client.get(&path)?;
         match standing(changes, &told, &client.get(&format!("{path}/plugins"))?) {
-            Standing::Waits => std::thread::sleep(ASKED_EVERY),
+            Standing::Waits => {
+                if told["state"] == "paused" && !std::mem::replace(&mut is_told, true) {
+                    let words = "the job is paused: `tidemill resume` has it go on";
+                    exit::print(&format!("{before}{words}\n"))?;
+                }
+                std::thread::sleep(ASKED_EVERY);
+            }
             Standing::Runs => {
                 exit::print(&format!("{before}batches run on it\n"))?;
                 return Ok(ENDED);

@@ -170,18 +170,17 @@ impl KeptVersions {
         Ok(())
     }
 
-    /// What a job that was started again ran before its last swap: plugins that had other versions,
-    /// with the digests of those. None where the job itself knows the way back, or there is none.
-    pub(super) fn before_restart(&self, job: &str) -> Option<Vec<(String, String)>> {
+    /// What a job that was started again ran before its last swap: the plugins that had other
+    /// versions. None where the job itself knows the way back, or there is none.
+    pub(super) fn before_restart(&self, job: &str) -> Option<ShelvedPlugins> {
         let state = self.lock();
         let versions = state.jobs.get(job).filter(|_| state.restored.contains(job))?;
         let others = versions.previous.as_ref()?.iter().filter(|(plugin, version)| {
             versions.plugins.get(*plugin).map(|now| &now.digest) != Some(&version.digest)
         });
-        let digest = |(plugin, version): (&String, &ShelvedVersion)| {
-            (plugin.clone(), version.digest.clone())
-        };
-        Some(others.map(digest).collect())
+        let others: ShelvedPlugins =
+            others.map(|(plugin, version)| (plugin.clone(), version.clone())).collect();
+        (!others.is_empty()).then_some(others)
     }
 
     /// Removes components that nobody needs.
@@ -292,12 +291,16 @@ fn shelved(version: &PluginVersion) -> ShelvedVersion {
     ShelvedVersion { digest: version.digest.clone(), version: version.version.clone() }
 }
 
+/// A version that was kept.
+pub(super) fn unshelved(version: &ShelvedVersion) -> PluginVersion {
+    PluginVersion { digest: version.digest.clone(), version: version.version.clone() }
+}
+
 /// What a job that starts again is not to run.
 pub(super) fn quarantined(versions: &ShelvedVersions) -> Vec<Quarantined> {
     let held = |held: &ShelvedQuarantine| {
-        let ShelvedVersion { digest, version } = held.version.clone();
         let (plugin, reason) = (held.plugin.clone(), held.reason.clone());
-        Quarantined { plugin, version: PluginVersion { digest, version }, reason }
+        Quarantined { plugin, version: unshelved(&held.version), reason }
     };
     versions.quarantined.iter().map(held).collect()
 }

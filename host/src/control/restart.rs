@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::ControlError;
 use super::hosted::Hosted;
-use super::kept_versions::{Held, KeptVersions, quarantined};
+use super::kept_versions::{Held, KeptVersions, quarantined, unshelved};
 use super::swaps;
 use super::version_follower::keep;
 use super::views::SwapBody;
@@ -18,9 +18,12 @@ use crate::driver::handle::JobHandle;
 use crate::driver::plugins::{JobPlugins, component_of};
 use crate::driver::swap::NewCode;
 use crate::model::pipeline::{PluginCode, PluginDeclaration};
-use crate::model::version::PluginVersion;
+use crate::model::version::{CodeStatus, PluginVersions};
 use crate::store::StoreError;
-use crate::store::version_shelf::ShelvedVersions;
+use crate::store::version_shelf::{ShelvedVersion, ShelvedVersions};
+
+/// What helps where a job cannot go back for want of a component.
+const SWAP_INSTEAD: &str = "swap in the version that is to run";
 
 /// The start of a hosted job: its first, or one after a restart of the process.
 pub(super) struct Restart<'a> {
@@ -55,7 +58,10 @@ impl<'a> Restart<'a> {
                 report(&line);
             }
             let component = match before {
-                Some(version) => self.versions.unaltered(&plugin.name, &version.digest)?,
+                Some(version) => {
+                    let path = self.versions.unaltered(&plugin.name, &version.digest);
+                    path.map_err(anew)?
+                }
                 None => component_of(plugin, report).map_err(located)?,
             };
             // What is kept already is not written again.
@@ -76,7 +82,7 @@ impl<'a> Restart<'a> {
                 let path = self.versions.path_of(&expected.digest);
                 let (plugin, expected) = (name.to_owned(), expected.digest.clone());
                 let found = format!("holds one of digest {digest}");
-                return Err(StoreError::Component { path, plugin, expected, found }.into());
+                return Err(anew(StoreError::Component { path, plugin, expected, found }));
             }
         }
         Ok(())
@@ -95,12 +101,33 @@ impl<'a> Restart<'a> {
     }
 }
 
+/// A job cannot start for want of a component.
+fn anew(gone: StoreError) -> ControlError {
+    let instead = "submit the job anew, which runs the component that its job file names";
+    ControlError::Component { gone, instead }
+}
+
+/// The versions that a rollback brings a job back to; they are on disk alone where the job was
+/// started again since its last swap.
+pub(super) fn previous(
+    kept: Option<&Arc<KeptVersions>>,
+    job: &str,
+    code: &CodeStatus,
+) -> Option<PluginVersions> {
+    if code.changes() > 0 {
+        return code.previous.clone();
+    }
+    let before = kept?.before_restart(job)?;
+    let mut all = (*code.plugins).clone();
+    all.extend(before.iter().map(|(plugin, version)| (plugin.clone(), unshelved(version))));
+    Some(Arc::new(all))
+}
+
 /// What is told where a job goes on with another version than it was submitted with.
 fn not_as_submitted(before: &ShelvedVersions, plugin: &PluginDeclaration) -> Option<String> {
     let [now, first] = [&before.plugins, &before.submitted].map(|it| it.get(&plugin.name));
     let (now, first) = now.zip(first).filter(|(now, first)| now.digest != first.digest)?;
-    let [now, first] = [now, first]
-        .map(|it| PluginVersion { digest: it.digest.clone(), version: it.version.clone() });
+    let [now, first] = [now, first].map(unshelved);
     Some(format!(
         "plugin `{}` goes on with version {now}, as before the restart: it was swapped in, the job \
          was submitted with {first}",
@@ -156,13 +183,14 @@ pub(super) fn roll_back(
     };
     // Since its last event it may have been swapped and brought back: then there is no way.
     keep_up(kept, hosted);
-    let before = kept.and_then(|kept| kept.before_restart(hosted.name()));
-    let (Some(kept), Some(before)) = (kept, before.filter(|before| !before.is_empty())) else {
+    let before = kept.and_then(|kept| Some((kept, kept.before_restart(hosted.name())?)));
+    let Some((kept, before)) = before else {
         return Err(ControlError::Swap(refused));
     };
-    let code = |(plugin, digest): (String, String)| -> Result<_, ControlError> {
-        let path = kept.unaltered(&plugin, &digest)?;
-        Ok((plugin, NewCode::Component(path)))
+    let code = |(plugin, version): (String, ShelvedVersion)| -> Result<_, ControlError> {
+        let path = kept.unaltered(&plugin, &version.digest);
+        let gone = |gone| ControlError::Component { gone, instead: SWAP_INSTEAD };
+        Ok((plugin, NewCode::Component(path.map_err(gone)?)))
     };
     let plugins = before.into_iter().map(code).collect::<Result<Vec<_>, _>>()?;
     let report = hosted.swaps().swap_back(&plugins).map_err(ControlError::Swap)?;

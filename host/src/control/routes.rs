@@ -148,7 +148,10 @@ async fn batches(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): R
 
 async fn plugins(State(jobs): State<Arc<Jobs>>, job: JobPath) -> Answer {
     let hosted = named(&jobs, job)?;
-    Ok(json(StatusCode::OK, &swaps::standing(hosted.plugins(), &hosted.code())))
+    let code = hosted.code();
+    let previous = restart::previous(jobs.kept_versions(), hosted.name(), &code);
+    let standing = swaps::standing(hosted.plugins(), &code, previous.as_ref());
+    Ok(json(StatusCode::OK, &standing))
 }
 
 async fn logs(State(jobs): State<Arc<Jobs>>, job: JobPath, RawQuery(query): RawQuery) -> Answer {

@@ -58,8 +58,13 @@ pub(super) fn swap(swaps: &SwapControl, body: SwapBody) -> Result<Value, Control
     Ok(answer(&report))
 }
 
-/// The plugins of a job, and how their versions stand.
-pub(super) fn standing(plugins: Vec<PluginView>, code: &CodeStatus) -> Value {
+/// The plugins of a job, and how their versions stand, of which `previous` are those that a
+/// rollback brings back.
+pub(super) fn standing(
+    plugins: Vec<PluginView>,
+    code: &CodeStatus,
+    previous: Option<&PluginVersions>,
+) -> Value {
     let named = |versions: &PluginVersions| -> Value {
         versions.iter().map(|(name, it)| (name.clone(), version(it))).collect::<Map<_, _>>().into()
     };
@@ -73,7 +78,7 @@ pub(super) fn standing(plugins: Vec<PluginView>, code: &CodeStatus) -> Value {
     };
     json!({
         "plugins": plugins,
-        "previous": code.previous.as_ref().map(named),
+        "previous": previous.map(named),
         "waiting": code.waiting.as_ref().map(named),
         "watched_batches": code.watched_batches,
         "quarantined": code.quarantined.iter().map(quarantined).collect::<Vec<_>>(),

@@ -75,13 +75,16 @@ fn job_goes_on_with_the_version_it_ran_last_and_can_go_back() {
     let rig = Rig::over(&folder);
     rig.jobs.start_again().expect("it can be read");
     let now = standing(&rig, "made");
-    assert_eq!((&now["plugins"][0]["digest"], &now["previous"]), (&second, &Value::Null));
+    let previous = &now["previous"]["words"];
+    assert_eq!((&now["plugins"][0]["digest"], &previous["digest"]), (&second, &first));
+    assert_eq!(previous["version"], "0.1.0");
     said(&rig, "made", "as before the restart: it was swapped in, the job was submitted with");
     ran(&rig, "made", &second);
     let back = rig.post("/v1/jobs/made/rollback");
     assert_eq!(back.status, 202, "{back:?}");
     ran(&rig, "made", &first);
     said(&rig, "made", "rolled back: from batch");
+    assert_eq!(standing(&rig, "made")["previous"], Value::Null);
     // The story: this was a swap like any other, and the next rollback went forward again.
     let forward = rig.post("/v1/jobs/made/rollback");
     assert_eq!((forward.status, forward.code().as_str()), (409, "swap_refused"), "{forward:?}");
@@ -377,7 +380,8 @@ fn rollback_to_a_component_that_was_altered_is_refused() {
     rig.jobs.start_again().expect("it can be read");
     let refused = rig.post("/v1/jobs/made/rollback");
     assert_eq!((refused.status, refused.code().as_str()), (500, "store"));
-    assert!(refused.body.contains(&digest), "{}", refused.body);
+    let words = "put that component there again, or swap in the version that is to run";
+    assert!(refused.body.contains(&digest) && refused.body.contains(words), "{}", refused.body);
     ran(&rig, "made", &swapped.json()["plugins"][0]["to"]["digest"]);
     rig.end();
 }

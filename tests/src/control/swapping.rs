@@ -214,6 +214,24 @@ fn who_waits_is_told_that_the_job_has_gone_back() {
     assert_eq!(server.end().code, Some(0));
 }
 
+/// The story: it stood still without a word.
+#[test]
+fn who_waits_for_a_paused_job_is_told() {
+    let folder = JobFolder::new("");
+    let (one, _two) = versions(folder.path());
+    std::fs::write(folder.path().join("job.toml"), job(&one)).expect("there is room");
+    let mut running = watch(folder.path(), &["run", "job.toml", "--plain"]);
+    running.printed("Time: ");
+    assert_eq!(tidemill(folder.path(), &["pause", "job.toml"], "").code, Some(0));
+    let mut swap = watch(folder.path(), &["swap", "job.toml", "words=two.wasm", "--wait"]);
+    swap.printed("the job is paused: `tidemill resume` has it go on");
+    assert_eq!(tidemill(folder.path(), &["resume", "job.toml"], "").code, Some(0));
+    swap.printed("batches run on it");
+    assert_eq!(swap.end().code, Some(0));
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
+}
+
 /// Three jobs of a server run one plugin, two of them the same version: those are swapped, and
 /// the one that refuses the new version makes the exit code 1.
 #[test]
