@@ -257,7 +257,7 @@ pub struct SwapArgs {
     #[arg(long)]
     pub force: bool,
     /// So many times the CPU time a row that the old version took has the job go back.
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", value_parser = finite)]
     pub slower_max: Option<f64>,
     /// Swap without running the last batches on the new version first.
     #[arg(long)]
@@ -274,7 +274,7 @@ pub struct SwapArgs {
     #[arg(long)]
     pub wait: bool,
     /// Of a batch interval, the CPU time that this may take, such as 0.5.
-    #[arg(long, value_name = "SHARE", requires = "shadow")]
+    #[arg(long, value_name = "SHARE", requires = "shadow", value_parser = finite)]
     pub shadow_share: Option<f64>,
 }
 
@@ -300,6 +300,12 @@ pub struct ReplayArgs {
     /// All that is known of it, as a JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// A number that JSON has a word for; whether it is allowed is the server's to tell.
+fn finite(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+    number.ok_or_else(|| "expected a number, such as 1.5".to_owned())
 }
 
 fn batch_time(text: &str) -> Result<i64, String> {

@@ -40,6 +40,8 @@ pub fn serve(args: &ServeArgs, signals: &Signals) -> anyhow::Result<u8> {
     // The sender lives as long as the program.
     let _signal = ended.recv();
     exit::tell("draining: what was received is worked off");
+    // Before the server: it gives requests under way some time, in which jobs would read on.
+    jobs.drain();
     drop(served);
     jobs.finish();
     if let Err(error) = jobs.log().flush() {

@@ -24,7 +24,15 @@ enum Standing {
     Runs,
     /// It is undone, or was never done.
     Undone(String),
+    /// It is not there any more, and the job's log has the reason.
+    Gone,
 }
+
+/// What the job's log says where the shadow has refused a swap and nothing is quarantined for it.
+const IN_THE_SHADOW: &str = " is refused in the shadow: ";
+const ROLLED_BACK: &str = "the job was rolled back";
+/// How often the job's log is asked why.
+const ASKED_FOR_WHY: usize = 20;
 
 /// Waits until a batch counts that ran on the new versions, or they are gone again.
 ///
@@ -34,6 +42,9 @@ enum Standing {
 pub fn wait(client: &Client, job: &str, report: &Value, before: &str) -> anyhow::Result<u8> {
     let changes = report["plugins"].as_array().context("the server names no plugins")?;
     let path = format!("/v1/jobs/{job}");
+    let logs = format!("{path}/logs");
+    let begun =
+        client.get(&logs)?["lines"].as_array().and_then(|lines| lines.last()?["number"].as_u64());
     let mut is_told = false;
     loop {
         // The job first: what has become of it since is seen in the versions.
@@ -50,12 +61,41 @@ pub fn wait(client: &Client, job: &str, report: &Value, before: &str) -> anyhow:
                 exit::print(&format!("{before}batches run on it\n"))?;
                 return Ok(ENDED);
             }
-            Standing::Undone(reason) => {
-                exit::print(&format!("{before}it does not run: {}\n", reason.trim_end()))?;
-                return Ok(FAILED);
+            Standing::Undone(reason) => return undone(before, &reason),
+            Standing::Gone => {
+                let lines = format!("{logs}?after={}", begun.unwrap_or_default());
+                let why = || client.get(&lines).map(|lines| why_gone(&lines));
+                return undone(before, &heard(why)?);
             }
         }
     }
+}
+
+fn undone(before: &str, reason: &str) -> anyhow::Result<u8> {
+    exit::print(&format!("{before}it does not run: {}\n", reason.trim_end()))?;
+    Ok(FAILED)
+}
+
+/// The reason when it can be heard: a job's versions are seen a moment before its log tells why.
+#[expect(clippy::disallowed_methods, reason = "another process is asked, which calls nobody")]
+fn heard(why: impl Fn() -> anyhow::Result<Option<String>>) -> anyhow::Result<String> {
+    for _ in 0..ASKED_FOR_WHY {
+        if let Some(reason) = why()? {
+            return Ok(reason);
+        }
+        std::thread::sleep(ASKED_EVERY);
+    }
+    Ok(ROLLED_BACK.to_owned())
+}
+
+/// Why a swap is gone that nothing is quarantined for, of what the job has said since.
+fn why_gone(lines: &Value) -> Option<String> {
+    let lines = || lines["lines"].as_array().into_iter().flatten();
+    let texts = || lines().filter_map(|line| line["text"].as_str());
+    let refused = texts().filter_map(|text| text.split_once(IN_THE_SHADOW)).next_back();
+    let reason = refused.map(|(_, reason)| escape(reason, 4 * JOB_LINE_BYTES_MAX));
+    let is_back = || texts().any(|text| text.contains("rolled back"));
+    reason.or_else(|| is_back().then(|| ROLLED_BACK.to_owned()))
 }
 
 fn standing(changes: &[Value], job: &Value, versions: &Value) -> Standing {
@@ -92,7 +132,7 @@ fn standing(changes: &[Value], job: &Value, versions: &Value) -> Standing {
     }
     match changes.iter().all(runs) || changes.iter().any(waits) {
         true => Standing::Waits,
-        false => Standing::Undone("the job was rolled back".to_owned()),
+        false => Standing::Gone,
     }
 }
 
@@ -128,12 +168,25 @@ mod tests {
         assert_eq!(of(job(), running("two", Value::Null)), Standing::Runs, "it is proven");
     }
 
+    /// The story: a refusal of the shadow for other rows was told as a rollback.
+    #[test]
+    fn why_a_swap_is_gone_is_taken_from_the_log() {
+        let line = |text: &str| json!({ "number": 1, "text": text });
+        let refused = line("the swap to log two is refused in the shadow: it gave other rows");
+        let swapped = line("swapped: from batch 7 on with log one");
+        let lines = json!({ "lines": [swapped, refused] });
+        assert_eq!(why_gone(&lines).as_deref(), Some("it gave other rows"));
+        assert_eq!(why_gone(&json!({ "lines": [] })), None, "it is not told yet");
+        let back = json!({ "lines": [line("rolled back: from batch 7 on with log one")] });
+        assert_eq!(why_gone(&back).as_deref(), Some(ROLLED_BACK));
+    }
+
     #[test]
     fn a_swap_is_undone_by_a_rollback_a_quarantine_and_an_end() {
         let job = json!({ "state": "running", "failure": null, "shadow": null });
         let undone = |words: &str| Standing::Undone(words.to_owned());
         let back = running("one", Value::Null);
-        assert_eq!(of(job.clone(), back.clone()), undone("the job was rolled back"));
+        assert_eq!(of(job.clone(), back.clone()), Standing::Gone);
         let mut bad = back.clone();
         let held = json!({ "plugin": "log", "digest": "two", "reason": "it trapped" });
         bad["quarantined"] = json!([held]);

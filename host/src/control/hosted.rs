@@ -164,7 +164,8 @@ impl Hosted {
             rollbacks: status.code.rollbacks,
             quarantined: status.code.quarantined.len(),
             last_batch: last,
-            shadow: status.code.shadow.as_ref().map(shadow),
+            // It ends with the job.
+            shadow: status.code.shadow.as_ref().filter(|_| status.state.is_running()).map(shadow),
             retained_inputs: status.retained.batches,
             retained_input_bytes: status.retained.bytes,
         }

@@ -309,13 +309,20 @@ impl Jobs {
         Ok(())
     }
 
-    /// Takes no job any more, has all of them work off what they received, and waits for that.
-    /// They are started again by the next process.
-    pub fn finish(&self) {
+    /// Has all jobs take no more input, and takes no further one.
+    pub fn drain(&self) {
         let Some(host) = &self.host else { return };
         host.ending.store(true, Ordering::Release);
         // One that has ended needs no command.
         self.all().iter().for_each(|hosted| drop(hosted.command(Asked::Drain)));
+    }
+
+    /// Takes no job any more, has all of them work off what they received, and waits for that.
+    /// They are started again by the next process.
+    pub fn finish(&self) {
+        // Again: a job may have been on its way in when the others were told.
+        self.drain();
+        let Some(host) = &self.host else { return };
         let threads = std::mem::take(&mut *lock(&host.threads));
         threads.into_iter().for_each(|thread| drop(thread.join()));
     }

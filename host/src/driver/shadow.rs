@@ -44,7 +44,7 @@ pub struct ShadowRan {
 pub enum ShadowOutcome {
     /// It ran.
     Through {
-        /// Whether an output was another one; `None`: not all of it ran.
+        /// Whether an output was another one; `None`: nothing was compared.
         differs: Option<bool>,
         /// The first rows that differ.
         lines: Vec<String>,

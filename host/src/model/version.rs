@@ -169,7 +169,7 @@ pub struct ShadowedBatch {
     pub time: BatchTime,
     /// The versions that it ran on in the shadow.
     pub plugins: PluginVersions,
-    /// Whether an output was another one; `None`: it failed, or not all of it ran.
+    /// Whether an output was another one; `None`: it failed, or nothing was compared.
     pub differs: Option<bool>,
     /// The first rows that differ.
     pub lines: Vec<String>,
@@ -349,6 +349,7 @@ impl fmt::Display for ShadowedBatch {
             (Some(failure), _) => write!(f, "it failed: {failure}")?,
             (None, Some(false)) => write!(f, "the same")?,
             (None, Some(true)) => write!(f, "other rows: {}", self.lines.join(", "))?,
+            (None, None) if self.partitions_left_out == 0 => write!(f, "nothing to compare")?,
             (None, None) => {
                 let left_out = number_of(self.partitions_left_out, "partition", "partitions");
                 write!(f, "{left_out} left out")?;

@@ -13,8 +13,8 @@ use crate::model::version::ShadowStatus;
 pub enum Ran<'a> {
     /// It ran.
     Through {
-        /// Whether an output was another one.
-        differs: bool,
+        /// Whether an output was another one; `None`: nothing was compared.
+        differs: Option<bool>,
         /// Partitions of sources for which there was no time.
         left_out: u64,
     },
@@ -40,7 +40,8 @@ pub enum Verdict {
     },
 }
 
-/// Counts a batch, and judges. With `same` every difference is one too many.
+/// Counts a batch, and judges. With `same` every difference is one too many, and a batch of which
+/// nothing was compared says nothing.
 pub fn judge(status: &mut ShadowStatus, ran: Ran<'_>, same: bool) -> Verdict {
     match ran {
         Ran::Failed(reason, domain) if domain != Domain::External => {
@@ -48,7 +49,18 @@ pub fn judge(status: &mut ShadowStatus, ran: Ran<'_>, same: bool) -> Verdict {
         }
         // A full disk or too little memory is not the new version's fault.
         Ran::Failed(..) | Ran::LeftOut => status.batches_left_out += 1,
+        Ran::Through { differs: None, left_out: 0 } if same => {
+            let reason = "nothing of it can be compared, and it must give the same: no sink is \
+                          given what is made of one batch alone"
+                .to_owned();
+            return Verdict::Refused { reason, is_to_blame: false };
+        }
+        Ran::Through { differs: None, left_out } if same => {
+            status.batches_left_out += 1;
+            status.partitions_left_out += left_out;
+        }
         Ran::Through { differs, left_out } => {
+            let differs = differs == Some(true);
             status.ran += 1;
             status.differing += u32::from(differs);
             status.partitions_left_out += left_out;
@@ -81,13 +93,16 @@ mod tests {
         ShadowStatus { batches, ..ShadowStatus::default() }
     }
 
-    const SAME: Ran<'_> = Ran::Through { differs: false, left_out: 0 };
-    const OTHER: Ran<'_> = Ran::Through { differs: true, left_out: 3 };
+    const SAME: Ran<'_> = Ran::Through { differs: Some(false), left_out: 0 };
+    const OTHER: Ran<'_> = Ran::Through { differs: Some(true), left_out: 0 };
+    const IN_PART: Ran<'_> = Ran::Through { differs: None, left_out: 3 };
+    const BEHIND_A_STATE: Ran<'_> = Ran::Through { differs: None, left_out: 0 };
 
     #[test]
     fn versions_switch_when_all_their_batches_have_run() {
         let mut status = of(3);
-        let verdicts = [SAME, OTHER, Ran::LeftOut, SAME].map(|ran| judge(&mut status, ran, false));
+        let verdicts =
+            [IN_PART, OTHER, Ran::LeftOut, SAME].map(|ran| judge(&mut status, ran, false));
         let goes_on = Verdict::GoesOn;
         assert_eq!(verdicts, [goes_on.clone(), goes_on.clone(), goes_on, Verdict::Switches]);
         let counted = (status.ran, status.differing, status.batches_left_out);
@@ -108,6 +123,22 @@ mod tests {
     fn differences_are_refused_where_the_same_is_asked_for_and_not_blamed() {
         let verdict = judge(&mut of(3), OTHER, true);
         assert!(matches!(verdict, Verdict::Refused { is_to_blame: false, .. }), "{verdict:?}");
+    }
+
+    /// The story: batches of which partitions were left out, or whose sinks stand behind a state,
+    /// counted as the same, and a version was let in of which nothing had been compared.
+    #[test]
+    fn what_was_not_compared_is_not_the_same() {
+        let mut status = of(1);
+        for _ in 1..SHADOW_PATIENCE {
+            assert_eq!(judge(&mut status, IN_PART, true), Verdict::GoesOn);
+        }
+        let counted = (status.ran, status.batches_left_out, status.partitions_left_out);
+        assert_eq!(counted, (0, SHADOW_PATIENCE - 1, 3 * u64::from(SHADOW_PATIENCE - 1)));
+        for ran in [IN_PART, BEHIND_A_STATE] {
+            let verdict = judge(&mut status, ran, true);
+            assert!(matches!(verdict, Verdict::Refused { is_to_blame: false, .. }), "{verdict:?}");
+        }
     }
 
     #[test]

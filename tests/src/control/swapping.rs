@@ -214,6 +214,47 @@ fn who_waits_is_told_that_the_job_has_gone_back() {
     assert_eq!(server.end().code, Some(0));
 }
 
+/// The story: a server that was told to end went on taking swaps, and its jobs went on reading, for
+/// as long as a request of somebody was under way.
+#[test]
+fn jobs_of_a_server_that_ends_take_no_swap_while_it_still_answers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = versions(folder.path());
+    let rig = Rig::over(&folder);
+    assert_eq!(rig.submit(&job(&one), folder.path()).status, 201);
+    rig.jobs.drain();
+    let body = json!({ "plugins": { "words": two.to_str() } });
+    let refused = rig.ask("POST", "/v1/jobs/made/swap", Some(&body));
+    assert_eq!(refused.status, 409, "{refused:?}");
+    let other = job(&one).replace("\"made\"\nbatch", "\"other\"\nbatch");
+    let refused = rig.submit(&other, folder.path());
+    assert_eq!((refused.status, refused.code().as_str()), (503, "ending"), "{refused:?}");
+    rig.end();
+}
+
+/// The story: all that the job gives stands behind a state, which no shadow compares. It told each
+/// batch as the same, and a version of which nothing had been compared was let in.
+#[test]
+fn shadow_that_compares_nothing_refuses_where_the_same_is_asked_for() {
+    let folder = JobFolder::new("");
+    let (one, _two) = versions(folder.path());
+    let add = "{ reduce_by_key = \"words.add\" },\n";
+    let text = job(&one)
+        .replace(add, &format!("{add}{{ update_state_by_key = \"sum\", name = \"sums\" }},\n"));
+    std::fs::write(folder.path().join("job.toml"), text).expect("there is room");
+    let mut running = watch(folder.path(), &["run", "job.toml", "--plain"]);
+    running.printed("Time: ");
+    // As many as it takes until one is run whole.
+    let shadow = ["--same", "--shadow", "1000", "--shadow-share", "1", "--wait"];
+    let asked = [&["swap", "job.toml", "words=two.wasm"], &shadow[..]].concat();
+    let refused = tidemill(folder.path(), &asked, "");
+    assert_eq!(refused.code, Some(1), "{} {}", refused.out, refused.err);
+    let words = "nothing of it can be compared, and it must give the same";
+    assert!(refused.out.contains(words), "{}", refused.out);
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
+}
+
 /// The story: it stood still without a word.
 #[test]
 fn who_waits_for_a_paused_job_is_told() {

@@ -26,6 +26,10 @@ fn person_has_a_version_gone_back_from_that_is_too_slow() {
     let wrong = swap("0.5");
     assert_eq!(wrong.code, Some(2), "{}", wrong.out);
     assert!(wrong.err.contains("`slower_max` is 0.5, expected a number from 1"), "{}", wrong.err);
+    // The story: JSON has no word for it, and the server was asked for a swap without that limit.
+    let wrong = swap("nan");
+    assert_eq!(wrong.code, Some(2), "{}", wrong.out);
+    assert!(wrong.err.contains("expected a number, such as 1.5"), "{}", wrong.err);
     let swapped = swap("1.5");
     assert_eq!(swapped.code, Some(0), "{}", swapped.err);
     assert!(swapped.out.contains("from the next batch on"), "{}", swapped.out);

@@ -20,7 +20,8 @@ use crate::model::id::SinkId;
 pub struct Shadowed {
     /// CPU time of its tasks.
     pub cpu: Duration,
-    /// Whether an output was another one; `None`: not all of it ran.
+    /// Whether an output was another one; `None`: not all of it ran, or no sink is given what it
+    /// makes of one batch alone.
     pub differs: Option<bool>,
     /// The first rows that differ.
     pub lines: Vec<String>,
@@ -50,17 +51,16 @@ impl Replayer {
         if partitions_left_out > 0 {
             return Ok(shadowed);
         }
-        let mut differs = false;
         for output in outputs {
             let same = |(sink, _): &&(SinkId, Vec<DatasetPartition>)| Some(*sink) == output.sink;
             let Some((_, before)) = given.iter().find(same) else { continue };
             let before: Vec<Vec<RecordBatch>> =
                 before.iter().map(|partition| partition.to_vec()).collect();
             let compared = compare(output.name, &output.columns, &before, &output.partitions);
-            differs |= !compared.is_same();
+            let differs = shadowed.differs.unwrap_or_default() || !compared.is_same();
+            shadowed.differs = Some(differs);
             shadowed.lines.extend(compared.lines);
         }
-        shadowed.differs = Some(differs);
         Ok(shadowed)
     }
 }

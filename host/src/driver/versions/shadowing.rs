@@ -89,7 +89,7 @@ impl Versions {
             ShadowOutcome::Through { differs, lines, left_out } => {
                 (told.differs, told.partitions_left_out) = (*differs, *left_out);
                 told.lines.clone_from(lines);
-                Ran::Through { differs: *differs == Some(true), left_out: *left_out }
+                Ran::Through { differs: *differs, left_out: *left_out }
             }
             ShadowOutcome::Failed { reason, blame } => {
                 told.failure = Some(reason.clone());
