@@ -38,7 +38,6 @@ const ASKED_FOR_WHY: usize = 20;
 ///
 /// # Errors
 /// When the server does not answer any more.
-#[expect(clippy::disallowed_methods, reason = "another process is asked, which calls nobody")]
 pub fn wait(client: &Client, job: &str, report: &Value, before: &str) -> anyhow::Result<u8> {
     let changes = report["plugins"].as_array().context("the server names no plugins")?;
     let path = format!("/v1/jobs/{job}");
@@ -55,7 +54,7 @@ pub fn wait(client: &Client, job: &str, report: &Value, before: &str) -> anyhow:
                     let words = "the job is paused: `tidemill resume` has it go on";
                     exit::print(&format!("{before}{words}\n"))?;
                 }
-                std::thread::sleep(ASKED_EVERY);
+                stand_by();
             }
             Standing::Runs => {
                 exit::print(&format!("{before}batches run on it\n"))?;
@@ -71,19 +70,23 @@ pub fn wait(client: &Client, job: &str, report: &Value, before: &str) -> anyhow:
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "another process is asked, which calls nobody")]
+fn stand_by() {
+    std::thread::sleep(ASKED_EVERY);
+}
+
 fn undone(before: &str, reason: &str) -> anyhow::Result<u8> {
     exit::print(&format!("{before}it does not run: {}\n", reason.trim_end()))?;
     Ok(FAILED)
 }
 
 /// The reason when it can be heard: a job's versions are seen a moment before its log tells why.
-#[expect(clippy::disallowed_methods, reason = "another process is asked, which calls nobody")]
 fn heard(why: impl Fn() -> anyhow::Result<Option<String>>) -> anyhow::Result<String> {
     for _ in 0..ASKED_FOR_WHY {
         if let Some(reason) = why()? {
             return Ok(reason);
         }
-        std::thread::sleep(ASKED_EVERY);
+        stand_by();
     }
     Ok(ROLLED_BACK.to_owned())
 }
